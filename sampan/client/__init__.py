@@ -1,0 +1,1 @@
+"""One API client with two transports: in the server's process, and HTTPS."""

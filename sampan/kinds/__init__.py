@@ -1,0 +1,1 @@
+"""One file per kind: names, versions and conversions, defaults, validation, update rules, printed columns."""

@@ -1,0 +1,1 @@
+"""Kinds of the authorization group: one file each."""

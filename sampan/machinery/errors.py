@@ -1,0 +1,243 @@
+"""API errors: one class per Status reason.
+
+Raised by every layer that knows the API; `status()` is the only place where they become the `Status` object that
+clients see, `from_status` the only way back. Reasons, codes and message forms are those of
+k8s.io/apimachinery/pkg/api/errors.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One invalid field, in the words of k8s.io/apimachinery/pkg/util/validation/field."""
+
+    type: str  # one of the FIELD_* constants below
+    field: str  # spec.containers[0].name
+    detail: str = ""
+    value: Any = None  # the bad value; None where the type shows none
+
+    def message(self) -> str:
+        """The text without the field path, as in Status causes."""
+        if self.type in _WITHOUT_VALUE:
+            body = self.type
+        else:
+            body = f"{self.type}: {_show(self.value)}"
+        return f"{body}: {self.detail}" if self.detail else body
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message()}"
+
+
+FIELD_REQUIRED = "Required value"
+FIELD_INVALID = "Invalid value"
+FIELD_DUPLICATE = "Duplicate value"
+FIELD_FORBIDDEN = "Forbidden"
+FIELD_NOT_FOUND = "Not found"
+FIELD_NOT_SUPPORTED = "Unsupported value"
+FIELD_TOO_LONG = "Too long"
+FIELD_TOO_MANY = "Too many"
+FIELD_TYPE_INVALID = "Invalid value"
+
+_WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG}
+_CAUSE_REASON = {
+    FIELD_REQUIRED: "FieldValueRequired",
+    FIELD_INVALID: "FieldValueInvalid",
+    FIELD_DUPLICATE: "FieldValueDuplicate",
+    FIELD_FORBIDDEN: "FieldValueForbidden",
+    FIELD_NOT_FOUND: "FieldValueNotFound",
+    FIELD_NOT_SUPPORTED: "FieldValueNotSupported",
+    FIELD_TOO_LONG: "FieldValueTooLong",
+    FIELD_TOO_MANY: "FieldValueTooMany",
+}
+
+
+def _show(value: Any) -> str:
+    """A bad value as Go prints it: strings quoted, everything else as JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'"{escaped}"'
+    if value is None:
+        return "null"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, separators=(",", ":"))
+    return str(value)
+
+
+class APIError(Exception):
+    """Any answer of the API that is not a success. Subclasses fix code and reason."""
+
+    code: ClassVar[int] = 500
+    reason: ClassVar[str] = "InternalError"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: dict[str, Any] | None = None,
+        code: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details or {}
+        self.status_code = self.code if code is None else code
+        self.status_reason = self.reason if reason is None else reason
+
+    def status(self) -> dict[str, Any]:
+        """The v1 Status object of this error."""
+        body: dict[str, Any] = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.status_reason,
+        }
+        if self.details:
+            body["details"] = self.details
+        body["code"] = self.status_code
+        if not self.status_reason:
+            del body["reason"]
+        return body
+
+
+class BadRequest(APIError):
+    code, reason = 400, "BadRequest"
+
+
+class Unauthorized(APIError):
+    code, reason = 401, "Unauthorized"
+
+    def __init__(self, message: str = "Unauthorized", **extra: Any) -> None:
+        super().__init__(message, **extra)
+
+
+class Forbidden(APIError):
+    code, reason = 403, "Forbidden"
+
+
+class NotFound(APIError):
+    code, reason = 404, "NotFound"
+
+    @classmethod
+    def of(cls, plural: str, group: str, name: str) -> "NotFound":
+        """The error for a missing object of a known kind."""
+        return cls(f'{qualified(plural, group)} "{name}" not found', details=_details(name, group, plural))
+
+    @classmethod
+    def path(cls) -> "NotFound":
+        """The error for a path that leads to no resource."""
+        return cls("the server could not find the requested resource", details={})
+
+
+class MethodNotAllowed(APIError):
+    code, reason = 405, "MethodNotAllowed"
+
+
+class NotAcceptable(APIError):
+    code, reason = 406, "NotAcceptable"
+
+
+class AlreadyExists(APIError):
+    code, reason = 409, "AlreadyExists"
+
+    @classmethod
+    def of(cls, plural: str, group: str, name: str) -> "AlreadyExists":
+        """The error for a create of a name that is taken."""
+        return cls(f'{qualified(plural, group)} "{name}" already exists', details=_details(name, group, plural))
+
+
+class Conflict(APIError):
+    code, reason = 409, "Conflict"
+
+    @classmethod
+    def of(cls, plural: str, group: str, name: str, why: str = "") -> "Conflict":
+        """The error for a stale resourceVersion or a failed precondition."""
+        why = why or ("the object has been modified; please apply your changes to the latest version and try again")
+        return cls(
+            f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}',
+            details=_details(name, group, plural),
+        )
+
+
+class Gone(APIError):
+    code, reason = 410, "Gone"
+
+
+class Expired(APIError):
+    """A revision that has been compacted away; clients list again."""
+
+    code, reason = 410, "Expired"
+
+
+class RequestEntityTooLarge(APIError):
+    code, reason = 413, "RequestEntityTooLarge"
+
+
+class UnsupportedMediaType(APIError):
+    code, reason = 415, "UnsupportedMediaType"
+
+
+class Invalid(APIError):
+    """An object that fails validation; details.causes names every field."""
+
+    code, reason = 422, "Invalid"
+
+    @classmethod
+    def of(cls, kind: str, group: str, name: str, errors: Iterable[FieldError]) -> "Invalid":
+        """The error for some invalid fields (at least one)."""
+        found = list(errors)
+        unique = list(dict.fromkeys(str(error) for error in found))
+        text = unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]"
+        shown = f"{kind}.{group}" if group else kind
+        details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
+        details = {k: v for k, v in details.items() if v}
+        details["causes"] = [
+            {"reason": _CAUSE_REASON[error.type], "message": error.message(), "field": error.field} for error in found
+        ]
+        return cls(f'{shown} "{name}" is invalid: {text}', details=details)
+
+
+class TooManyRequests(APIError):
+    code, reason = 429, "TooManyRequests"
+
+
+class InternalError(APIError):
+    code, reason = 500, "InternalError"
+
+
+class ServiceUnavailable(APIError):
+    code, reason = 503, "ServiceUnavailable"
+
+
+class ServerTimeout(APIError):
+    code, reason = 500, "ServerTimeout"
+
+
+class Timeout(APIError):
+    code, reason = 504, "Timeout"
+
+
+def qualified(plural: str, group: str) -> str:
+    """`deployments.apps`, or `pods` for the core group: GroupResource.String."""
+    return f"{plural}.{group}" if group else plural
+
+
+def _details(name: str, group: str, plural: str) -> dict[str, Any]:
+    details = {"name": name, "group": group, "kind": plural}
+    return {k: v for k, v in details.items() if v}
+
+
+def from_status(body: dict[str, Any]) -> APIError:
+    """The exception for a Status object: by reason first, by code where the reason is unknown."""
+    reason, code = body.get("reason", ""), int(body.get("code") or 500)
+    found = next((c for c in APIError.__subclasses__() if c.reason == reason), None) or next(
+        (c for c in APIError.__subclasses__() if c.code == code), APIError
+    )
+    return found(body.get("message", ""), details=body.get("details"), code=code, reason=reason)

@@ -1,0 +1,140 @@
+"""What a kind is: the declaration from which routes, discovery, OpenAPI, tables and client paths derive.
+
+A file below `kinds/` makes one `Kind` and names it `KIND`; `kinds/registry.py` collects them. Nothing here does I/O and
+nothing here knows any particular kind. The split into generic storage and per-kind strategy follows
+k8s.io/apiserver/pkg/registry/rest (RESTCreateStrategy, RESTUpdateStrategy, RESTDeleteStrategy).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sampan.machinery.errors import FieldError
+from sampan.machinery.meta import Object
+
+# What a hook may do: `Prepare` changes the new object in place (it is private to the request);
+# `Validate` only reads. The old object, where given, is shared and must never be changed.
+PrepareCreate = Callable[[Object], None]
+PrepareUpdate = Callable[[Object, Object], None]
+Validate = Callable[[Object], Iterable[FieldError]]
+ValidateUpdate = Callable[[Object, Object], Iterable[FieldError]]
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One printed column of a Table: upstream's TableColumnDefinition with the function that fills the cell."""
+
+    name: str
+    cell: Callable[[Object, datetime], Any]  # (object, now) -> string, integer or boolean
+    type: str = "string"
+    format: str = ""
+    priority: int = 0  # 0: always shown; 1: only with -o wide
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a served version turns into the storage version and back. Both return a new tree or change a private one."""
+
+    to_storage: Callable[[Object], Object]
+    from_storage: Callable[[Object], Object]
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """One version in which a kind is served.
+
+    `convert` None means field-identical to the storage version: stored bytes are then sent as they are, with only
+    apiVersion changed. `default` runs after the type defaults of `definition`, on an object of this version.
+    """
+
+    group: str
+    version: str
+    definition: str  # name in the field schema, "io.k8s.api.apps.v1.Deployment"
+    convert: Conversion | None = None
+    default: PrepareCreate | None = None
+    deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
+    removed: str = ""  # release in which upstream removed it, "1.16"
+    replacement: str = ""  # "apps/v1 Deployment"
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Paths, as tuples of field names, by which autoscaling/v1 Scale views a kind."""
+
+    spec_replicas: tuple[str, ...] = ("spec", "replicas")
+    status_replicas: tuple[str, ...] = ("status", "replicas")
+    # the path of a LabelSelector (dict with matchLabels) or of a plain label map
+    selector: tuple[str, ...] = ("spec", "selector")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Everything that is particular to one kind."""
+
+    name: str  # Deployment
+    plural: str  # deployments
+    versions: tuple[ServedVersion, ...]  # the first is the storage version and the preferred one
+    namespaced: bool = True
+    singular: str = ""  # defaults to the lower-case name
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS  # ("create",) for reviews, which are never stored
+    columns: tuple[Column, ...] = ()  # empty: Name and Age
+
+    # Strategy. Defaults, pruning and metadata rules are applied by the machinery before these run.
+    prepare_create: PrepareCreate | None = None  # e.g. drop status
+    prepare_update: PrepareUpdate | None = None  # (new, old)
+    prepare_status_update: PrepareUpdate | None = None
+    validate: Validate | None = None  # on create and, after validate_update, on update
+    validate_update: ValidateUpdate | None = None  # (new, old)
+    validate_status_update: ValidateUpdate | None = None
+    warnings: Callable[[Object], Iterable[str]] | None = None
+    name_rule: str = "dns-subdomain"  # or "dns-label", "dns-1035-label", "path-segment"
+
+    has_status: bool = True  # serves /status; main writes keep the old status, status writes keep the old spec
+    has_generation: bool = True  # metadata.generation is 1 on create and bumped when spec changes
+    scale: Scale | None = None
+    selectable_fields: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    # field selectors beyond metadata.name and metadata.namespace, e.g. {"spec.nodeName": ...}
+    allow_unconditional_update: bool = True  # an update without resourceVersion is accepted
+    allow_create_on_update: bool = False  # PUT creates what is missing (Lease, Endpoints, Event ...)
+    default_orphan: bool = False  # deletion without a propagation policy orphans (none of today's kinds)
+
+    @property
+    def storage(self) -> ServedVersion:
+        """The version in which objects are stored."""
+        return self.versions[0]
+
+    @property
+    def group(self) -> str:
+        """The group of the storage version; errors and RBAC of this version name it."""
+        return self.versions[0].group
+
+    @property
+    def api_version(self) -> str:
+        """The apiVersion of the storage version."""
+        return self.versions[0].api_version
+
+    @property
+    def singular_name(self) -> str:
+        """The singular resource name of discovery."""
+        return self.singular or self.name.lower()
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of the storage version. An empty namespace of a namespaced kind means all namespaces."""
+        version = self.versions[0]
+        parts = ["/apis", version.group, version.version] if version.group else ["/api", version.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)

@@ -1,0 +1,86 @@
+"""ObjectMeta: reading the metadata of a JSON tree.
+
+Not here: setting defaults (defaulting.py) or checking (validation.py). Called from everywhere.
+Field meanings: Kubernetes API conventions, "Metadata".
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+Object = dict[str, Any]
+
+
+class Key(NamedTuple):
+    """What names an object among those of its kind; namespace is "" for cluster-scoped kinds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class OwnerRef(NamedTuple):
+    """The parts of an owner reference that controllers decide by."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+
+
+def key_of(obj: Mapping[str, Any]) -> Key:
+    """The key of an object."""
+    meta = obj["metadata"]
+    return Key(meta.get("namespace") or "", meta["name"])
+
+
+def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """The labels of an object; empty when there are none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """The annotations of an object; empty when there are none."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def is_deleting(obj: Mapping[str, Any]) -> bool:
+    """Whether deletion has begun: deletionTimestamp is set."""
+    return bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def controller_of(obj: Mapping[str, Any]) -> OwnerRef | None:
+    """The owner reference with controller: true, if there is one."""
+    for ref in obj["metadata"].get("ownerReferences") or ():
+        if ref.get("controller"):
+            return OwnerRef(ref["apiVersion"], ref["kind"], ref["name"], ref["uid"])
+    return None
+
+
+def controller_ref(owner: Mapping[str, Any]) -> Object:
+    """The owner reference that a controller puts on what it makes for `owner`."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in whole seconds, UTC: metav1.Time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_micro_time(moment: datetime) -> str:
+    """RFC 3339 with six decimals, UTC: metav1.MicroTime."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """A metav1.Time or MicroTime as an aware datetime; raises ValueError."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

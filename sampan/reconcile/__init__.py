@@ -1,0 +1,1 @@
+"""The framework under controllers: queue, controller, manager, leader election, event recorder, clock."""

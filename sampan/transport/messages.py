@@ -1,0 +1,76 @@
+"""The HTTP messages that server handlers take and give.
+
+server.py makes requests and writes responses; apiserver/ and kubelet/ supply handlers.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, read whole (bodies are bounded by the server's limits)."""
+
+    method: str
+    path: str  # percent-decoded, without the query; "%2f" stays encoded so that it can't fake a separator
+    raw_query: str
+    headers: Mapping[str, str]  # names in lower case; repeated headers joined by ", "
+    body: bytes = b""
+    peer_certificate: bytes | None = None  # DER, verified against the client CA
+    remote: str = ""  # the peer's address
+    raw_path: str = ""  # the path as sent
+
+
+@dataclass(slots=True)
+class Response:
+    """A response that is complete when it is given. `chunks` are written one after another, without joining."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Sequence[tuple[str, str]] = ()
+    chunks: Sequence[bytes] = ()  # after body
+
+
+@dataclass(slots=True)
+class StreamResponse:
+    """A chunked response: one HTTP chunk per item, flushed at once, with back-pressure.
+
+    The iterator is closed (its `aclose` awaited) when the client goes away or the server shuts down.
+    """
+
+    status: int
+    stream: AsyncIterator[bytes]
+    content_type: str = "application/json"
+    headers: Sequence[tuple[str, str]] = ()
+
+
+class Connection(Protocol):
+    """A raw byte stream after an upgrade, or one that we dialled."""
+
+    async def read(self) -> bytes:
+        """Some bytes; empty at the end of the stream."""
+
+    async def write(self, data: bytes) -> None:
+        """Send, waiting while the peer is slow; raises ConnectionError."""
+
+    async def write_eof(self) -> None:
+        """Half-close where the transport can (plain TCP); otherwise nothing."""
+
+    async def close(self) -> None:
+        """Close both ways; may be called twice."""
+
+
+@dataclass(slots=True)
+class Upgrade:
+    """101 Switching Protocols, then `handler` owns the connection; it is closed when the handler returns."""
+
+    handler: Callable[[Connection], Awaitable[None]]
+    headers: Sequence[tuple[str, str]] = field(default_factory=list)  # Upgrade, Connection, Sec-WebSocket-Accept ...
+
+
+Reply = Response | StreamResponse | Upgrade
+
+# A handler may answer at once (reads from the cache: no task is made) or be awaited.
+Handler = Callable[[Request], Reply | Awaitable[Reply]]
