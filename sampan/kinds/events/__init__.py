@@ -1,1 +1,0 @@
-"""Kinds of the events group: one file each."""
