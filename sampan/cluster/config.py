@@ -1,0 +1,96 @@
+"""What a cluster is set up with, kept in its state directory as cluster.json.
+
+Written once by `sampan up`, read by the server process and by every later command. Nothing here starts anything.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+FIRST_API_PORT, FIRST_KUBELET_PORT, FIRST_DNS_PORT, FIRST_REGISTRY_PORT = 6443, 10250, 10053, 10500
+
+
+def home() -> Path:
+    """Where clusters live: SAMPAN_HOME, else /var/lib/sampan for root, else ~/.local/share/sampan."""
+    if chosen := os.environ.get("SAMPAN_HOME"):
+        return Path(chosen)
+    return Path("/var/lib/sampan") if os.geteuid() == 0 else Path.home() / ".local/share/sampan"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterConfig:
+    """One cluster on this machine. Addresses are strings, ports are host ports."""
+
+    name: str
+    state: str  # directory
+    api_port: int
+    kubelet_port: int
+    dns_port: int
+    registry_port: int
+    node_ip: str
+    pod_cidr: str  # of the cluster, 10.244.0.0/16
+    service_cidr: str
+    dns_ip: str
+    lb_pool: str  # CIDR from which LoadBalancer addresses are taken
+    listen: str = ""  # "" is loopback and the node's address
+    control_plane_only: bool = False
+    kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config
+    domain: str = "cluster.local"
+
+    @property
+    def directory(self) -> Path:
+        """The state directory."""
+        return Path(self.state)
+
+    @property
+    def server_url(self) -> str:
+        """Where clients on this machine reach the API."""
+        host = self.listen if self.listen not in ("", "0.0.0.0") else "127.0.0.1"
+        return f"https://{host}:{self.api_port}"
+
+    def save(self) -> None:
+        """Write cluster.json atomically."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self.directory / "cluster.json.new"
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.replace(self.directory / "cluster.json")
+
+    def with_changes(self, **changes: object) -> "ClusterConfig":
+        """A copy with other values."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def load(directory: Path) -> ClusterConfig | None:
+    """The cluster kept in a state directory; None if there is none."""
+    try:
+        return ClusterConfig(**json.loads((directory / "cluster.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def all_clusters() -> Iterator[ClusterConfig]:
+    """Every cluster in the home directory, by name."""
+    for path in sorted(home().glob("*/cluster.json")):
+        if found := load(path.parent):
+            yield found
+
+
+def free_port(first: int, taken: set[int], host: str = "") -> int:
+    """The first port from `first` on that no other cluster claims and nobody listens on."""
+    for port in range(first, 65536):
+        if port not in taken and _bindable(port, host):
+            return port
+    raise OSError(f"no free port from {first} on")
+
+
+def _bindable(port: int, host: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

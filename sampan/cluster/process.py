@@ -1,0 +1,110 @@
+"""The server process from outside: start it detached, find it, stop it.
+
+A pid file alone can point to a stranger after a reboot, so it also keeps the process's start time. Called by up, down,
+delete and status; the process itself is server.py.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sampan.cluster.config import ClusterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One line of the server's start: a step done, the end ("ready"), or a failure."""
+
+    step: str
+    seconds: float
+    error: str = ""
+
+
+class StartError(Exception):
+    """The server ended before the cluster was ready; the text is its last words."""
+
+
+def start_time(pid: int) -> str:
+    """When a process began, in clock ticks since boot; "" if there is no such process (proc(5), field 22)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def write_pid(config: ClusterConfig) -> None:
+    """Note this process as the cluster's server."""
+    (config.directory / "server.pid").write_text(f"{os.getpid()}\n")
+    (config.directory / "server.start").write_text(start_time(os.getpid()))
+
+
+def server_pid(config: ClusterConfig) -> int | None:
+    """The running server's process id; None if it does not run."""
+    try:
+        pid = int((config.directory / "server.pid").read_text())
+        started = (config.directory / "server.start").read_text()
+    except (FileNotFoundError, ValueError):
+        return None
+    return pid if started and start_time(pid) == started else None
+
+
+def start(config: ClusterConfig) -> Iterator[Progress]:
+    """Start the server detached; yield its progress until "ready". Raises StartError if it ends before."""
+    reader, writer = os.pipe()
+    log = config.directory / "server.log"
+    with log.open("ab") as output, os.fdopen(reader, "rb", buffering=0) as progress:
+        mark = log.stat().st_size
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sampan.cluster.server", config.state, "--progress-fd", str(writer)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[writer],
+            start_new_session=True,
+            cwd="/",
+        )
+        os.close(writer)
+        yield from _follow(process, progress, log, mark)
+
+
+def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, mark: int) -> Iterator[Progress]:
+    buffer = b""
+    while data := progress.read(65536):
+        *lines, buffer = (buffer + data).split(b"\n")
+        for line in lines:
+            report = Progress(**json.loads(line))
+            if report.error:
+                raise StartError(report.error)
+            yield report
+            if report.step == "ready":
+                return
+    process.wait()
+    said = log.read_bytes()[mark:].decode(errors="replace").strip().splitlines()
+    raise StartError("\n".join(said[-20:]) or f"the server exited with {process.returncode} and said nothing")
+
+
+def stop(pid: int, *, grace: float = 30) -> bool:
+    """TERM, then KILL after `grace` seconds; return whether TERM was enough. Waits by pidfd, without polling."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        if select.select([handle], [], [], grace)[0]:
+            return True
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], grace)
+        return False
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(handle)
