@@ -1,0 +1,147 @@
+"""The base of every controller: watched kinds map to keys, keys go through a queue, workers reconcile them.
+
+A controller is level-triggered: `reconcile(key)` sees no event, only the state of the informers, and returns when it
+wants to be called again. An exception is a retry with growing delays, a `TerminalError` is not retried. Controllers are
+run by manager.py.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sampan.client.api import Client
+from sampan.client.informer import Informer, Informers
+from sampan.machinery.errors import APIError, Conflict
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Key, Object, controller_of, key_of
+from sampan.reconcile import metrics
+from sampan.reconcile.action import Action, TerminalError
+from sampan.reconcile.clock import Clock
+from sampan.reconcile.events import EventRecorder
+from sampan.reconcile.queue import HIGH, LOW, WorkQueue
+
+log = logging.getLogger(__name__)
+
+# Which keys of the controller's queue a watched object concerns. Called for the old and for the new form of it.
+KeysOf = Callable[[Object], Iterable[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every controller is given."""
+
+    client: Client
+    informers: Informers
+    clock: Clock
+
+
+def own_key(obj: Object) -> Iterable[Key]:
+    """The key of the object itself."""
+    return (key_of(obj),)
+
+
+def owned_by(kind: Kind) -> KeysOf:
+    """The key of the object's controller, if that is of `kind` (in any version of its group)."""
+    groups = {version.group for version in kind.versions}
+
+    def keys(obj: Object) -> Iterable[Key]:
+        owner = controller_of(obj)
+        if owner is None or owner.kind != kind.name or owner.api_version.rpartition("/")[0] not in groups:
+            return ()
+        return (Key(obj["metadata"].get("namespace", "") if kind.namespaced else "", owner.name),)
+
+    return keys
+
+
+class Controller:
+    """Subclass, name it, `watch` in __init__, and write `reconcile`."""
+
+    name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller": also the component of its events
+    workers: ClassVar[int] = 5
+
+    def __init__(self, context: Context) -> None:
+        self.client = context.client
+        self.informers = context.informers
+        self.clock = context.clock
+        self.queue: WorkQueue[Key] = WorkQueue(context.clock)
+        self.recorder = EventRecorder(context.client, self.name, context.clock)
+        self._watched: list[Informer] = []
+
+    async def reconcile(self, key: Key) -> Action:
+        """Bring what `key` names closer to what is wanted. Raises anything to be called again after a delay."""
+        raise NotImplementedError
+
+    async def background(self) -> None:
+        """What the controller does besides reconciling, once all is synced; cancelled with it. By default nothing."""
+
+    def watch(
+        self, kind: Kind, keys: KeysOf | None = own_key, *, namespace: str = "", labels: str = "", fields: str = ""
+    ) -> Informer:
+        """Follow a kind and enqueue the keys that a change concerns; `keys` None follows without enqueueing."""
+        informer = self.informers.of(kind, namespace, labels, fields)
+        self._watched.append(informer)
+        if keys is not None:
+            informer.on_change(lambda old, new: self._enqueue(informer, keys, old, new))
+        return informer
+
+    async def synced(self) -> None:
+        """Wait until everything that is watched has been listed."""
+        for informer in self._watched:
+            await informer.synced()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Reconcile until cancelled; `ready` is called when all is synced and the workers are about to start."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.queue.run(), name=f"{self.name} delays")
+            group.create_task(self.recorder.run(), name=f"{self.name} events")
+            await self.synced()
+            ready()
+            group.create_task(self.background(), name=f"{self.name} background")
+            for number in range(self.workers):
+                group.create_task(self._work(), name=f"{self.name} worker {number}")
+
+    def _enqueue(self, informer: Informer, keys: KeysOf, old: Object | None, new: Object | None) -> None:
+        priority = LOW if informer.relisting else HIGH
+        for obj in (old, new):
+            if obj is not None:
+                for key in keys(obj):
+                    self.queue.add(key, priority)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            try:
+                await self._process(key)
+            finally:
+                self.queue.done(key)
+
+    async def _process(self, key: Key) -> None:
+        started = self.clock.monotonic()
+        try:
+            action = await self.reconcile(key)
+        except TerminalError as error:
+            self.queue.forget(key)
+            log.error("%s gives up on %s: %s", self.name, key, error)
+            outcome = "terminal_error"
+        except Exception as error:  # noqa: BLE001 - it is logged below, and must not stop the other keys
+            outcome = self._failed(key, error)
+        else:
+            outcome = self._succeeded(key, action)
+        metrics.reconciled(self.name, outcome, self.clock.monotonic() - started)
+
+    def _succeeded(self, key: Key, action: Action) -> str:
+        self.queue.forget(key)
+        if action.requeue_after is None:
+            return "success"
+        self.queue.add_after(key, action.requeue_after)
+        return "requeue_after"
+
+    def _failed(self, key: Key, error: Exception) -> str:
+        """Try again later. What the API refuses is expected now and then; anything else is a bug with a traceback."""
+        delay = self.queue.retry(key)
+        level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
+        bug = None if isinstance(error, (APIError, OSError)) else error
+        log.log(level, "%s: %s failed, again in %.3f s: %s", self.name, key, delay, error, exc_info=bug)
+        return "error"

@@ -1,0 +1,172 @@
+"""The work queue under every controller: each key waits at most once and is worked on by at most one worker.
+
+A key that is added while it is being worked on comes back when that work is done. Keys come out by priority, then in
+the order in which they were added. Delays and retries run on the injected clock, moved by `run`. The semantics are
+those of client-go's util/workqueue; priorities those of controller-runtime's priority queue.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import count
+from typing import Generic, NamedTuple, TypeVar
+
+from sampan.reconcile.clock import Clock
+
+K = TypeVar("K", bound=Hashable)
+
+HIGH = 0  # something happened
+LOW = -100  # nothing happened: the key comes from a list
+
+
+class Statistics(NamedTuple):
+    """How a queue stands."""
+
+    waiting: int
+    processing: int
+    delayed: int
+    retrying: int
+    added: int  # since the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDelays:
+    """Per key, base * 2^failures seconds, at most `cap`: client-go's default for controllers."""
+
+    base: float = 0.005
+    cap: float = 1000.0
+
+    def after(self, failures: int) -> float:
+        """Seconds to wait after so many failures (the first is 0)."""
+        return self.cap if failures > 60 else min(self.base * 2.0**failures, self.cap)
+
+
+DEFAULT_DELAYS = RetryDelays()
+
+
+class WorkQueue(Generic[K]):
+    """See the module. Everything but `get` and `run` returns at once."""
+
+    def __init__(self, clock: Clock, delays: RetryDelays = DEFAULT_DELAYS) -> None:
+        self._clock = clock
+        self._delays = delays
+        self._order = count()
+        self._priorities: dict[K, int] = {}  # what waits (it is "dirty")
+        self._ready: list[tuple[int, int, K]] = []  # a heap; entries whose priority is out of date are skipped
+        self._processing: set[K] = set()
+        self._again: dict[K, int] = {}  # added while processing
+        self._due: dict[K, float] = {}
+        self._delayed: list[tuple[float, int, K]] = []  # a heap; entries other than the due one are skipped
+        self._failures: dict[K, int] = {}
+        self._added = 0
+        self._filled = asyncio.Event()
+        self._sooner = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._priorities)
+
+    def add(self, key: K, priority: int = HIGH) -> None:
+        """Have `key` worked on; a key that waits already only rises to the higher priority."""
+        waiting = self._again if key in self._processing else self._priorities
+        if waiting.get(key, priority - 1) >= priority:
+            return
+        self._added += key not in waiting
+        waiting[key] = priority
+        if waiting is self._priorities:
+            self._push(key, priority)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Add `key` when so many seconds have passed; of several delays the soonest counts."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = self._clock.monotonic() + seconds
+        if self._due.get(key, due + 1) <= due:
+            return
+        self._due[key] = due
+        heapq.heappush(self._delayed, (due, next(self._order), key))
+        if self._delayed[0][2] == key:
+            self._sooner.set()
+
+    def retry(self, key: K) -> float:
+        """Add `key` after a delay that doubles with each retry until `forget`; returns the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = self._delays.after(failures)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """The next retry of `key` is its first."""
+        self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        """How often `key` has been retried since it was last forgotten."""
+        return self._failures.get(key, 0)
+
+    async def get(self) -> K:
+        """The next key, waiting for one; `done` must follow."""
+        while (key := self._pop()) is None:
+            self._filled.clear()
+            await self._filled.wait()
+        self._processing.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """The work on `key` is over; it waits again if it was added meanwhile."""
+        self._processing.discard(key)
+        if key in self._again:
+            priority = self._priorities[key] = self._again.pop(key)
+            self._push(key, priority)
+
+    async def run(self) -> None:
+        """Add delayed keys when they are due, until cancelled."""
+        while True:
+            self._sooner.clear()
+            self._release()
+            if self._delayed:
+                await self._sleep(self._delayed[0][0] - self._clock.monotonic())
+            else:
+                await self._sooner.wait()
+
+    def statistics(self) -> Statistics:
+        """How the queue stands."""
+        return Statistics(
+            len(self._priorities), len(self._processing), len(self._due), len(self._failures), self._added
+        )
+
+    def _push(self, key: K, priority: int) -> None:
+        heapq.heappush(self._ready, (-priority, next(self._order), key))
+        self._filled.set()
+
+    def _pop(self) -> K | None:
+        while self._ready:
+            negative, _, key = heapq.heappop(self._ready)
+            if self._priorities.get(key) == -negative:
+                del self._priorities[key]
+                return key
+        return None
+
+    def _release(self) -> None:
+        now = self._clock.monotonic()
+        while self._delayed and (self._delayed[0][0] <= now or self._stale(self._delayed[0])):
+            entry = heapq.heappop(self._delayed)
+            if not self._stale(entry):
+                del self._due[entry[2]]
+                self.add(entry[2])
+
+    def _stale(self, entry: tuple[float, int, K]) -> bool:
+        return self._due.get(entry[2]) != entry[0]
+
+    async def _sleep(self, seconds: float) -> None:
+        """Until the time has passed or a sooner key arrives."""
+        waits = (
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+            asyncio.ensure_future(self._sooner.wait()),
+        )
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
