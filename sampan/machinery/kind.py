@@ -49,6 +49,8 @@ class ServedVersion:
 
     `convert` None means field-identical to the storage version: stored bytes are then sent as they are, with only
     apiVersion changed. `default` runs after the type defaults of `definition`, on an object of this version.
+    `validate` and `validate_update` are rules that hold only for requests in this version; they run after the kind's own,
+    on the storage version.
     """
 
     group: str
@@ -56,6 +58,9 @@ class ServedVersion:
     definition: str  # name in the field schema, "io.k8s.api.apps.v1.Deployment"
     convert: Conversion | None = None
     default: PrepareCreate | None = None
+    validate: Validate | None = None
+    validate_update: ValidateUpdate | None = None
+    default_orphan: bool = False  # as Kind.default_orphan, for requests in this version
     deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
     removed: str = ""  # release in which upstream removed it, "1.16"
     replacement: str = ""  # "apps/v1 Deployment"
@@ -107,7 +112,7 @@ class Kind:
     # field selectors beyond metadata.name and metadata.namespace, e.g. {"spec.nodeName": ...}
     allow_unconditional_update: bool = True  # an update without resourceVersion is accepted
     allow_create_on_update: bool = False  # PUT creates what is missing (Lease, Endpoints, Event ...)
-    default_orphan: bool = False  # deletion without a propagation policy orphans (none of today's kinds)
+    default_orphan: bool = False  # deletion without a propagation policy orphans (ReplicationController)
 
     @property
     def storage(self) -> ServedVersion:
