@@ -1,0 +1,135 @@
+"""Cached objects and events: stored bytes dressed for the wire, each piece made once and shared by all readers.
+
+A stored value is the JSON of an object without apiVersion, kind and resourceVersion, `metadata` first. What clients
+read differs only at the front, so it is spliced, never encoded again. Made by cache.py; read by the API server.
+Nothing here may be changed by a reader, `Cached.object` least of all.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Literal
+
+import orjson
+
+from sampan.storage.protocol import EventType
+
+WatchType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+_START = len(b'{"metadata":{')
+_JOINED_KEPT = 1 << 20  # joined lists up to this size are remembered; larger ones cost more memory than time
+
+
+@lru_cache(maxsize=1024)
+def head(api_version: str, kind: str) -> bytes:
+    """The first bytes of an object of this type: `{"kind":"Pod","apiVersion":"v1",`."""
+    return b'{"kind":%b,"apiVersion":%b,' % (orjson.dumps(kind), orjson.dumps(api_version))
+
+
+class Cached:
+    """An object at a revision. `value` is shared with the store, `head` with all objects of the type."""
+
+    __slots__ = ("_object", "head", "key", "revision", "value")
+
+    def __init__(self, key: str, revision: int, value: bytes, head: bytes) -> None:
+        self.key = key
+        self.revision = revision
+        self.value = value
+        self.head = head  # in the storage version
+        self._object: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Cached({self.key!r}, {self.revision})"
+
+    @property
+    def body(self) -> bytes:
+        """Everything after the `{`, kind and apiVersion: `"metadata":{"resourceVersion":"7","name":...},...}`.
+
+        `head(api_version, kind) + body` is the object in any version with the same fields; `b"{" + body` a list item.
+        """
+        return b'"metadata":{"resourceVersion":"%d",' % self.revision + self.value[_START:]
+
+    @property
+    def encoded(self) -> bytes:
+        """The whole object in the storage version, as GET answers it."""
+        return self.head + self.body
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The object in the storage version, with apiVersion, kind and resourceVersion. Shared: never change it."""
+        if self._object is None:
+            self._object = orjson.loads(self.encoded)
+        return self._object
+
+
+class Items(tuple[Cached, ...]):
+    """The objects of a list, in key order."""
+
+    def joined(self) -> bytes:
+        """The inside of a typed list's `items`: `{"metadata":...},{"metadata":...}`; remembered while small."""
+        kept: bytes | None = self.__dict__.get("_joined")
+        if kept is None:
+            kept = join(self)
+            if len(kept) <= _JOINED_KEPT:
+                self.__dict__["_joined"] = kept
+        return kept
+
+
+def join(items: Iterable[Cached]) -> bytes:
+    """List items as one run of bytes, without kind and apiVersion, as upstream encodes typed lists."""
+    return b",".join([b'{"metadata":{"resourceVersion":"%d",%b' % (c.revision, c.value[_START:]) for c in items])
+
+
+class CacheEvent:
+    """One change, as watchers see it. `new` is None for a deletion, `old` for a creation."""
+
+    __slots__ = ("_frames", "gone", "key", "new", "old", "revision", "type")
+
+    def __init__(self, type: EventType, revision: int, old: Cached | None, new: Cached | None, gone: Cached) -> None:
+        self.type = type
+        self.key = gone.key
+        self.revision = revision
+        self.old = old
+        self.new = new
+        # What a DELETED carries: the last state, at the revision of this event. Also for updates, because
+        # an object that leaves a watch's selector is deleted as far as that watch is concerned.
+        self.gone = gone
+        self._frames: dict[tuple[WatchType, bytes], bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"CacheEvent({self.type.name}, {self.key!r}, {self.revision})"
+
+    def seen_as(self, matches: Callable[[Cached], bool]) -> WatchType | None:
+        """What this change is to a watch that sees only matching objects; None: nothing."""
+        was = self.old is not None and matches(self.old)
+        now = self.new is not None and matches(self.new)
+        if now:
+            return "MODIFIED" if was else "ADDED"
+        return "DELETED" if was else None
+
+    @property
+    def seen_by_all(self) -> WatchType:
+        """What this change is to a watch without selectors."""
+        if self.new is None:
+            return "DELETED"
+        return "MODIFIED" if self.old else "ADDED"
+
+    def subject(self, type: WatchType) -> Cached:
+        """The object that a watch event of this type carries."""
+        return self.gone if type == "DELETED" or self.new is None else self.new
+
+    def frame(self, type: WatchType, head: bytes | None = None) -> bytes:
+        """The line of a watch response, `{"type":"ADDED","object":{...}}\\n`, encoded once for all watchers.
+
+        `head` is `head(api_version, kind)` of a field-identical version; the storage version by default.
+        """
+        subject = self.subject(type)
+        name = (type, head or subject.head)
+        frame = self._frames.get(name)
+        if frame is None:
+            frame = b'{"type":"%b","object":%b%b}\n' % (type.encode(), name[1], subject.body)
+            self._frames[name] = frame
+        return frame
+
+    def forget_frames(self) -> None:
+        """Give back memory once the watchers of the moment are served; later ones encode anew."""
+        self._frames.clear()

@@ -1,0 +1,68 @@
+"""Who follows a log: history first, then live events, every revision once and in order.
+
+Shared by the Stores; on the event loop only.
+"""
+
+from collections.abc import Sequence
+
+from sampan.storage.protocol import Event, Listener
+
+
+class Subscription:
+    """One listener. Live events wait until its history has come, and are dropped where the history had them."""
+
+    def __init__(self, listener: Listener, after: int) -> None:
+        self._listener = listener
+        self._seen = after
+        self._early: list[Event] | None = []  # None: history has been delivered
+        self._cancelled = False
+
+    def begin(self, history: Sequence[Event]) -> None:
+        """Deliver what happened before, then go live."""
+        early, self._early = self._early or [], None
+        self.offer(history)
+        self.offer(early)
+
+    def offer(self, events: Sequence[Event]) -> None:
+        """Pass on what the listener has not seen."""
+        if self._early is not None:
+            self._early.extend(events)
+            return
+        if events and events[0].revision <= self._seen:
+            events = [event for event in events if event.revision > self._seen]
+        if events and not self._cancelled:
+            self._seen = events[-1].revision
+            self._listener(events)
+
+    def cancel(self) -> None:
+        """Deliver nothing more."""
+        self._cancelled = True
+
+
+class Listeners:
+    """All subscriptions of a store."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+
+    def add(self, listener: Listener, after: int) -> Subscription:
+        """A subscription that waits for `begin`."""
+        subscription = Subscription(listener, after)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def remove(self, subscription: Subscription) -> None:
+        """Unsubscribe; may be called twice."""
+        subscription.cancel()
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Pass on one committed batch."""
+        for subscription in tuple(self._subscriptions):
+            subscription.offer(events)
+
+    def clear(self) -> None:
+        """Unsubscribe everyone: the store is closing."""
+        for subscription in tuple(self._subscriptions):
+            self.remove(subscription)
