@@ -1,0 +1,175 @@
+"""The rules for metadata, on create and on update, and for label selectors inside objects.
+
+Called by the API server for every write, before the kind's own rules; kinds call `validate_labels` and
+`validate_label_selector` for templates and selectors. Rules and texts: k8s.io/apimachinery/pkg/api/validation.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sampan.machinery import errors, names
+from sampan.machinery.errors import FieldError
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+from sampan.machinery.paths import Path, forbidden, immutable, invalid, required
+
+ANNOTATIONS_LIMIT = 256 * 1024  # bytes, keys and values of all annotations together
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_META = Path("metadata")
+_IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def validate_meta(obj: Mapping[str, Any], kind: Kind) -> Iterator[FieldError]:
+    """What is wrong with the metadata of a new object: ValidateObjectMeta."""
+    meta = obj["metadata"]
+    yield from _names(meta, names.NAME_RULES[kind.name_rule])
+    yield from _namespace(meta, kind)
+    if (meta.get("generation") or 0) < 0:
+        yield invalid(_META.child("generation"), meta["generation"], "must be greater than or equal to 0")
+    yield from _maps(meta)
+
+
+def _names(meta: Object, rule: names.Check) -> Iterator[FieldError]:
+    if prefix := meta.get("generateName"):
+        # What is generated follows the dash, so a trailing one does no harm.
+        tried = prefix[:-1] + "a" if prefix.endswith("-") else prefix
+        for text in rule(tried):
+            yield invalid(_META.child("generateName"), prefix, text)
+    name = meta.get("name")
+    if not name:
+        yield required(_META.child("name"), "name or generateName is required")
+        return
+    for text in rule(name):
+        yield invalid(_META.child("name"), name, text)
+
+
+def _namespace(meta: Object, kind: Kind) -> Iterator[FieldError]:
+    namespace, path = meta.get("namespace"), _META.child("namespace")
+    if not kind.namespaced:
+        if namespace:
+            yield forbidden(path, "not allowed on this type")
+    elif not namespace:
+        yield required(path)
+    else:
+        for text in names.dns_label(namespace):
+            yield invalid(path, namespace, text)
+
+
+def _maps(meta: Object) -> Iterator[FieldError]:
+    if labels := meta.get("labels"):
+        yield from validate_labels(labels, _META.child("labels"))
+    if annotations := meta.get("annotations"):
+        yield from validate_annotations(annotations, _META.child("annotations"))
+    if owners := meta.get("ownerReferences"):
+        yield from _owners(owners, _META.child("ownerReferences"))
+    if finalizers := meta.get("finalizers"):
+        yield from _finalizers(finalizers, _META.child("finalizers"))
+
+
+def validate_labels(labels: Mapping[str, str] | None, path: Path) -> Iterator[FieldError]:
+    """What is wrong with the keys and values of labels."""
+    for key, value in (labels or {}).items():
+        for text in names.qualified_name(key):
+            yield invalid(path, key, text)
+        for text in names.label_value(value):
+            yield invalid(path, value, text)
+
+
+def validate_annotations(annotations: Mapping[str, str] | None, path: Path) -> Iterator[FieldError]:
+    """What is wrong with the keys of annotations (which may be in capitals), and with their total size."""
+    size = 0
+    for key, value in (annotations or {}).items():
+        size += len(key.encode(errors="replace")) + len(value.encode(errors="replace"))
+        for text in names.qualified_name(key.lower()):
+            yield invalid(path, key, text)
+    if size > ANNOTATIONS_LIMIT:
+        yield FieldError(errors.FIELD_TOO_LONG, path, f"may not be more than {ANNOTATIONS_LIMIT} bytes")
+
+
+def _owners(owners: list[Object], path: Path) -> Iterator[FieldError]:
+    controller = ""
+    for owner in owners:
+        yield from _owner(owner, path)
+        if not owner.get("controller"):
+            continue
+        if controller:
+            text = 'Only one reference can have Controller set to true. Found "true" in references for'
+            yield invalid(path, owners, f"{text} {controller} and {owner.get('name')}")
+        controller = owner.get("name") or ""
+
+
+def _owner(owner: Object, path: Path) -> Iterator[FieldError]:
+    api_version = owner.get("apiVersion") or ""
+    if not api_version.rpartition("/")[2]:
+        yield invalid(path.child("apiVersion"), api_version, "version must not be empty")
+    for field in ("kind", "name", "uid"):
+        if not owner.get(field):
+            yield invalid(path.child(field), "", "must not be empty")
+    if (api_version, owner.get("kind")) == ("v1", "Event"):
+        yield invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
+
+
+def _finalizers(finalizers: list[str], path: Path) -> Iterator[FieldError]:
+    for name in finalizers:
+        for text in names.qualified_name(name):
+            yield invalid(path, name, text)
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        yield invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
+    for index, name in enumerate(finalizers):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            yield invalid(path.index(index), name, text)
+
+
+def validate_meta_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What is wrong with changed metadata: ValidateObjectMetaUpdate.
+
+    Fields that a client may leave out (uid, creationTimestamp ...) must have been carried over before.
+    """
+    after, before = new["metadata"], old["metadata"]
+    if before.get("deletionTimestamp"):
+        yield from _no_new_finalizers(after, before)
+    if not after.get("resourceVersion"):
+        yield invalid(_META.child("resourceVersion"), "", "must be specified for an update")
+    if (after.get("generation") or 0) < (before.get("generation") or 0):
+        yield invalid(_META.child("generation"), after.get("generation") or 0, "must not be decremented")
+    for field in _IMMUTABLE:
+        if (after.get(field) or None) != (before.get(field) or None):
+            yield immutable(_META.child(field), after.get(field, ""))
+    yield from _maps(after)
+
+
+def _no_new_finalizers(after: Object, before: Object) -> Iterator[FieldError]:
+    added = sorted(set(after.get("finalizers") or ()) - set(before.get("finalizers") or ()))
+    if added:
+        shown = "[]string{" + ", ".join(f'"{name}"' for name in added) + "}"
+        text = "no new finalizers can be added if the object is being deleted, found new finalizers"
+        yield forbidden(_META.child("finalizers"), f"{text} {shown}")
+
+
+def validate_label_selector(selector: Mapping[str, Any] | None, path: Path) -> Iterator[FieldError]:
+    """What is wrong with a LabelSelector inside an object."""
+    if not selector:
+        return
+    yield from validate_labels(selector.get("matchLabels"), path.child("matchLabels"))
+    for index, expression in enumerate(selector.get("matchExpressions") or ()):
+        yield from _expression(expression, path.child("matchExpressions").index(index))
+
+
+def _expression(expression: Mapping[str, Any], path: Path) -> Iterator[FieldError]:
+    operator, values = expression.get("operator") or "", expression.get("values") or []
+    if operator in ("In", "NotIn"):
+        if not values:
+            yield required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'")
+    elif operator in ("Exists", "DoesNotExist"):
+        if values:
+            text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            yield forbidden(path.child("values"), text)
+    else:
+        yield invalid(path.child("operator"), operator, "not a valid selector operator")
+    key = expression.get("key") or ""
+    for text in names.qualified_name(key):
+        yield invalid(path.child("key"), key, text)
+    for position, value in enumerate(values):
+        for text in names.label_value(value):
+            yield invalid(path.child("values").index(position), value, text)

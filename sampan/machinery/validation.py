@@ -1,0 +1,123 @@
+"""The words of validation: field paths and the constructors of field errors.
+
+    spec = Path("spec")
+    yield required(spec.child("containers"))
+    yield invalid(spec.child("containers").index(0).child("name"), name, "must be ...")
+
+Name rules are in names.py, metadata rules in metadata.py; both are re-exported here, so that a kind's file imports one
+module. Forms: k8s.io/apimachinery/pkg/util/validation/field.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sampan.machinery import errors, names
+from sampan.machinery.errors import FieldError
+from sampan.machinery.metadata import (
+    validate_annotations,
+    validate_label_selector,
+    validate_labels,
+    validate_meta,
+    validate_meta_update,
+)
+from sampan.machinery.names import (
+    config_key,
+    dns_1035_label,
+    dns_label,
+    dns_subdomain,
+    env_var_name,
+    label_value,
+    path_segment,
+    port_name,
+    port_number,
+    qualified_name,
+)
+from sampan.machinery.paths import ROOT, Path, forbidden, immutable, invalid, required
+
+__all__ = [
+    "ROOT",
+    "FieldError",
+    "Path",
+    "check",
+    "config_key",
+    "dns_1035_label",
+    "dns_label",
+    "dns_subdomain",
+    "duplicate",
+    "env_var_name",
+    "forbidden",
+    "immutable",
+    "invalid",
+    "label_value",
+    "non_negative",
+    "not_found",
+    "not_supported",
+    "one_of",
+    "path_segment",
+    "port",
+    "port_name",
+    "port_number",
+    "qualified_name",
+    "required",
+    "too_long",
+    "too_many",
+    "unchanged",
+    "validate_annotations",
+    "validate_label_selector",
+    "validate_labels",
+    "validate_meta",
+    "validate_meta_update",
+]
+
+
+def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
+    """`path: Unsupported value: "x": supported values: "a", "b"`."""
+    shown = ", ".join(f'"{item}"' for item in sorted(supported))
+    return FieldError(errors.FIELD_NOT_SUPPORTED, path, f"supported values: {shown}", value)
+
+
+def duplicate(path: str, value: Any) -> FieldError:
+    """`path: Duplicate value: "x"`."""
+    return FieldError(errors.FIELD_DUPLICATE, path, "", value)
+
+
+def not_found(path: str, value: Any) -> FieldError:
+    """`path: Not found: "x"`: a reference within the object that leads nowhere."""
+    return FieldError(errors.FIELD_NOT_FOUND, path, "", value)
+
+
+def too_long(path: str, limit: int) -> FieldError:
+    """`path: Too long: may not be more than N bytes`."""
+    return FieldError(errors.FIELD_TOO_LONG, path, f"may not be more than {limit} bytes")
+
+
+def too_many(path: str, count: int, limit: int) -> FieldError:
+    """`path: Too many: 7: must have at most 5 items`."""
+    return FieldError(errors.FIELD_TOO_MANY, path, f"must have at most {limit} items", count)
+
+
+def check(path: str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
+    """One invalid-value error for each text that a rule of names.py returned."""
+    return [invalid(path, value, text) for text in wrong]
+
+
+def one_of(path: str, value: Any, supported: Iterable[str]) -> list[FieldError]:
+    """An error unless the value is one of those supported; a missing value is a required one."""
+    if not value:
+        return [required(path)]
+    return [] if value in supported else [not_supported(path, value, supported)]
+
+
+def non_negative(path: str, value: int | None) -> list[FieldError]:
+    """An error for a negative number."""
+    return [invalid(path, value, "must be greater than or equal to 0")] if value is not None and value < 0 else []
+
+
+def port(path: str, value: int) -> list[FieldError]:
+    """An error for a number that is no port."""
+    return check(path, value, names.port_number(value))
+
+
+def unchanged(path: str, new: Any, old: Any) -> list[FieldError]:
+    """An error where an immutable field has changed."""
+    return [] if new == old else [immutable(path, new)]
