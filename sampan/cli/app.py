@@ -1,0 +1,39 @@
+"""The list of `sampan`'s subcommands, and nothing else.
+
+Each module has `register(subparsers)`; a command's function takes the parsed arguments and returns the exit status.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sampan import __version__
+from sampan.cli import delete, down, env, image, kubectl, logs, status, up, version
+
+COMMANDS = (up, down, delete, status, logs, env, image, kubectl, version)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="sampan", description="Kubernetes, whole, in Python.")
+    top.add_argument("--version", action="version", version=f"sampan {__version__}")
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.register(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the console script's entry point."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["kubectl"]:  # its flags are kubectl's, not ours to parse
+        return kubectl.run_words(words[1:])
+    chosen = parser().parse_args(words)
+    try:
+        return int(chosen.run(chosen))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

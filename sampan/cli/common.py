@@ -1,0 +1,31 @@
+"""What several subcommands share: the --name flag, finding the cluster, saying what is wrong."""
+
+import argparse
+import sys
+
+from sampan.cluster.config import ClusterConfig, all_clusters, home, load
+
+
+def add_name(command: argparse.ArgumentParser) -> None:
+    """The flag that chooses a cluster."""
+    command.add_argument("--name", default="sampan", help="the cluster's name (default: sampan)")
+
+
+def find(name: str) -> ClusterConfig | None:
+    """The named cluster, or None after saying that there is none, and which there are."""
+    found = load(home() / name)
+    if found is None:
+        found = next((config for config in all_clusters() if config.name == name), None)
+    if found is None:
+        others = ", ".join(config.name for config in all_clusters())
+        flag = "" if name == "sampan" else f" --name {name}"
+        complain(
+            f"there is no cluster {name}{f' (there is: {others})' if others else ''}. Make it:\n    sampan up{flag}"
+        )
+    return found
+
+
+def complain(text: str) -> int:
+    """Print an error; return the exit status of a failed command."""
+    print(f"sampan: {text}", file=sys.stderr)
+    return 1

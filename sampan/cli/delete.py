@@ -1,0 +1,29 @@
+"""`sampan delete`: take the cluster down and forget it."""
+
+import argparse
+from typing import Any
+
+from sampan.cli.common import add_name, complain, find
+
+
+def register(subparsers: Any) -> None:
+    """Add the command and its flags."""
+    command: argparse.ArgumentParser = subparsers.add_parser("delete", help="delete a cluster with all its objects")
+    add_name(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Delete the cluster."""
+    from sampan.cluster import lifecycle
+
+    config = find(arguments.name)
+    if config is None:
+        return 1
+    try:
+        with lifecycle.exclusive(config):
+            lifecycle.delete(config, lambda text: print(f"  {text}", flush=True))
+    except (lifecycle.LifecycleError, OSError) as error:
+        return complain(str(error))
+    print(f"Cluster {config.name} is deleted.")
+    return 0

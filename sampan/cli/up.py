@@ -1,0 +1,100 @@
+"""`sampan up`: bring a cluster up, each step with its time, and say what to do next."""
+
+import argparse
+import os
+import re
+import time
+from typing import Any
+
+from sampan import KUBERNETES_VERSION, __version__
+from sampan.cli.common import add_name, complain
+
+
+def register(subparsers: Any) -> None:
+    """Add the command and its flags."""
+    command: argparse.ArgumentParser = subparsers.add_parser("up", help="bring a cluster up")
+    add_name(command)
+    command.add_argument("--control-plane-only", action="store_true", help="no node: needs neither root nor containerd")
+    command.add_argument("--state-dir", default="", metavar="DIR", help="default: $SAMPAN_HOME/<name>")
+    command.add_argument("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
+    command.add_argument("--api-port", type=int, metavar="PORT", help="default: 6443, or the next free one")
+    command.add_argument("--listen", default="", metavar="ADDRESS", help="default: loopback and the node's address")
+    command.add_argument("--install", action="store_true", help="install missing Debian packages")
+    command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Bring the cluster up."""
+    from sampan.cluster import lifecycle, preflight, process
+
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", arguments.name):
+        return complain(f"{arguments.name!r} can't be a cluster's name: lower-case letters, digits and '-', at most 32")
+    began = time.monotonic()
+    print(f"Sampan {__version__}, Kubernetes {KUBERNETES_VERSION}")
+    try:
+        if not arguments.control_plane_only:
+            preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
+        config = lifecycle.settle(_wishes(arguments))
+        with lifecycle.exclusive(config):
+            started = lifecycle.start(config, _print_step)
+            path = lifecycle.write_kubeconfig(config)
+    except (lifecycle.LifecycleError, preflight.PreflightError, OSError) as error:
+        return complain(str(error))
+    except KeyboardInterrupt:
+        return _give_up(arguments)
+    took = time.monotonic() - began
+    print(f"Cluster {config.name} is ready after {took:.1f} s." if started else f"Cluster {config.name} is running.")
+    print(f"{path} has it as its current context, {config.name}. Next:\n    {_kubectl(config.name)} get nodes")
+    pid = process.server_pid(config)
+    return _stay(arguments, pid) if arguments.foreground and pid else 0
+
+
+def _wishes(arguments: argparse.Namespace) -> Any:
+    from sampan.cluster.lifecycle import Wishes
+
+    return Wishes(
+        name=arguments.name,
+        state_dir=arguments.state_dir,
+        kubeconfig=arguments.kubeconfig,
+        api_port=arguments.api_port,
+        listen=arguments.listen,
+        control_plane_only=arguments.control_plane_only,
+    )
+
+
+def _print_step(progress: Any) -> None:
+    if progress.step != "ready":
+        print(f"  {progress.step:<42} {progress.seconds:6.2f} s", flush=True)
+
+
+def _kubectl(name: str) -> str:
+    import shutil
+
+    if shutil.which("kubectl"):
+        return "kubectl"
+    return "sampan kubectl" if name == "sampan" else f"sampan kubectl --context {name}"
+
+
+def _stay(arguments: argparse.Namespace, pid: int) -> int:
+    """Wait for the server's end or Ctrl-C."""
+    import select
+
+    handle = os.pidfd_open(pid)
+    try:
+        print("Running in the foreground; Ctrl-C takes the cluster down.", flush=True)
+        select.select([handle], [], [])
+        return complain(f"the server ended by itself; see\n    sampan logs --name {arguments.name}")
+    except KeyboardInterrupt:
+        return _give_up(arguments)
+    finally:
+        os.close(handle)
+
+
+def _give_up(arguments: argparse.Namespace) -> int:
+    """Ctrl-C: leave nothing behind but the state."""
+    from sampan.cli import down
+
+    print()
+    down.run(arguments)
+    return 130
