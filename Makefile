@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help install dev up demo test lint bench schema clean
+.PHONY: help install dev up demo test lint bench schema proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: dev ## every benchmark, each printing a JSON line
 
 schema: dev ## rebuild the field schema from the current Kubernetes release
 	@$(BIN)/python tools/schema.py
+
+proto: dev ## regenerate the protobuf modules
+	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. sampan/kubelet/cri.proto sampan/kubelet/containerd_events.proto
 
 clean: ## remove the virtualenv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

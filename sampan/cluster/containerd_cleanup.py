@@ -1,0 +1,85 @@
+"""Removing what containerd made: pods in order through CRI, then by force whatever still runs or is mounted.
+
+Called by containerd.py when a cluster goes down. Everything it kills is known by our own socket or runtime directory.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from sampan.cluster.mounts import unmount_below
+from sampan.cluster.processes import Process, find
+from sampan.kubelet.cri import CRI, CRIError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16  # pods that are removed side by side
+
+
+async def remove_pods(socket: str) -> None:
+    """Stop and remove every sandbox: CNI releases its addresses and interfaces.
+
+    A sandbox that resists is logged and left to clear_leftovers; raises CRIError when nothing can be listed.
+    """
+    cri, slots = CRI(socket), asyncio.Semaphore(AT_ONCE)
+
+    async def remove(sandbox: str) -> None:
+        async with slots:
+            await cri.stop_sandbox(sandbox)
+            await cri.remove_sandbox(sandbox)
+
+    try:
+        sandboxes = await cri.list_sandboxes()
+        results = await asyncio.gather(*(remove(sandbox.id) for sandbox in sandboxes), return_exceptions=True)
+    finally:
+        await cri.close()
+    for failure in (result for result in results if isinstance(result, BaseException)):
+        if not isinstance(failure, CRIError):
+            raise failure
+        log.warning("a pod could not be removed in order: %s", failure)
+
+
+async def clear_leftovers(run_dir: Path, socket: Path) -> None:
+    """Kill shims and containers that are left, and undo their mounts."""
+    await _kill_shims(socket)
+    for identity, root in _runc_containers(run_dir):
+        await _delete_runc_container(identity, root)
+    _remove_shim_sockets(run_dir)
+    unmount_below(run_dir)
+
+
+async def _kill_shims(socket: Path) -> None:
+    """Shims are told containerd's address, which is one of their arguments."""
+
+    def serves_us(arguments: Sequence[str]) -> bool:
+        return "containerd-shim" in "".join(arguments[:1]) and str(socket) in arguments
+
+    for pid in find(serves_us):
+        try:
+            process = Process(pid, serves_us)
+        except ProcessLookupError:
+            continue
+        with process:
+            await process.end(grace=2.0)
+
+
+def _runc_containers(run_dir: Path) -> list[tuple[str, Path]]:
+    """(container, runc's root directory) of all that runc knows; `Root` of containerd_config.py, then the namespace."""
+    states = run_dir.glob("runc/*/*/state.json")
+    return [(json.loads(state.read_text())["id"], state.parent.parent) for state in states]
+
+
+async def _delete_runc_container(identity: str, root: Path) -> None:
+    command = ["runc", "--root", str(root), "delete", "--force", identity]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, errors = await process.communicate()
+    if process.returncode:
+        log.warning("runc delete %s: %s", identity, errors.decode(errors="replace").strip())
+
+
+def _remove_shim_sockets(run_dir: Path) -> None:
+    """A shim that was killed leaves its socket, which is in a directory that all containerds share."""
+    for address in run_dir.glob("state/io.containerd.runtime.v2.task/*/*/address"):
+        Path(address.read_text().removeprefix("unix://")).unlink(missing_ok=True)
