@@ -7,11 +7,11 @@ Called by the API server for every write, before the kind's own rules; kinds cal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sampan.machinery import errors, names
+from sampan.machinery import names
 from sampan.machinery.errors import FieldError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
-from sampan.machinery.paths import Path, forbidden, immutable, invalid, required
+from sampan.machinery.paths import Path, forbidden, immutable, invalid, required, too_long
 
 ANNOTATIONS_LIMIT = 256 * 1024  # bytes, keys and values of all annotations together
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
@@ -83,7 +83,7 @@ def validate_annotations(annotations: Mapping[str, str] | None, path: Path) -> I
         for text in names.qualified_name(key.lower()):
             yield invalid(path, key, text)
     if size > ANNOTATIONS_LIMIT:
-        yield FieldError(errors.FIELD_TOO_LONG, path, f"may not be more than {ANNOTATIONS_LIMIT} bytes")
+        yield too_long(path, ANNOTATIONS_LIMIT)
 
 
 def _owners(owners: list[Object], path: Path) -> Iterator[FieldError]:

@@ -32,7 +32,7 @@ from sampan.machinery.names import (
     port_number,
     qualified_name,
 )
-from sampan.machinery.paths import ROOT, Path, forbidden, immutable, invalid, required
+from sampan.machinery.paths import ROOT, Path, forbidden, immutable, invalid, required, too_long
 
 __all__ = [
     "ROOT",
@@ -70,54 +70,49 @@ __all__ = [
 ]
 
 
-def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
+def not_supported(path: Path | str, value: Any, supported: Iterable[str]) -> FieldError:
     """`path: Unsupported value: "x": supported values: "a", "b"`."""
     shown = ", ".join(f'"{item}"' for item in sorted(supported))
-    return FieldError(errors.FIELD_NOT_SUPPORTED, path, f"supported values: {shown}", value)
+    return FieldError(errors.FIELD_NOT_SUPPORTED, str(path), f"supported values: {shown}", value)
 
 
-def duplicate(path: str, value: Any) -> FieldError:
+def duplicate(path: Path | str, value: Any) -> FieldError:
     """`path: Duplicate value: "x"`."""
-    return FieldError(errors.FIELD_DUPLICATE, path, "", value)
+    return FieldError(errors.FIELD_DUPLICATE, str(path), "", value)
 
 
-def not_found(path: str, value: Any) -> FieldError:
+def not_found(path: Path | str, value: Any) -> FieldError:
     """`path: Not found: "x"`: a reference within the object that leads nowhere."""
-    return FieldError(errors.FIELD_NOT_FOUND, path, "", value)
+    return FieldError(errors.FIELD_NOT_FOUND, str(path), "", value)
 
 
-def too_long(path: str, limit: int) -> FieldError:
-    """`path: Too long: may not be more than N bytes`."""
-    return FieldError(errors.FIELD_TOO_LONG, path, f"may not be more than {limit} bytes")
-
-
-def too_many(path: str, count: int, limit: int) -> FieldError:
+def too_many(path: Path | str, count: int, limit: int) -> FieldError:
     """`path: Too many: 7: must have at most 5 items`."""
-    return FieldError(errors.FIELD_TOO_MANY, path, f"must have at most {limit} items", count)
+    return FieldError(errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} items", count)
 
 
-def check(path: str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
+def check(path: Path | str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
     """One invalid-value error for each text that a rule of names.py returned."""
     return [invalid(path, value, text) for text in wrong]
 
 
-def one_of(path: str, value: Any, supported: Iterable[str]) -> list[FieldError]:
+def one_of(path: Path | str, value: Any, supported: Iterable[str]) -> list[FieldError]:
     """An error unless the value is one of those supported; a missing value is a required one."""
     if not value:
         return [required(path)]
     return [] if value in supported else [not_supported(path, value, supported)]
 
 
-def non_negative(path: str, value: int | None) -> list[FieldError]:
+def non_negative(path: Path | str, value: int | None) -> list[FieldError]:
     """An error for a negative number."""
     return [invalid(path, value, "must be greater than or equal to 0")] if value is not None and value < 0 else []
 
 
-def port(path: str, value: int) -> list[FieldError]:
+def port(path: Path | str, value: int) -> list[FieldError]:
     """An error for a number that is no port."""
     return check(path, value, names.port_number(value))
 
 
-def unchanged(path: str, new: Any, old: Any) -> list[FieldError]:
+def unchanged(path: Path | str, new: Any, old: Any) -> list[FieldError]:
     """An error where an immutable field has changed."""
     return [] if new == old else [immutable(path, new)]

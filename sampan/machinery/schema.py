@@ -1,0 +1,163 @@
+"""The field schema: what fields every API type has, read from data/schema.json on demand.
+
+One line of the file is one definition, parsed when it is first asked for. Types are written in a small language:
+
+    string bytes boolean int32 int64 double time micro-time quantity int-or-string any
+    []T   a list of T        {}T   a map from strings to T        anything else: the name of a definition
+
+Not here: what values mean, defaults, validation. Called by codec, patches, apply and openapi; a kind's file calls
+`derive` and `define` for the types of legacy versions. `make schema` writes the file (tools/schema.py).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+
+_DATA = Path(__file__).parent / "data" / "schema.json"
+_SCALARS = frozenset(("string", "bytes", "boolean", "time", "micro-time", "quantity", "int-or-string", "any"))
+_INTEGERS = {"int32": "integer", "int64": "integer", "double": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field, the items of a list, or the values of a map."""
+
+    type: str  # string integer number boolean bytes time micro-time quantity int-or-string any object array map
+    ref: str = ""  # of an object: the name of its definition
+    items: "Field | None" = None  # of an array or map
+    format: str = ""  # int32 int64 double
+    required: bool = False
+    list_type: str = ""  # atomic set map
+    list_map_keys: tuple[str, ...] = ()
+    patch_strategies: tuple[str, ...] = ()  # of strategic merge patch: merge, replace, retainKeys
+    merge_key: str = ""
+    map_type: str = ""  # atomic granular
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A type with fields."""
+
+    name: str  # io.k8s.api.apps.v1.DeploymentSpec
+    fields: Mapping[str, Field]
+    map_type: str = ""  # atomic: server-side apply never merges it
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that Go always writes."""
+        return tuple(name for name, field in self.fields.items() if field.required)
+
+    @property
+    def go_name(self) -> str:
+        """The Go type, as error messages show it: `DeploymentSpec`."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def go_type(self) -> str:
+        """The Go type with its package: `v1.DeploymentSpec`."""
+        return ".".join(self.name.rsplit(".", 2)[1:])
+
+
+def parse_type(text: str) -> Field:
+    """The field that a word of the type language stands for."""
+    if text.startswith("[]"):
+        return Field("array", items=parse_type(text[2:]))
+    if text.startswith("{}"):
+        return Field("map", items=parse_type(text[2:]))
+    if text in _INTEGERS:
+        return Field(_INTEGERS[text], format=text)
+    if text in _SCALARS:
+        return Field(text)
+    return Field("object", ref=text)
+
+
+class Schema:
+    """All definitions by name. Definitions are parsed once and never change; new ones may be added."""
+
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        self._lines = lines
+        self._parsed: dict[str, Definition] = {}
+
+    def definition(self, name: str) -> Definition:
+        """The definition of a name; raises KeyError."""
+        found = self._parsed.get(name)
+        if found is None:
+            found = self._parsed[name] = _parse(name, json.loads(self._lines[name]))
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parsed or name in self._lines
+
+    def names(self) -> list[str]:
+        """Every name, sorted."""
+        return sorted(self._lines.keys() | self._parsed.keys())
+
+    def define(self, name: str, fields: Mapping[str, str | Field], required: Iterable[str] = ()) -> Definition:
+        """Add a definition that the data file lacks; a repetition must be identical, or ValueError is raised.
+
+        A string is a type in the module's language. `required` are the fields that Go writes even when empty.
+        """
+        needed = frozenset(required)
+        made = {field: _field(given, field in needed) for field, given in fields.items()}
+        return self._add(Definition(name, made))
+
+    def derive(
+        self, name: str, base: str, add: Mapping[str, str | Field] | None = None, drop: Iterable[str] = ()
+    ) -> Definition:
+        """Add a definition that is `base` with fields added (or replaced) and dropped, as legacy versions are.
+
+        A replaced field stays required if it was. To change something deeper, derive the inner definition first and
+        then the outer one with a field that names it.
+        """
+        parent = self.definition(base)
+        dropped = frozenset(drop)
+        fields = {field: spec for field, spec in parent.fields.items() if field not in dropped}
+        for field, given in (add or {}).items():
+            fields[field] = _field(given, field in fields and fields[field].required)
+        return self._add(Definition(name, fields, parent.map_type))
+
+    def _add(self, made: Definition) -> Definition:
+        if made.name in self._lines:
+            raise ValueError(f"{made.name} is in the data file")
+        known = self._parsed.setdefault(made.name, made)
+        if known != made:
+            raise ValueError(f"{made.name} is already defined, differently")
+        return known
+
+
+def _field(given: str | Field, required: bool) -> Field:
+    if isinstance(given, Field):
+        return given
+    return replace(parse_type(given), required=required)
+
+
+def _parse(name: str, line: Mapping[str, Any]) -> Definition:
+    required = frozenset(line.get("required", ()))
+    fields = {field: _parse_field(given, field in required) for field, given in line["fields"].items()}
+    return Definition(name, fields, line.get("map", ""))
+
+
+def _parse_field(given: str | Mapping[str, Any], required: bool) -> Field:
+    if isinstance(given, str):
+        return _field(given, required)
+    return replace(
+        parse_type(given["type"]),
+        required=required,
+        list_type=given.get("list", ""),
+        list_map_keys=tuple(given.get("keys", ())),
+        patch_strategies=tuple(given["patch"].split(",")) if "patch" in given else (),
+        merge_key=given.get("mergeKey", ""),
+        map_type=given.get("map", ""),
+    )
+
+
+@cache
+def load() -> Schema:
+    """The schema of the data file; read once."""
+    lines = _DATA.read_text().splitlines()[1:-1]
+    return Schema({name[1:-1]: body.rstrip(",") for name, _, body in (line.partition(": ") for line in lines)})

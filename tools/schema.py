@@ -1,0 +1,97 @@
+"""`make schema`: write sampan/machinery/data/schema.json from the newest release that kubernetes-validate carries.
+
+The result has, for every definition of Kubernetes's OpenAPI document, field types and the facts that patches and
+server-side apply need; no prose. One definition per line, so that a new release is a readable diff and so that the loader
+can parse only what it is asked for. sampan/machinery/schema.py says what the lines mean.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+
+TARGET = Path(__file__).parent.parent / "sampan" / "machinery" / "data" / "schema.json"
+
+# Definitions whose Go types have their own way of reading JSON.
+SPECIAL = {
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "micro-time",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "int-or-string",
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "any",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Patch": "any",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "any",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "any",
+}
+EXTRAS = {
+    "x-kubernetes-list-type": "list",
+    "x-kubernetes-list-map-keys": "keys",
+    "x-kubernetes-map-type": "map",
+    "x-kubernetes-patch-strategy": "patch",
+    "x-kubernetes-patch-merge-key": "mergeKey",
+}
+
+
+def newest() -> Path:
+    """The definitions of the newest release in the package."""
+    root = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    releases = [d for d in root.iterdir() if d.name.endswith("-local")]
+    return max(releases, key=lambda d: [int(n) for n in d.name[1:].split("-")[0].split(".")]) / "_definitions.json"
+
+
+def type_text(schema: dict[str, Any]) -> str:
+    """A JSON schema as one word of the schema file's little type language."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return SPECIAL.get(name, name)
+    declared = schema.get("type")
+    kind = next((t for t in declared if t != "null"), "") if isinstance(declared, list) else declared
+    if kind == "array":
+        return "[]" + type_text(schema["items"])
+    if kind == "object":
+        return "{}" + type_text(schema["additionalProperties"]) if "additionalProperties" in schema else "any"
+    if kind == "integer":
+        return str(schema.get("format", "int64"))
+    if kind == "string":
+        return {"byte": "bytes", "date-time": "time"}.get(schema.get("format", ""), "string")
+    return {"number": "number", "boolean": "boolean"}[str(kind)]
+
+
+def field(schema: dict[str, Any]) -> str | dict[str, Any]:
+    """A field: its type, with extras only where there are some."""
+    extras = {short: schema[long] for long, short in EXTRAS.items() if long in schema}
+    return {"type": type_text(schema), **extras} if extras else type_text(schema)
+
+
+def definition(schema: dict[str, Any]) -> dict[str, Any]:
+    """A definition: fields, the required ones, and its map type where it is atomic."""
+    result: dict[str, Any] = {"fields": {name: field(f) for name, f in schema.get("properties", {}).items()}}
+    if required := schema.get("required"):
+        result["required"] = required
+    if map_type := schema.get("x-kubernetes-map-type"):
+        result["map"] = map_type
+    return result
+
+
+def main() -> int:
+    """Write the file; say how much it holds."""
+    source = newest()
+    found = json.loads(source.read_text())["$defs"]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(definition(schema), separators=(',', ':'), sort_keys=True)}"
+        for name, schema in sorted(found.items())
+        if name not in SPECIAL
+    ]
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{len(lines)} definitions of {source.parent.name.split('-')[0]}, {TARGET.stat().st_size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
