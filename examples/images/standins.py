@@ -20,7 +20,7 @@ from pathlib import Path
 from examples.images.debian import cache_directory, root_filesystem
 from sampan.cluster.config import ClusterConfig, home, load
 from sampan.cluster.image_build import build
-from sampan.cluster.oci import Layout, parse_reference
+from sampan.cluster.image_layout import Layout, parse_reference
 from sampan.cluster.preflight import install
 
 HERE = Path(__file__).parent

@@ -49,7 +49,7 @@ def run_build(arguments: argparse.Namespace) -> int:
 
 def run_load(arguments: argparse.Namespace) -> int:
     """Load an archive into the registry."""
-    from sampan.cluster.oci import Layout
+    from sampan.cluster.image_layout import Layout
 
     config = find(arguments.name)
     if config is None:
@@ -72,7 +72,7 @@ def run_list(arguments: argparse.Namespace) -> int:
     """Print name, digest and size of each image."""
     import json
 
-    from sampan.cluster.oci import Layout
+    from sampan.cluster.image_layout import Layout
 
     config = find(arguments.name)
     if config is None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sampan.cluster.config import ClusterConfig
-from sampan.cluster.oci import parse_reference
+from sampan.cluster.image_layout import parse_reference
 
 REGISTRIES = """unqualified-search-registries = ["docker.io"]
 short-name-mode = "permissive"

@@ -7,9 +7,11 @@ server: it works the same after a kill -9.
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from sampan.client.kubeconfig import default_paths, merge_cluster, remove_cluster
@@ -70,13 +72,12 @@ def settle(wishes: Wishes) -> ClusterConfig:
 
 
 def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
-    from sampan.cluster.network import node_address, pick_ranges  # not at the top: `sampan status` has no use for it
+    from sampan.cluster.network import node_address  # not at the top: `sampan status` has no use for it
+    from sampan.cluster.ranges import pick_ranges
 
     others = list(all_clusters())
-    ranges = pick_ranges([other.pod_cidr for other in others])
+    ranges = pick_ranges(_taken_ranges(others))
     ports = {p for o in others for p in (o.api_port, o.kubelet_port, o.dns_port, o.registry_port)}
-    if wishes.api_port is not None:
-        ports.discard(wishes.api_port)
     return ClusterConfig(
         name=wishes.name,
         state=str(directory),
@@ -84,15 +85,26 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         kubelet_port=free_port(FIRST_KUBELET_PORT, ports),
         dns_port=free_port(FIRST_DNS_PORT, ports),
         registry_port=free_port(FIRST_REGISTRY_PORT, ports),
-        node_ip=node_address(),
-        pod_cidr=str(ranges.pod_cidr),
-        service_cidr=str(ranges.service_cidr),
-        dns_ip=str(ranges.dns_ip),
-        lb_pool=str(ranges.lb_pool),
+        node_ip=node_address() or str(next(IPv4Network(ranges.pod_cidr).hosts())),
+        pod_cidr=ranges.pod_cidr,
+        service_cidr=ranges.service_cidr,
+        dns_ip=ranges.dns_ip,
+        lb_pool=ranges.lb_pool,
         listen=wishes.listen,
         control_plane_only=wishes.control_plane_only,
         kubeconfig=wishes.kubeconfig,
     )
+
+
+def _taken_ranges(others: Sequence[ClusterConfig]) -> list[str]:
+    """The ranges of other clusters and of the networks that this machine routes to."""
+    from sampan.cluster.ranges import host_networks
+
+    taken = [cidr for other in others for cidr in (other.pod_cidr, other.service_cidr, other.lb_pool)]
+    if ip := shutil.which("ip"):
+        routes = subprocess.run([ip, "-json", "-4", "route"], capture_output=True, text=True, check=True)
+        taken += host_networks(routes.stdout)
+    return taken
 
 
 @contextmanager
@@ -144,7 +156,7 @@ def down(config: ClusterConfig, say: Say) -> None:
         if not process.stop(pid):
             say("the server did not stop in time and was killed; its store is safe")
     if not config.control_plane_only:
-        from sampan.cluster.teardown import tear_down
+        from sampan.cluster.node import tear_down
 
         say("stopping containers, removing the network")
         tear_down(config)

@@ -35,7 +35,7 @@ def test_a_load_balancer_spreads_requests_over_three_pods(kubectl: Kubectl) -> N
     assert answers - {""} == {f"You've hit {name}\n" for name in kubectl.names("pods")}
 
     wide = kubectl("get", "pods", "-o", "wide").splitlines()
-    assert wide[0].split() == (["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE", "NOMINATED", "NODE", "READINESS", "GATES"])
+    assert wide[0].split() == "NAME READY STATUS RESTARTS AGE IP NODE NOMINATED NODE READINESS GATES".split()  # noqa: SIM905
     assert all(line.split()[1:4] == ["1/1", "Running", "0"] for line in wide[1:])
 
 

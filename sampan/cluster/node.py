@@ -1,0 +1,66 @@
+"""This machine's node: which network and which containerd a cluster has, and how both are taken away.
+
+The server process uses the same values to start what `tear_down`, run by a command, removes.
+"""
+
+import asyncio
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from sampan.cluster.config import ClusterConfig
+from sampan.cluster.containerd import Containerd, ContainerdOptions
+from sampan.cluster.mounts import unmount_below
+from sampan.cluster.network import Network, NetworkConfig
+from sampan.cluster.registry import registry_hosts
+
+NODE_PREFIX = 24
+
+
+def node_pod_cidr(config: ClusterConfig) -> str:
+    """The pod range of the first node."""
+    return str(next(IPv4Network(config.pod_cidr).subnets(new_prefix=NODE_PREFIX)))
+
+
+def network_of(config: ClusterConfig) -> Network:
+    """The node's network, neither up nor down."""
+    return Network(
+        NetworkConfig(
+            name=config.name,
+            state=config.directory / "network",
+            pod_cidr=config.pod_cidr,
+            node_pod_cidr=node_pod_cidr(config),
+            service_cidr=config.service_cidr,
+            lb_pool=config.lb_pool,
+        )
+    )
+
+
+def containerd_of(config: ClusterConfig) -> Containerd:
+    """The node's containerd, not yet running. It asks the cluster's own registry before any other."""
+    options = ContainerdOptions(
+        cni_conf_dir=network_of(config).config.cni_conf_dir, registry_dir=config.directory / "registries"
+    )
+    return Containerd(config.directory, options)
+
+
+def kubelet_directory(config: ClusterConfig) -> Path:
+    """Where the kubelet keeps volumes and logs."""
+    return config.directory / "kubelet"
+
+
+def write_registry_hosts(config: ClusterConfig) -> None:
+    """Point containerd at the cluster's own registry first, whatever registry an image names."""
+    directory = config.directory / "registries" / "_default"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "hosts.toml").write_text(registry_hosts(config.registry_port))
+
+
+def tear_down(config: ClusterConfig) -> None:
+    """Remove containers, mounts, interfaces, routes and rules. The server must have ended; may be called twice."""
+    asyncio.run(_tear_down(config))
+
+
+async def _tear_down(config: ClusterConfig) -> None:
+    await containerd_of(config).stop(remove_containers=True)
+    unmount_below(kubelet_directory(config))
+    await network_of(config).down()
