@@ -83,6 +83,14 @@ class StoreFull(StoreError):
     """The disk is full or the store is read-only; the write did not happen."""
 
 
+class StoreInUse(StoreError):
+    """Another process has the store open."""
+
+
+class StoreCorrupt(StoreError):
+    """What is stored cannot be read back; the message names the file and the damage."""
+
+
 # Receives one committed batch, in revision order, on the event loop. Must not block or raise.
 Listener = Callable[[Sequence[Event]], None]
 

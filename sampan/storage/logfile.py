@@ -1,0 +1,187 @@
+"""The log in a SQLite file: one table, row id = revision. Synchronous; owned by one thread (writer.py).
+
+Every question is a range of revisions, so the table needs no index: loading reads the rows in order, history is
+`revision > n`, an old listing takes back the rows above its revision (index.py), and compaction removes what the
+rows of its range have superseded. WAL with synchronous=FULL: a commit that returns is on disk. The file is locked
+for as long as it is open, and the kernel unlocks it when the process dies.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sampan.storage.index import Index
+from sampan.storage.protocol import Event, EventType, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+
+APPLICATION_ID = 0x53414D50  # "SAMP", in the file's header
+FORMAT = 1  # user_version: raised when an older Sampan could not read the file
+
+_SCHEMA = f"""
+BEGIN EXCLUSIVE;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE IF NOT EXISTS log (
+    revision INTEGER PRIMARY KEY,
+    key      TEXT    NOT NULL,
+    type     INTEGER NOT NULL,  -- 0 create, 1 update, 2 delete
+    previous INTEGER NOT NULL,  -- the key's revision before this one, 0 for none
+    value    BLOB               -- NULL: that of the previous revision
+);
+CREATE TABLE IF NOT EXISTS compaction (revision INTEGER NOT NULL);
+INSERT INTO compaction SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM compaction);
+COMMIT;
+"""
+_TYPES = (EventType.CREATE, EventType.UPDATE, EventType.DELETE)
+_NUMBER = {type: number for number, type in enumerate(_TYPES)}
+_DELETE = _NUMBER[EventType.DELETE]
+_ROWS = 100  # rows inserted by one statement
+
+
+class LogFile:
+    """An open file. Raises StoreFull, StoreInUse, StoreCorrupt, StoreError, never a sqlite3.Error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.compacted = 0
+        with self._named_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
+            self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def load(self) -> Index:
+        """The current state, from all rows in order; raises StoreCorrupt where the chain of revisions is broken."""
+        index = Index()
+        with self._named_errors():
+            (self.compacted,) = self._db.execute("SELECT revision FROM compaction").fetchone()
+            for row in self._db.execute("SELECT revision, key, type, previous, value FROM log ORDER BY revision"):
+                self._replay(index.records, *row)
+                index.revision = row[0]
+        # The newest rows may be deletions that have been compacted away.
+        index.revision = max(index.revision, self.compacted)
+        return index
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Commit events as one transaction; they are on disk when this returns, or did not happen when it raises."""
+        rows = [_row(event) for event in events]
+        with self._named_errors():
+            if len(rows) <= _ROWS:
+                self._insert(rows)  # a statement is a transaction: one call into SQLite, one release of the GIL
+                return
+            with self._transaction():
+                for start in range(0, len(rows), _ROWS):
+                    self._insert(rows[start : start + _ROWS])
+
+    def since(self, revision: int, prefix: str = "", *, newest_first: bool = False) -> list[Event]:
+        """Every event above `revision` on keys below `prefix`, oldest first unless told otherwise."""
+        query = (
+            "SELECT e.revision, e.key, e.type, e.previous, ifnull(e.value, p.value), p.value FROM log e "
+            "LEFT JOIN log p ON p.revision = e.previous WHERE e.revision > ? AND substr(e.key, 1, ?) = ? "
+            f"ORDER BY e.revision {'DESC' if newest_first else 'ASC'}"
+        )
+        with self._named_errors():
+            return [_event(*row) for row in self._db.execute(query, (revision, len(prefix), prefix))]
+
+    def compact(self, revision: int) -> int:
+        """Remove what is superseded or deleted at `revision`, give pages back; return how many rows went."""
+        low = self.compacted
+        if revision <= low:
+            return 0
+        superseded = "SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0"
+        with self._named_errors():
+            with self._transaction():
+                gone = self._db.execute(f"DELETE FROM log WHERE revision IN ({superseded})", (low, revision)).rowcount
+                gone += self._db.execute(
+                    "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = ?", (low, revision, _DELETE)
+                ).rowcount
+                self._db.execute("UPDATE compaction SET revision = ?", (revision,))
+            self.compacted = revision
+            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+        return gone
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and unlock it."""
+        with self._named_errors():
+            self._db.close()
+
+    def _prepare(self) -> None:
+        owner, format = self._number("PRAGMA application_id"), self._number("PRAGMA user_version")
+        if owner != APPLICATION_ID and self._number("SELECT count(*) FROM sqlite_master"):
+            raise StoreError(f"{self.path} is a database of another program")
+        if format > FORMAT:
+            raise StoreError(f"{self.path} was written by a newer Sampan (format {format}; this one reads {FORMAT})")
+        for pragma in (
+            "auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "wal_autocheckpoint = 2000",  # pages: the -wal file stays near 8 MB ...
+            "journal_size_limit = 16777216",  # ... and shrinks back after a larger transaction
+        ):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.executescript(_SCHEMA)
+
+    def _number(self, query: str) -> int:
+        return int(self._db.execute(query).fetchone()[0])
+
+    def _replay(
+        self, records: dict[str, Record], revision: int, key: str, type: int, previous: int, value: bytes | None
+    ) -> None:
+        before = records.get(key)
+        if revision > self.compacted and (before.revision if before else 0) != previous:
+            raise StoreCorrupt(f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision")
+        if type == _DELETE:
+            records.pop(key, None)
+        else:
+            records[key] = Record(key, value or b"", revision)
+
+    def _insert(self, rows: Sequence[tuple[int, str, int, int, bytes | None]]) -> None:
+        places = ",".join(["(?,?,?,?,?)"] * len(rows))
+        self._db.execute(f"INSERT INTO log VALUES {places}", [field for row in rows for field in row])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # SQLite itself rolls back after some errors
+                self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _named(self.path, error) from error
+        except OSError as error:
+            raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
+
+
+def _row(event: Event) -> tuple[int, str, int, int, bytes | None]:
+    previous = event.previous.revision if event.previous else 0
+    unchanged = event.type is EventType.DELETE and event.previous is not None and event.value == event.previous.value
+    return event.revision, event.key, _NUMBER[event.type], previous, None if unchanged else event.value
+
+
+def _event(revision: int, key: str, type: int, previous: int, value: bytes, before: bytes) -> Event:
+    return Event(_TYPES[type], key, value, revision, Record(key, before, previous) if previous else None)
+
+
+def _named(path: Path, error: sqlite3.Error) -> StoreError:
+    """The Store's error for one of SQLite's, by its result code (sqlite.org/rescode.html)."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY) or code == sqlite3.SQLITE_IOERR_WRITE:
+        # IOERR_WRITE is what a quota or a file size limit gives
+        return StoreFull(f"cannot write {path}: {error}")
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreInUse(f"{path} is in use by another process; stop that server first")
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreCorrupt(f"{path} is damaged: {error}; restore a snapshot, or move the file away to start empty")
+    return StoreError(f"{path}: {error}")

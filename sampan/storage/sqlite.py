@@ -1,0 +1,119 @@
+"""A Store in one SQLite file: the default for a server of its own. The event loop's side of writer.py.
+
+    store = await SQLiteStore.open(Path("/var/lib/sampan/sampan/state.db"))
+
+One process at a time: a second one gets StoreInUse. The working set is in memory anyway, because the watch cache
+serves it from there (and shares these very bytes), so nothing here reads the file in normal operation.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sampan.storage.index import Index, page
+from sampan.storage.listeners import Listeners
+from sampan.storage.logfile import LogFile
+from sampan.storage.protocol import Compacted, Event, FutureRevision, Listener, Page, Record, StoreError
+from sampan.storage.writer import Call, Write, Writer
+
+T = TypeVar("T")
+
+_COMPACT_STEP = 2000  # revisions compacted at a time, so that writes get their turn in between
+
+
+class SQLiteStore:
+    """See protocol.Store; made by `open`."""
+
+    def __init__(self, path: Path) -> None:
+        self._listeners = Listeners()
+        self._revision = 0
+        self._compacted = 0
+        self._compacting = 0  # history up to here is gone or going
+        self._writer = Writer(path, self._publish)
+
+    @classmethod
+    async def open(cls, path: Path) -> "SQLiteStore":
+        """Open or make the file; raises StoreInUse, StoreCorrupt, StoreFull, StoreError."""
+        store = cls(path)
+        store._writer.start()
+        store._revision, store._compacted = await store._writer.opened
+        store._compacting = store._compacted
+        return store
+
+    async def get(self, key: str) -> Record | None:
+        return await self._call(lambda index, _: index.records.get(key))
+
+    async def list(self, prefix: str, *, start_after: str = "", limit: int = 0, revision: int = 0) -> Page:
+        def read(index: Index, file: LogFile) -> Page:
+            if 0 < revision < file.compacted:
+                raise Compacted(revision, file.compacted)
+            since = file.since(revision, prefix, newest_first=True) if 0 < revision < index.revision else ()
+            return page(index, prefix, start_after, limit, revision, since)
+
+        return await self._call(read)
+
+    async def create(self, key: str, value: bytes) -> int:
+        return await self._write(lambda index: index.create(key, value), len(value))
+
+    async def update(self, key: str, value: bytes, expected: int) -> int:
+        return await self._write(lambda index: index.update(key, value, expected), len(value))
+
+    async def delete(self, key: str, expected: int, value: bytes | None = None) -> int:
+        return await self._write(lambda index: index.delete(key, value, expected), len(value or b""))
+
+    def subscribe(self, listener: Listener, after: int) -> Callable[[], None]:
+        if after < self._compacting:
+            raise Compacted(after, self._compacting)
+        subscription = self._listeners.add(listener, after)
+        history = self._submit(lambda _, file: file.since(after))
+        history.add_done_callback(lambda done: subscription.begin(done.result()))
+        return lambda: self._listeners.remove(subscription)
+
+    async def compact(self, revision: int) -> int:
+        if revision > self._revision:
+            raise FutureRevision(f"revision {revision} has not happened yet; the newest is {self._revision}")
+        gone = 0
+        while self._compacted < revision:
+            gone += await self._compact_to(min(self._compacted + _COMPACT_STEP, revision))
+        return gone
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    @property
+    def compacted(self) -> int:
+        return self._compacted
+
+    async def close(self) -> None:
+        self._writer.stop()
+        await asyncio.shield(self._writer.closed)
+        self._listeners.clear()
+
+    async def _compact_to(self, step: int) -> int:
+        self._compacting = max(self._compacting, step)
+        try:
+            gone = await self._call(lambda _, file: file.compact(step))
+        except StoreError:
+            self._compacting = self._compacted
+            raise
+        self._compacted = max(self._compacted, step)
+        return gone
+
+    def _publish(self, events: Sequence[Event]) -> None:
+        self._revision = events[-1].revision
+        self._listeners.publish(events)
+
+    async def _write(self, decide: Callable[[Index], Event], size: int) -> int:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Write(decide, size, future))
+        return await future
+
+    def _submit(self, run: Callable[[Index, LogFile], T]) -> "asyncio.Future[T]":
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Call(run, future))
+        return future
+
+    async def _call(self, run: Callable[[Index, LogFile], T]) -> T:
+        return await self._submit(run)
