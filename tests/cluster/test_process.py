@@ -1,0 +1,65 @@
+"""Finding and stopping the server process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sampan.cluster import process
+from sampan.cluster.config import ClusterConfig
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ClusterConfig:
+    return ClusterConfig(
+        name="x",
+        state=str(tmp_path),
+        api_port=1,
+        kubelet_port=2,
+        dns_port=3,
+        registry_port=4,
+        node_ip="192.0.2.1",
+        pod_cidr="10.244.0.0/16",
+        service_cidr="10.96.0.0/12",
+        dns_ip="10.96.0.10",
+        lb_pool="10.240.0.0/24",
+    )
+
+
+def test_a_pid_file_counts_only_while_that_very_process_lives(config: ClusterConfig) -> None:
+    assert process.server_pid(config) is None
+    process.write_pid(config)
+    assert process.server_pid(config) == os.getpid()
+    (config.directory / "server.start").write_text("1")  # as after a reboot: same number, another process
+    assert process.server_pid(config) is None
+
+
+def test_stop_asks_first(config: ClusterConfig) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as child:
+        assert process.stop(child.pid, grace=10)
+    assert child.returncode == -15
+
+
+def test_stop_insists_after_the_grace(config: ClusterConfig) -> None:
+    script = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert not process.stop(child.pid, grace=0.05)
+    assert child.returncode == -9
+
+
+def test_stopping_what_is_gone_is_no_error() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+    assert process.stop(child.pid)
+
+
+def test_the_configuration_survives_a_round_trip(config: ClusterConfig) -> None:
+    from sampan.cluster.config import load
+
+    config.save()
+    assert load(config.directory) == config
+    assert load(config.directory / "none") is None
