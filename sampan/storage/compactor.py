@@ -1,0 +1,52 @@
+"""Forgetting old history: one task per cluster, run by the server beside the API server.
+
+Upstream's API server compacts etcd every five minutes up to where it was five minutes before
+(--etcd-compaction-interval); watches and continue tokens older than that get 410 Expired.
+"""
+
+import logging
+from collections import deque
+from typing import Protocol
+
+from sampan.storage.protocol import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+
+class Clock(Protocol):
+    """The part of reconcile.clock.Clock that is needed here."""
+
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+
+
+async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float = 300.0) -> None:
+    """Every `interval` seconds, compact what has been superseded for `keep` seconds; until cancelled.
+
+    A failure (a full disk) is logged and tried again at the next turn.
+    """
+    marks: deque[tuple[float, int]] = deque([(clock.monotonic(), store.revision)])
+    while True:
+        await clock.sleep(interval)
+        now = clock.monotonic()
+        target = _take_expired(marks, now - keep)
+        marks.append((now, store.revision))
+        if target > store.compacted:
+            await _compact(store, target)
+
+
+def _take_expired(marks: deque[tuple[float, int]], before: float) -> int:
+    """The revision of the newest mark that is old enough; it and those before it are dropped. 0 if there is none."""
+    target = 0
+    while marks and marks[0][0] <= before:
+        target = marks.popleft()[1]
+    return target
+
+
+async def _compact(store: Store, target: int) -> None:
+    try:
+        gone = await store.compact(target)
+    except StoreError as error:
+        log.warning("cannot compact the history up to revision %d, so the store keeps growing: %s", target, error)
+    else:
+        log.debug("compacted the history up to revision %d: %d rows went", target, gone)

@@ -1,0 +1,38 @@
+"""A process to be killed: writes to the store in argv[1] from several tasks and reports each acknowledged write.
+
+One line per write on standard output, after the store has answered: revision, operation, key, value.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from sampan.storage.protocol import Store
+from sampan.storage.sqlite import SQLiteStore
+
+
+def report(revision: int, operation: str, key: str, value: str) -> None:
+    os.write(1, f"{revision} {operation} {key} {value}\n".encode())
+
+
+async def write(store: Store, key: str) -> None:
+    while True:
+        found = await store.get(key)
+        value = f"{key}@{store.revision}" + "." * 300
+        if found is None:
+            report(await store.create(key, value.encode()), "create", key, value)
+        elif found.revision % 5:
+            report(await store.update(key, value.encode(), found.revision), "update", key, value)
+        else:
+            report(await store.delete(key, found.revision), "delete", key, found.value.decode())
+
+
+async def main() -> None:
+    store = await SQLiteStore.open(Path(sys.argv[1]))
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(8):
+            tasks.create_task(write(store, f"/a/{number}"))
+
+
+asyncio.run(main())

@@ -1,0 +1,178 @@
+"""What only the store on disk can do: survive, fill up, be locked, be damaged, stay small."""
+
+import asyncio
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sampan.storage.protocol import Event, StoreCorrupt, StoreError, StoreInUse
+from sampan.storage.sqlite import SQLiteStore
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+async def history(path: Path) -> dict[int, Event]:
+    """The whole log of a store that nobody has open."""
+    store = await SQLiteStore.open(path)
+    events: list[Event] = []
+    store.subscribe(events.extend, 0)
+    await store.get("/")  # queues behind the history
+    await asyncio.sleep(0)
+    await store.close()
+    return {event.revision: event for event in events}
+
+
+def kill_after(path: Path, writes: int) -> list[str]:
+    """Let a process write, kill it (-9) once it has reported so many writes, and return all that it reported."""
+    command = [sys.executable, str(HERE / "killed_writer.py"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        reported = [process.stdout.readline() for _ in range(writes)]
+        process.kill()
+        reported += process.stdout.readlines()
+    return [line for line in reported if line.endswith("\n")]
+
+
+async def test_no_acknowledged_write_is_lost_in_fifty_kills(path: Path) -> None:
+    chance = random.Random(1)
+    acknowledged: dict[int, tuple[str, str, bytes]] = {}
+    for _ in range(50):
+        for line in await asyncio.to_thread(kill_after, path, chance.randint(1, 60)):
+            revision, operation, key, value = line.split()
+            acknowledged[int(revision)] = (operation, key, value.encode())
+        log = await history(path)
+        assert list(log) == list(range(1, len(log) + 1))
+        for revision, write in acknowledged.items():
+            event = log[revision]
+            assert (event.type.value, event.key, event.value) == write
+    assert len(acknowledged) > 50
+
+
+async def test_a_full_disk_refuses_writes_and_loses_none(path: Path) -> None:
+    command = [sys.executable, str(HERE / "full_disk.py"), str(path)]
+    answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    told = json.loads(answer.stdout)
+    assert told["refusal"].startswith(f"cannot write {path}: ")
+    assert told["stuck"] == told["acknowledged"] > 10
+    assert told["recovered"] == told["stuck"] + 1
+    log = await history(path)
+    assert [event.key for event in log.values()] == [f"/a/{n}" for n in range(told["acknowledged"])] + ["/b"]
+
+
+async def test_a_restart_finds_everything(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    await store.create("/a", b"1")
+    await store.update("/a", b"2", 1)
+    await store.create("/b", b"3")
+    await store.delete("/b", 3)
+    await store.compact(4)
+    await store.close()
+    again = await SQLiteStore.open(path)
+    assert (again.revision, again.compacted) == (4, 4)
+    assert [record.value for record in (await again.list("/")).records] == [b"2"]
+    assert await again.create("/b", b"4") == 5
+    await again.close()
+
+
+async def test_a_second_process_is_told_who_is_in_the_way(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    with pytest.raises(StoreInUse, match="in use by another process"):
+        await SQLiteStore.open(path)
+    await store.close()
+    await (await SQLiteStore.open(path)).close()
+
+
+async def test_nobody_else_may_read_the_file(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    await store.create("/a", b"secret")
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    await store.close()
+
+
+async def test_a_file_that_is_no_database_is_named(path: Path) -> None:
+    path.write_bytes(b"certainly not SQLite" * 100)
+    with pytest.raises(StoreCorrupt, match=str(path)):
+        await SQLiteStore.open(path)
+
+
+async def test_a_broken_page_is_found_when_opening(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    for number in range(50):
+        await store.create(f"/a/{number}", b"x" * 1000)
+    await store.close()
+    data = bytearray(path.read_bytes())
+    data[8192:20480] = b"\xff" * 12288
+    path.write_bytes(data)
+    with pytest.raises(StoreCorrupt, match="is damaged"):
+        await SQLiteStore.open(path)
+
+
+async def test_a_missing_row_is_found_when_opening(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    await store.create("/a", b"1")
+    await store.update("/a", b"2", 1)
+    await store.close()
+    with sqlite3.connect(path) as database:
+        database.execute("DELETE FROM log WHERE revision = 1")
+    database.close()
+    with pytest.raises(StoreCorrupt, match="revision 2 does not follow"):
+        await SQLiteStore.open(path)
+
+
+async def test_databases_of_others_are_left_alone(path: Path) -> None:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE theirs (x)")
+    database.close()
+    with pytest.raises(StoreError, match="another program"):
+        await SQLiteStore.open(path)
+
+
+async def test_newer_files_are_refused(path: Path) -> None:
+    await (await SQLiteStore.open(path)).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(StoreError, match="newer Sampan"):
+        await SQLiteStore.open(path)
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot open"):
+        await SQLiteStore.open(tmp_path / "file" / "state.db")
+
+
+async def test_a_closed_store_refuses_work(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    accepted = asyncio.ensure_future(store.create("/a", b"1"))
+    await asyncio.sleep(0)
+    await store.close()
+    assert await accepted == 1
+    with pytest.raises(StoreError, match="is closed"):
+        await store.create("/b", b"1")
+    await store.close()
+
+
+async def test_compaction_keeps_the_file_bounded(path: Path) -> None:
+    store = await SQLiteStore.open(path)
+    revisions = [await store.create(f"/a/{number}", b"x" * 1000) for number in range(20)]
+    sizes = []
+    for _ in range(6):
+        for _ in range(20):
+            writes = (store.update(f"/a/{n}", b"x" * 1000, revision) for n, revision in enumerate(revisions))
+            revisions = list(await asyncio.gather(*writes))
+        await store.compact(store.revision)
+        sizes.append(sum(file.stat().st_size for file in path.parent.iterdir()))
+    await store.close()
+    assert path.stat().st_size < 100_000  # 20 objects of 1 kB; 2.4 MB were written
+    assert max(sizes) < 10_000_000  # the write-ahead log's bound
