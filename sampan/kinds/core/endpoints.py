@@ -1,12 +1,75 @@
-"""Endpoints: the addresses behind a Service, in the older form."""
+"""Endpoints: the addresses behind a Service, in the older form that EndpointSlices replace."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from sampan.kinds.addresses import endpoint_ip, host_port
+from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name
+from sampan.kinds.columns import AGE, NAME, NONE
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path, dns_label, dns_subdomain, one_of, port, required
+
+_SHOWN = 3  # addresses
+
+register_defaults({"io.k8s.api.core.v1.EndpointPort": {"protocol": "TCP"}})
+
+
+def _validate(endpoints: Object) -> Errors:
+    return each(Path("subsets"), endpoints.get("subsets"), _subset)
+
+
+def _subset(subset: Object, path: Path) -> Errors:
+    ports = subset.get("ports") or []
+    if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+        yield required(path, "must specify `addresses` or `notReadyAddresses`")
+    yield from each(path.child("addresses"), subset.get("addresses"), _address)
+    yield from each(path.child("notReadyAddresses"), subset.get("notReadyAddresses"), _address)
+    for index, item in enumerate(ports):
+        yield from _port(item, path.child("ports").index(index), named=len(ports) > 1)
+
+
+def _address(address: Object, path: Path) -> Errors:
+    yield from endpoint_ip(path.child("ip"), address.get("ip") or "")
+    yield from optional_name(path.child("hostname"), address.get("hostname"), dns_label)
+    yield from optional_name(path.child("nodeName"), address.get("nodeName"), dns_subdomain)
+
+
+def _port(item: Object, path: Path, *, named: bool) -> Errors:
+    if named and not item.get("name"):
+        yield required(path.child("name"))
+    yield from optional_name(path.child("name"), item.get("name"), dns_label)
+    yield from port(path.child("port"), item.get("port") or 0)
+    yield from one_of(path.child("protocol"), item.get("protocol"), PROTOCOLS)
+
+
+def _ready(subsets: Iterable[Object]) -> Iterator[str]:
+    for subset in subsets:
+        addresses = [address["ip"] for address in subset.get("addresses") or ()]
+        if not subset.get("ports"):  # a headless service need not have ports
+            yield from addresses
+        for item in subset.get("ports") or ():
+            yield from (host_port(address, item["port"]) for address in addresses)
+
+
+def _cell(endpoints: Object, now: datetime) -> str:
+    subsets = endpoints.get("subsets")
+    if not subsets:
+        return NONE
+    found = list(_ready(subsets))
+    more = f" + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else ""
+    return ",".join(found[:_SHOWN]) + more
+
 
 KIND = Kind(
     name="Endpoints",
     plural="endpoints",
     versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.Endpoints"),),
     short_names=("ep",),
+    columns=(NAME, Column("Endpoints", _cell, description="Ready addresses and their ports."), AGE),
+    validate=_validate,
+    warnings=lambda endpoints: ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,

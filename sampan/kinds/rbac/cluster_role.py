@@ -1,24 +1,31 @@
-"""ClusterRole: rules for the whole cluster, or for use by RoleBindings."""
+"""ClusterRole: what may be done in the whole cluster, or, bound by a RoleBinding, in one namespace."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.checks import Errors, each
+from sampan.kinds.columns import CREATED_AT, NAME
+from sampan.kinds.rbac.rules import cluster_rule, versions
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path, required, validate_label_selector
+
+
+def _validate(role: Object) -> Errors:
+    yield from each(Path("rules"), role.get("rules"), cluster_rule)
+    if (aggregation := role.get("aggregationRule")) is not None:
+        path, selectors = Path("aggregationRule.clusterRoleSelectors"), aggregation.get("clusterRoleSelectors")
+        if not selectors:
+            yield required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
+        yield from each(path, selectors, validate_label_selector)
+
 
 KIND = Kind(
     name="ClusterRole",
     plural="clusterroles",
-    versions=(
-        ServedVersion("rbac.authorization.k8s.io", "v1", "io.k8s.api.rbac.v1.ClusterRole"),
-        ServedVersion(
-            "rbac.authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.rbac.v1.ClusterRole",
-            deprecated="1.17",
-            removed="1.22",
-            replacement="rbac.authorization.k8s.io/v1 ClusterRole",
-        ),
-    ),
+    versions=versions("ClusterRole"),
+    namespaced=False,
+    columns=(NAME, CREATED_AT),
+    validate=_validate,
     name_rule="path-segment",
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
-    namespaced=False,
 )

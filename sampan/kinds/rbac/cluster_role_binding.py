@@ -1,24 +1,26 @@
 """ClusterRoleBinding: gives a ClusterRole to subjects, in the whole cluster."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.checks import Errors
+from sampan.kinds.rbac.bindings import COLUMNS, validate_binding, validate_binding_update
+from sampan.kinds.rbac.rules import versions
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+
+
+def _validate(binding: Object) -> Errors:
+    return validate_binding(binding, ("ClusterRole",), namespaced=False)
+
 
 KIND = Kind(
     name="ClusterRoleBinding",
     plural="clusterrolebindings",
-    versions=(
-        ServedVersion("rbac.authorization.k8s.io", "v1", "io.k8s.api.rbac.v1.ClusterRoleBinding"),
-        ServedVersion(
-            "rbac.authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.rbac.v1.ClusterRoleBinding",
-            deprecated="1.17",
-            removed="1.22",
-            replacement="rbac.authorization.k8s.io/v1 ClusterRoleBinding",
-        ),
-    ),
+    versions=versions("ClusterRoleBinding"),
+    namespaced=False,
+    columns=COLUMNS,
+    validate=_validate,
+    validate_update=validate_binding_update,
     name_rule="path-segment",
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
-    namespaced=False,
 )

@@ -1,21 +1,23 @@
-"""Role: rules within one namespace."""
+"""Role: what may be done within one namespace."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.checks import Errors, each
+from sampan.kinds.columns import CREATED_AT, NAME
+from sampan.kinds.rbac.rules import namespaced_rule, versions
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path
+
+
+def _validate(role: Object) -> Errors:
+    return each(Path("rules"), role.get("rules"), namespaced_rule)
+
 
 KIND = Kind(
     name="Role",
     plural="roles",
-    versions=(
-        ServedVersion("rbac.authorization.k8s.io", "v1", "io.k8s.api.rbac.v1.Role"),
-        ServedVersion(
-            "rbac.authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.rbac.v1.Role",
-            deprecated="1.17",
-            removed="1.22",
-            replacement="rbac.authorization.k8s.io/v1 Role",
-        ),
-    ),
+    versions=versions("Role"),
+    columns=(NAME, CREATED_AT),
+    validate=_validate,
     name_rule="path-segment",
     has_status=False,
     has_generation=False,

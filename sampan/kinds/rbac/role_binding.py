@@ -1,21 +1,23 @@
 """RoleBinding: gives a Role or ClusterRole to subjects, within one namespace."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.checks import Errors
+from sampan.kinds.rbac.bindings import COLUMNS, validate_binding, validate_binding_update
+from sampan.kinds.rbac.rules import versions
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+
+
+def _validate(binding: Object) -> Errors:
+    return validate_binding(binding, ("ClusterRole", "Role"), namespaced=True)
+
 
 KIND = Kind(
     name="RoleBinding",
     plural="rolebindings",
-    versions=(
-        ServedVersion("rbac.authorization.k8s.io", "v1", "io.k8s.api.rbac.v1.RoleBinding"),
-        ServedVersion(
-            "rbac.authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.rbac.v1.RoleBinding",
-            deprecated="1.17",
-            removed="1.22",
-            replacement="rbac.authorization.k8s.io/v1 RoleBinding",
-        ),
-    ),
+    versions=versions("RoleBinding"),
+    columns=COLUMNS,
+    validate=_validate,
+    validate_update=validate_binding_update,
     name_rule="path-segment",
     has_status=False,
     has_generation=False,

@@ -1,0 +1,95 @@
+"""Printed columns that many kinds share, and the cell helpers that the others build from.
+
+A kind's file lists its columns, as printers/internalversion/printers.go does; the API server turns them into a Table.
+Cells are pure functions of (object, now).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from sampan.machinery.durations import duration_human
+from sampan.machinery.kind import Column
+from sampan.machinery.meta import Object, parse_time
+from sampan.machinery.tree import get_path
+
+NONE = "<none>"
+UNKNOWN = "<unknown>"
+
+
+def name(obj: Object, now: datetime) -> str:
+    """The object's name."""
+    return str(obj["metadata"]["name"])
+
+
+def age(obj: Object, now: datetime) -> str:
+    """Time since creation."""
+    return since(obj["metadata"].get("creationTimestamp"), now)
+
+
+def created_at(obj: Object, now: datetime) -> str:
+    """The time of creation itself; kinds without a printer of their own show this instead of an age."""
+    return str(obj["metadata"].get("creationTimestamp") or "")
+
+
+def since(timestamp: str | None, now: datetime) -> str:
+    """The time from an RFC 3339 timestamp to `now` as people say it: 5m, 3d4h."""
+    if not timestamp:
+        return UNKNOWN
+    return duration_human((now - parse_time(timestamp)).total_seconds())
+
+
+NAME = Column("Name", name, format="name", description="Name, unique within its namespace.")
+AGE = Column("Age", age, description="Time since creation.")
+CREATED_AT = Column("Created At", created_at, type="date", description="Time of creation.")
+
+
+def text(*path: str, default: str = "") -> Callable[[Object, datetime], str]:
+    """A cell that shows the string at a path."""
+    return lambda obj, now: str(get_path(obj, path) or default)
+
+
+def integer(*path: str) -> Callable[[Object, datetime], int]:
+    """A cell that shows the number at a path, 0 where there is none."""
+    return lambda obj, now: int(get_path(obj, path, 0))
+
+
+def count_column(title: str, *path: str, description: str = "") -> Column:
+    """A column of numbers."""
+    return Column(title, integer(*path), type="integer", description=description)
+
+
+def joined(items: Iterable[str]) -> str:
+    """Comma-separated, without spaces."""
+    return ",".join(items)
+
+
+def labels_text(labels: Mapping[str, str] | None) -> str:
+    """A label map as a selector: sorted, a=b,c=d; <none> when empty."""
+    return joined(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE
+
+
+def some_of(items: list[str], limit: int = 3) -> str:
+    """The first few of a list and how many more there are: a,b,c + 2 more...; <none> when empty."""
+    if not items:
+        return NONE
+    more = f" + {len(items) - limit} more..." if len(items) > limit else ""
+    return joined(items[:limit]) + more
+
+
+def _containers(obj: Object) -> list[Object]:
+    found: list[Object] = get_path(obj, ("spec", "template", "spec", "containers"), [])
+    return found
+
+
+CONTAINERS = Column(
+    "Containers",
+    lambda obj, now: joined(c["name"] for c in _containers(obj)),
+    priority=1,
+    description="Names of the template's containers.",
+)
+IMAGES = Column(
+    "Images",
+    lambda obj, now: joined(c.get("image", "") for c in _containers(obj)),
+    priority=1,
+    description="Images of the template's containers.",
+)

@@ -1,0 +1,80 @@
+"""Defaults of everything inside a pod spec, shared by Pod and every kind with a pod template.
+
+Only what templates get too; what a Pod alone gets (requests from limits, enableServiceLinks, host ports) is in
+pod_defaults.py. Registered on import; every file of a kind with a pod template imports this module.
+"""
+
+from typing import Any
+
+from sampan.machinery.defaulting import register_defaults
+
+CORE = "io.k8s.api.core.v1."
+FILE_MODE = 0o644
+
+
+def pull_policy(image: str) -> str:
+    """Always for the tag `latest`, which is also meant by neither tag nor digest; else IfNotPresent."""
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    return "Always" if tag == "latest" or (name and not tag and not digest) else "IfNotPresent"
+
+
+def _empty_dir(volume: dict[str, Any]) -> dict[str, Any] | None:
+    """A volume that names no source is an emptyDir."""
+    return {} if not any(value is not None for field, value in volume.items() if field != "name") else None
+
+
+_CONTAINER = {
+    "imagePullPolicy": lambda container: pull_policy(container.get("image") or ""),
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+    "resources": {},
+}
+
+register_defaults(
+    {
+        CORE + "PodSpec": {
+            "restartPolicy": "Always",
+            "terminationGracePeriodSeconds": 30,
+            "dnsPolicy": "ClusterFirst",
+            "securityContext": {},
+            "schedulerName": "default-scheduler",
+        },
+        CORE + "Container": _CONTAINER,
+        CORE + "EphemeralContainer": _CONTAINER,
+        CORE + "ContainerPort": {"protocol": "TCP"},
+        CORE + "ObjectFieldSelector": {"apiVersion": "v1"},
+        CORE + "ResourceFieldSelector": {"divisor": "0"},
+    }
+)
+
+register_defaults(
+    {
+        CORE + "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
+        CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
+        CORE + "GRPCAction": {"service": ""},
+    }
+)
+
+register_defaults(
+    {
+        CORE + "Volume": {"emptyDir": _empty_dir},
+        CORE + "SecretVolumeSource": {"defaultMode": FILE_MODE},
+        CORE + "ConfigMapVolumeSource": {"defaultMode": FILE_MODE},
+        CORE + "DownwardAPIVolumeSource": {"defaultMode": FILE_MODE},
+        CORE + "ProjectedVolumeSource": {"defaultMode": FILE_MODE},
+        CORE + "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
+        CORE + "HostPathVolumeSource": {"type": ""},
+        CORE + "ImageVolumeSource": {"pullPolicy": lambda image: pull_policy(image.get("reference") or "")},
+        CORE + "ISCSIVolumeSource": {"iscsiInterface": "default"},
+        CORE + "RBDVolumeSource": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+        CORE + "AzureDiskVolumeSource": {
+            "cachingMode": "ReadWrite",
+            "kind": "Shared",
+            "fsType": "ext4",
+            "readOnly": False,
+        },
+        CORE + "ScaleIOVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+        CORE + "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
+    }
+)

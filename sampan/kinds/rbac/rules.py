@@ -1,0 +1,42 @@
+"""Policy rules, as Roles and ClusterRoles list them: what is wrong with one."""
+
+from sampan.kinds.checks import Errors
+from sampan.machinery.kind import ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path, invalid, required
+
+GROUP = "rbac.authorization.k8s.io"
+
+
+def versions(name: str) -> tuple[ServedVersion, ServedVersion]:
+    """v1 and the identical v1beta1 of one of the group's kinds."""
+    definition = f"io.k8s.api.rbac.v1.{name}"
+    return (
+        ServedVersion(GROUP, "v1", definition),
+        ServedVersion(
+            GROUP, "v1beta1", definition, deprecated="1.17", removed="1.22", replacement=f"{GROUP}/v1 {name}"
+        ),
+    )
+
+
+def cluster_rule(rule: Object, path: Path) -> Errors:
+    """A rule is for resources or for URLs, never both, and has verbs: ValidatePolicyRule."""
+    if not rule.get("verbs"):
+        yield required(path.child("verbs"), "verbs must contain at least one value")
+    if urls := rule.get("nonResourceURLs"):
+        if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
+            detail = "rules cannot apply to both regular resources and non-resource URLs"
+            yield invalid(path.child("nonResourceURLs"), urls, detail)
+        return
+    if not rule.get("apiGroups"):
+        yield required(path.child("apiGroups"), "resource rules must supply at least one api group")
+    if not rule.get("resources"):
+        yield required(path.child("resources"), "resource rules must supply at least one resource")
+
+
+def namespaced_rule(rule: Object, path: Path) -> Errors:
+    """As cluster_rule, but URLs don't belong to a namespace."""
+    if urls := rule.get("nonResourceURLs"):
+        detail = "namespaced rules cannot apply to non-resource URLs"
+        yield invalid(path.child("nonResourceURLs"), urls, detail)
+    yield from cluster_rule(rule, path)
