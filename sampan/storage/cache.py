@@ -48,13 +48,15 @@ class Listing(NamedTuple):
 class Cache:
     """See the module. `describe` is asked once per collection, with its prefix ("/core/pods/")."""
 
-    def __init__(self, store: Store, describe: Describe, *, watch_limit: int = 10_000) -> None:
+    def __init__(
+        self, store: Store, describe: Describe, *, watch_limit: int = 10_000, history_limit: int = 10_000
+    ) -> None:
         self._store = store
         self._describe = describe
         self._watch_limit = watch_limit  # events that a watch may lag behind
         self._collections: dict[str, Collection] = {}
         self._watches: dict[str, dict[Watch, None]] = {}  # by prefix; a dict keeps the order of arrival
-        self._history = History()
+        self._history = History(history_limit)
         self._revision = 0
         self._loaded = 0  # the revision of the first listing; older events only fill the history
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -156,7 +158,7 @@ class Cache:
         if after < self._history.complete_after:
             raise Expired(f"too old resource version: {after} ({self._history.complete_after})")
         backlog = self._history.since(after, prefix)
-        watch = Watch(prefix, backlog, lambda: self._revision, self._leave)
+        watch = Watch(prefix, after, backlog, lambda: self._revision, self._leave)
         self._watches.setdefault(prefix, {})[watch] = None
         return watch
 

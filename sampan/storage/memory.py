@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from sampan.storage.index import Index, page
-from sampan.storage.listeners import Listeners
+from sampan.storage.listeners import Listeners, Subscription
 from sampan.storage.protocol import Compacted, Event, EventType, FutureRevision, Listener, Page, Record
 
 
@@ -17,6 +17,7 @@ class MemoryStore:
         self._log: list[Event] = []  # every event above `compacted`
         self._compacted = 0
         self._listeners = Listeners()
+        self._waiting: list[tuple[Subscription, Sequence[Event]]] = []
 
     async def get(self, key: str) -> Record | None:
         return self._index.records.get(key)
@@ -37,7 +38,8 @@ class MemoryStore:
     def subscribe(self, listener: Listener, after: int) -> Callable[[], None]:
         history = self._since(after)
         subscription = self._listeners.add(listener, after)
-        asyncio.get_running_loop().call_soon(subscription.begin, history)
+        self._waiting.append((subscription, history))
+        asyncio.get_running_loop().call_soon(self._begin)
         return lambda: self._listeners.remove(subscription)
 
     async def compact(self, revision: int) -> int:
@@ -60,7 +62,14 @@ class MemoryStore:
     async def close(self) -> None:
         self._listeners.clear()
 
+    def _begin(self) -> None:
+        """Deliver history to those who wait for it."""
+        waiting, self._waiting = self._waiting, []
+        for subscription, history in waiting:
+            subscription.begin(history)
+
     def _commit(self, event: Event) -> int:
+        self._begin()  # the writer may not learn of its write before they do
         self._log.append(event)
         self._listeners.publish((event,))
         return event.revision

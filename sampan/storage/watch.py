@@ -15,21 +15,27 @@ class Watch:
     """`async for events in watch` gives batches in revision order; it ends when closed or cut off."""
 
     def __init__(
-        self, prefix: str, backlog: list[CacheEvent], newest: Callable[[], int], leave: Callable[["Watch"], None]
+        self,
+        prefix: str,
+        after: int,
+        backlog: list[CacheEvent],
+        newest: Callable[[], int],
+        leave: Callable[["Watch"], None],
     ) -> None:
         self.prefix = prefix
+        self.after = after  # may lie ahead: such a watch begins when the log gets there
         self.closed = False
         self.overflowed = False  # closed because the reader was too slow
         self._buffer = backlog
         self._newest = newest
         self._leave = leave
         self._waiter: asyncio.Future[None] | None = None
-        self._read = 0
+        self._read = after
 
     @property
     def revision(self) -> int:
         """Everything up to here has been delivered: what a bookmark says."""
-        return self._read if self._buffer else max(self._read, self._newest())
+        return self._read if self._buffer or self.closed else max(self._read, self._newest())
 
     @property
     def pending(self) -> int:
@@ -38,6 +44,8 @@ class Watch:
 
     def offer(self, event: CacheEvent, limit: int) -> None:
         """Called by the cache for every event below the prefix; wakes the reader at most once per turn."""
+        if event.revision <= self.after:
+            return
         if len(self._buffer) >= limit:
             self.overflowed = True
             self.close()

@@ -1,4 +1,4 @@
-"""Random histories against a model that keeps every state: whatever the order of writes, reads, compactions, restarts."""
+"""Random histories against a model that keeps every state: whatever the order of operations and restarts."""
 
 import asyncio
 import contextlib

@@ -21,6 +21,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
 
 
+def overwrite(path: Path, offset: int, data: bytes) -> None:
+    path.touch()
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def size_of_files(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 async def history(path: Path) -> dict[int, Event]:
     """The whole log of a store that nobody has open."""
     store = await SQLiteStore.open(path)
@@ -100,7 +111,7 @@ async def test_nobody_else_may_read_the_file(path: Path) -> None:
 
 
 async def test_a_file_that_is_no_database_is_named(path: Path) -> None:
-    path.write_bytes(b"certainly not SQLite" * 100)
+    overwrite(path, 0, b"certainly not SQLite" * 100)
     with pytest.raises(StoreCorrupt, match=str(path)):
         await SQLiteStore.open(path)
 
@@ -110,9 +121,7 @@ async def test_a_broken_page_is_found_when_opening(path: Path) -> None:
     for number in range(50):
         await store.create(f"/a/{number}", b"x" * 1000)
     await store.close()
-    data = bytearray(path.read_bytes())
-    data[8192:20480] = b"\xff" * 12288
-    path.write_bytes(data)
+    overwrite(path, 8192, b"\xff" * 12288)
     with pytest.raises(StoreCorrupt, match="is damaged"):
         await SQLiteStore.open(path)
 
@@ -172,7 +181,7 @@ async def test_compaction_keeps_the_file_bounded(path: Path) -> None:
             writes = (store.update(f"/a/{n}", b"x" * 1000, revision) for n, revision in enumerate(revisions))
             revisions = list(await asyncio.gather(*writes))
         await store.compact(store.revision)
-        sizes.append(sum(file.stat().st_size for file in path.parent.iterdir()))
+        sizes.append(size_of_files(path.parent))
     await store.close()
-    assert path.stat().st_size < 100_000  # 20 objects of 1 kB; 2.4 MB were written
+    assert size_of_files(path.parent) < 100_000  # 20 objects of 1 kB; 2.4 MB were written
     assert max(sizes) < 10_000_000  # the write-ahead log's bound
