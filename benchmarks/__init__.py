@@ -1,0 +1,1 @@
+"""Benchmarks: each module has `main()`, which prints JSON lines; peers run in the same run."""
