@@ -1,0 +1,285 @@
+"""What to do next for one pod: (pod, what runs, what probes say, now) -> actions. Pure, and told everything.
+
+Level-triggered: called after every change, with no memory of its own; worker.py carries the actions out and calls
+again. An action is not given while the one before it on the same thing is `busy`. The rules are those of upstream's
+"Pod Lifecycle" and "Init Containers" pages and KEP-753 (sidecars).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sampan.kubelet.backoff import RestartBackoff, go_duration
+from sampan.kubelet.podspec import (
+    container_hash,
+    containers,
+    ephemeral_containers,
+    full_name,
+    init_containers,
+    is_sidecar,
+    restart_policy,
+    uid_of,
+)
+from sampan.kubelet.runtime import Container, PodRuntime, Sandbox, State
+from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, failed_probe, is_started
+from sampan.machinery.meta import Object
+
+KEPT_INSTANCES = 2  # the present one and the one before, for `kubectl logs --previous`
+
+
+@dataclass(frozen=True, slots=True)
+class StartSandbox:
+    """Make the pod's sandbox."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartContainer:
+    """Pull, create and start one instance of a container."""
+
+    name: str
+    restart_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillContainer:
+    """End a container, with its grace period; `message` is the Killing event's."""
+
+    id: str
+    name: str
+    message: str
+    probe: str = ""  # the probe that failed; its own grace period then counts
+
+
+@dataclass(frozen=True, slots=True)
+class StopSandbox:
+    """Release a sandbox's network and what still runs in it."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveContainer:
+    """Forget a dead instance that is too old to be asked about."""
+
+    id: str
+
+
+Action = StartSandbox | StartContainer | KillContainer | StopSandbox | RemoveContainer
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that plan() may know."""
+
+    pod: Object
+    runtime: PodRuntime
+    now: datetime
+    stopping: bool = False  # deleted, finished or past its deadline: nothing may be started
+    busy: frozenset[str] = frozenset()  # operations under way: "sandbox", container names, container and sandbox ids
+    verdicts: Verdicts = field(default_factory=dict)
+    restarts: RestartBackoff = field(default_factory=RestartBackoff)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The answer. `waiting`: why a container is not started yet, as status shows it."""
+
+    actions: list[Action] = field(default_factory=list)
+    waiting: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> (reason, message)
+    wake_at: datetime | None = None
+    stopped: bool = False  # stopping, and nothing runs any more
+
+    def wake(self, moment: datetime) -> None:
+        """Ask to be called again at a moment, or earlier."""
+        self.wake_at = moment if self.wake_at is None else min(self.wake_at, moment)
+
+
+def plan(at: Situation) -> Plan:
+    """See the module."""
+    found = Plan()
+    if at.stopping:
+        _stop(at, found)
+    elif (sandbox := at.runtime.sandbox) is not None and sandbox.ready:
+        _run(at, sandbox, found)
+    else:
+        _begin(at, found)
+    found.actions = [action for action in found.actions if _subject(action) not in at.busy]
+    return found
+
+
+def backoff_key(pod: Object, name: str) -> str:
+    """The key of a container's restarts in RestartBackoff."""
+    return f"{uid_of(pod)}/{name}"
+
+
+def should_restart(pod: Object, spec: Object, instance: Container) -> bool:
+    """Whether an instance that ended is followed by another one."""
+    policy = restart_policy(pod, spec)
+    return policy == "Always" or (policy == "OnFailure" and instance.exit_code != 0)
+
+
+def initialized(pod: Object, runtime: PodRuntime) -> bool:
+    """Whether the init containers of the present sandbox are behind us: an ordinary container has been made in it."""
+    sandbox = runtime.sandbox
+    names = {spec["name"] for spec in containers(pod)}
+    return sandbox is not None and any(c.sandbox == sandbox.id and c.name in names for c in runtime.containers)
+
+
+# Beginning
+
+
+def _begin(at: Situation, found: Plan) -> None:
+    """There is no sandbox that works: end what is left of an old one, then make a new one if anything is to run."""
+    if left := at.runtime.running():
+        found.actions += [KillContainer(c.id, c.name, f"Stopping container {c.name}") for c in left]
+        return
+    if not _has_work(at):
+        return
+    old = at.runtime.sandbox
+    found.actions.append(StartSandbox(old.attempt + 1 if old else 0))
+
+
+def _has_work(at: Situation) -> bool:
+    """Whether a new sandbox would have anything to run."""
+    specs = containers(at.pod)
+    if at.runtime.sandbox and at.runtime.containers and at.pod["spec"].get("restartPolicy") == "Never":
+        return False  # it had its one chance
+    latest = [(spec, at.runtime.latest(spec["name"])) for spec in specs]
+    return any(c is None or c.state is not State.EXITED or should_restart(at.pod, spec, c) for spec, c in latest)
+
+
+# Running
+
+
+def _run(at: Situation, sandbox: Sandbox, found: Plan) -> None:
+    for spec in ephemeral_containers(at.pod):
+        if at.runtime.latest(spec["name"]) is None:
+            found.actions.append(StartContainer(spec["name"], 0))
+    past_init = initialized(at.pod, at.runtime)
+    if _initialize(at, sandbox, past_init, found):
+        for spec in containers(at.pod):
+            _keep(at, spec, at.runtime.latest(spec["name"]), found)
+    _forget_old(at, found)
+
+
+def _initialize(at: Situation, sandbox: Sandbox, past_init: bool, found: Plan) -> bool:
+    """One init container after the other, sidecars staying on; whether the ordinary containers may start."""
+    for spec in init_containers(at.pod):
+        instance = at.runtime.latest(spec["name"])
+        current = instance if instance and instance.sandbox == sandbox.id else None
+        if is_sidecar(spec):
+            _keep(at, spec, instance, found)
+            if not past_init and not (current and _has_started(at, spec, current)):
+                return False
+        elif not past_init and not _init_done(at, spec, current, found):
+            return False
+    return True
+
+
+def _init_done(at: Situation, spec: Object, instance: Container | None, found: Plan) -> bool:
+    if instance is None or instance.state is State.CREATED:
+        found.actions.append(StartContainer(spec["name"], _next_count(at, spec["name"])))
+        return False
+    if instance.state is not State.EXITED:
+        return False
+    if instance.exit_code == 0:
+        return True
+    if restart_policy(at.pod, spec) != "Never":
+        _restart(at, spec, instance, found)
+    return False
+
+
+def _has_started(at: Situation, spec: Object, instance: Container) -> bool:
+    return instance.state is State.RUNNING and is_started(spec, at.verdicts.get(instance.id, NOTHING_KNOWN))
+
+
+def _keep(at: Situation, spec: Object, instance: Container | None, found: Plan) -> None:
+    """See that a container runs if it should, and is the one that it should be."""
+    if instance is None or instance.state is State.CREATED:
+        found.actions.append(StartContainer(spec["name"], _next_count(at, spec["name"])))
+    elif instance.state is State.EXITED:
+        if should_restart(at.pod, spec, instance):
+            _restart(at, spec, instance, found)
+    elif why := _reason_to_kill(at, spec, instance):
+        found.actions.append(why)
+
+
+def _reason_to_kill(at: Situation, spec: Object, instance: Container) -> KillContainer | None:
+    name = spec["name"]
+    if instance.state is State.UNKNOWN:
+        return KillContainer(instance.id, name, "Container is in unknown state, try killing it before restart")
+    if instance.hash and instance.hash != container_hash(spec):
+        return KillContainer(instance.id, name, f"Container {name} definition changed, will be restarted")
+    if probe := failed_probe(at.verdicts.get(instance.id, NOTHING_KNOWN)):
+        after = "" if restart_policy(at.pod, spec) == "Never" else ", will be restarted"
+        return KillContainer(instance.id, name, f"Container {name} failed {probe} probe{after}", probe)
+    return None
+
+
+def _restart(at: Situation, spec: Object, instance: Container, found: Plan) -> None:
+    """Start again, or say until when that has to wait."""
+    name, key = spec["name"], backoff_key(at.pod, spec["name"])
+    allowed = at.restarts.until(key, instance.finished or at.now)
+    if allowed is None or allowed <= at.now:
+        found.actions.append(StartContainer(name, _next_count(at, name)))
+        return
+    wait = go_duration(at.restarts.wait(key))
+    message = f"back-off {wait} restarting failed container={name} pod={full_name(at.pod)}"
+    found.waiting[name] = ("CrashLoopBackOff", message)
+    found.wake(allowed)
+
+
+def _next_count(at: Situation, name: str) -> int:
+    """The restart count of the next instance; what the API remembers counts where the runtime has forgotten."""
+    if (latest := at.runtime.latest(name)) is not None:
+        return latest.restart_count + 1
+    status = at.pod.get("status") or {}
+    for field_name in ("containerStatuses", "initContainerStatuses"):
+        for old in status.get(field_name) or ():
+            if old["name"] == name and old.get("containerID"):
+                return int(old.get("restartCount") or 0) + 1
+    return 0
+
+
+def _forget_old(at: Situation, found: Plan) -> None:
+    for name in {container.name for container in at.runtime.containers}:
+        for old in at.runtime.instances(name)[KEPT_INSTANCES:]:
+            if old.state in (State.EXITED, State.CREATED):
+                found.actions.append(RemoveContainer(old.id))
+
+
+# Stopping
+
+
+def _stop(at: Situation, found: Plan) -> None:
+    """Ordinary containers first, then sidecars from the last to the first, then the sandbox (KEP-753)."""
+    left = at.runtime.running()
+    if left:
+        sidecars = [spec["name"] for spec in init_containers(at.pod) if is_sidecar(spec)]
+        chosen = [c for c in left if c.name not in sidecars]
+        if not chosen:
+            last = max(sidecars.index(c.name) for c in left)
+            chosen = [c for c in left if c.name == sidecars[last]]
+        found.actions += [KillContainer(c.id, c.name, f"Stopping container {c.name}") for c in chosen]
+        return
+    ready = [sandbox for sandbox in at.runtime.sandboxes if sandbox.ready]
+    found.actions += [StopSandbox(sandbox.id) for sandbox in ready]
+    found.stopped = not ready and not at.busy
+
+
+def _subject(action: Action) -> str:
+    """What an action is about: its key in Situation.busy."""
+    match action:
+        case StartSandbox():
+            return "sandbox"
+        case StartContainer():
+            return action.name
+        case _:
+            return action.id
+
+
+def deadline(pod: Object, started: datetime | None) -> datetime | None:
+    """When spec.activeDeadlineSeconds is over."""
+    seconds = pod["spec"].get("activeDeadlineSeconds")
+    return started + timedelta(seconds=seconds) if seconds is not None and started else None

@@ -1,0 +1,216 @@
+"""What runs on the node, as facts: the runtime's sandboxes and containers of one pod, in plain records.
+
+The labels and annotations by which a restarted kubelet recognises its containers are upstream's. Used by plan.py and
+status.py, which know nothing of CRI; `Runtime` reads through cri.py.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from sampan.kubelet import cri_pb2 as pb
+from sampan.kubelet.cri import CRI, CRIError
+
+POD_NAME = "io.kubernetes.pod.name"
+POD_NAMESPACE = "io.kubernetes.pod.namespace"
+POD_UID = "io.kubernetes.pod.uid"
+CONTAINER_NAME = "io.kubernetes.container.name"
+HASH = "io.kubernetes.container.hash"
+RESTART_COUNT = "io.kubernetes.container.restartCount"
+TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
+TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
+POD_GRACE = "io.kubernetes.pod.terminationGracePeriod"
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class State(Enum):
+    """Where a container is in its life."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A pod's shell: namespaces and network."""
+
+    id: str
+    attempt: int
+    ready: bool
+    created: datetime
+    ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One instance of a container; a restart makes another."""
+
+    id: str
+    name: str
+    sandbox: str
+    state: State
+    restart_count: int = 0
+    hash: str = ""
+    image: str = ""
+    image_ref: str = ""  # what status shows as imageID
+    created: datetime = _LONG_AGO
+    started: datetime | None = None
+    finished: datetime | None = None
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""  # from the runtime
+    termination_message: str = ""  # from the container; messages.py reads it
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[tuple[str, str], ...] = ()  # (path in the container, path on the node)
+    log_path: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than with 0."""
+        return self.state is State.EXITED and self.exit_code != 0
+
+
+@dataclass(frozen=True, slots=True)
+class PodRuntime:
+    """All that the runtime has of one pod, newest first."""
+
+    sandboxes: tuple[Sandbox, ...] = ()
+    containers: tuple[Container, ...] = ()
+
+    @property
+    def sandbox(self) -> Sandbox | None:
+        """The newest sandbox."""
+        return self.sandboxes[0] if self.sandboxes else None
+
+    def instances(self, name: str) -> list[Container]:
+        """The instances of a container, newest first."""
+        return [container for container in self.containers if container.name == name]
+
+    def latest(self, name: str) -> Container | None:
+        """The newest instance of a container."""
+        return next(iter(self.instances(name)), None)
+
+    def running(self) -> list[Container]:
+        """What still runs, or may."""
+        return [c for c in self.containers if c.state in (State.RUNNING, State.UNKNOWN)]
+
+
+class Runtime:
+    """Reads PodRuntimes. Containers that have ended never change, so they are asked for once."""
+
+    def __init__(self, cri: CRI) -> None:
+        self.cri = cri
+        self._ended: dict[str, Container] = {}
+        self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
+
+    async def pod(self, uid: str) -> PodRuntime:
+        """The pod's sandboxes and containers as of now; raises CRIError."""
+        labels = {POD_UID: uid}
+        sandboxes, containers = await asyncio.gather(self.cri.list_sandboxes(labels), self.cri.list_containers(labels))
+        records = await asyncio.gather(
+            asyncio.gather(*(self._sandbox(item) for item in sandboxes)),
+            asyncio.gather(*(self._container(item) for item in containers)),
+        )
+        self._owners |= {item.id: uid for item in (*sandboxes, *containers)}
+        return PodRuntime(
+            tuple(sorted(filter(None, records[0]), key=lambda s: (s.attempt, s.created), reverse=True)),
+            tuple(sorted(filter(None, records[1]), key=lambda c: (c.restart_count, c.created), reverse=True)),
+        )
+
+    async def uids(self) -> dict[str, tuple[str, str]]:
+        """uid -> (namespace, name) of every pod that has a sandbox or a container here; raises CRIError."""
+        found = [*await self.cri.list_sandboxes(), *await self.cri.list_containers()]
+        self._owners |= {item.id: item.labels[POD_UID] for item in found if POD_UID in item.labels}
+        known = {item.id for item in found}
+        self._ended = {key: value for key, value in self._ended.items() if key in known}
+        self._owners = {key: value for key, value in self._owners.items() if key in known}
+        labelled = (item.labels for item in found if POD_UID in item.labels)
+        return {labels[POD_UID]: (labels[POD_NAMESPACE], labels[POD_NAME]) for labels in labelled}
+
+    def owner(self, identity: str) -> str | None:
+        """The uid of the pod that a container or sandbox belongs to, as far as it has been seen."""
+        return self._owners.get(identity)
+
+    async def _sandbox(self, item: Any) -> Sandbox | None:
+        ready = item.state == pb.SANDBOX_READY
+        try:
+            ips = _addresses(await self.cri.sandbox_status(item.id)) if ready else ()
+        except CRIError as error:
+            if error.code == "NotFound":
+                return None
+            raise
+        return Sandbox(item.id, item.metadata.attempt, ready, _moment(item.created_at), ips)
+
+    async def _container(self, item: Any) -> Container | None:
+        if item.id in self._ended:
+            return self._ended[item.id]
+        try:
+            status = await self.cri.container_status(item.id)
+        except CRIError as error:
+            if error.code == "NotFound":  # removed since it was listed
+                return None
+            raise
+        container = container_of(status, item.pod_sandbox_id)
+        if container.state is State.EXITED:
+            self._ended[item.id] = container
+        return container
+
+
+_STATES: Mapping[int, State] = {
+    pb.CONTAINER_CREATED: State.CREATED,
+    pb.CONTAINER_RUNNING: State.RUNNING,
+    pb.CONTAINER_EXITED: State.EXITED,
+    pb.CONTAINER_UNKNOWN: State.UNKNOWN,
+}
+
+
+def container_of(status: Any, sandbox: str) -> Container:
+    """A record from CRI's ContainerStatus."""
+    return Container(
+        id=status.id,
+        name=status.metadata.name,
+        sandbox=sandbox,
+        state=_STATES[status.state],
+        restart_count=int(status.annotations.get(RESTART_COUNT, status.metadata.attempt)),
+        hash=status.annotations.get(HASH, ""),
+        image=status.image.image,
+        image_ref=status.image_ref,
+        created=_moment(status.created_at),
+        started=_moment(status.started_at) if status.started_at > 0 else None,
+        finished=_moment(status.finished_at) if status.finished_at > 0 else None,
+        exit_code=status.exit_code,
+        reason=status.reason,
+        message=status.message,
+        annotations=dict(status.annotations),
+        mounts=tuple((mount.container_path, mount.host_path) for mount in status.mounts),
+        log_path=status.log_path,
+    )
+
+
+def _addresses(status: Any) -> tuple[str, ...]:
+    first = (status.network.ip,) if status.network.ip else ()
+    return first + tuple(extra.ip for extra in status.network.additional_ips)
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
+
+
+def pod_labels(pod: Mapping[str, Any]) -> dict[str, str]:
+    """The labels that lead from a sandbox or container to its pod."""
+    meta = pod["metadata"]
+    return {POD_NAME: meta["name"], POD_NAMESPACE: meta["namespace"], POD_UID: meta["uid"]}
+
+
+def newest(containers: Sequence[Container], count: int) -> list[Container]:
+    """The newest `count` instances of every name, to keep for `kubectl logs --previous`."""
+    kept: list[Container] = []
+    for name in {container.name for container in containers}:
+        kept += [container for container in containers if container.name == name][:count]
+    return kept
