@@ -1,8 +1,8 @@
 """`make schema`: write sampan/machinery/data/schema.json from the newest release that kubernetes-validate carries.
 
 The result has, for every definition of Kubernetes's OpenAPI document, field types and the facts that patches and
-server-side apply need; no prose. One definition per line, so that a new release is a readable diff and so that the loader
-can parse only what it is asked for. sampan/machinery/schema.py says what the lines mean.
+server-side apply need; no prose. One definition per line, so that a new release is a readable diff and so that the
+loader can parse only what it is asked for. sampan/machinery/schema.py says what the lines mean.
 """
 
 import json

@@ -37,6 +37,9 @@ class Field:
     patch_strategies: tuple[str, ...] = ()  # of strategic merge patch: merge, replace, retainKeys
     merge_key: str = ""
     map_type: str = ""  # atomic granular
+    pointer: bool = False  # a Go pointer: an empty value differs from none and is kept
+    always: bool = False  # Go writes it even where the object lacks it
+    go_type: str = ""  # where it is a Go type of its own: v1.Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,9 @@ def _parse_field(given: str | Mapping[str, Any], required: bool) -> Field:
         patch_strategies=tuple(given["patch"].split(",")) if "patch" in given else (),
         merge_key=given.get("mergeKey", ""),
         map_type=given.get("map", ""),
+        pointer=given.get("pointer", False),
+        always=given.get("always", False),
+        go_type=given.get("go", ""),
     )
 
 

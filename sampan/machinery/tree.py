@@ -10,6 +10,8 @@ from typing import Any, Final
 
 Path = Sequence[str]
 
+MAX_DEPTH = 200  # of a tree from outside: far beyond any API type, and a few frames each stay within Python's stack
+
 
 class _Removed:
     """The type of REMOVED."""

@@ -1,0 +1,145 @@
+"""From what a client sent to what is stored, and back: one Codec per kind and version.
+
+decode: check types, prune and report unknown fields, give defaults of the version that the client used, convert to the
+storage version. encode: convert from the storage version. Called by the API server for every write and for reads of
+versions that differ from the stored one. Parsing bytes is jsonio.py; rules for values are validation.
+
+fieldValidation: KEP-2885. Error texts: k8s.io/apiserver (transformDecodeError) over Go's encoding/json.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from sampan.machinery import decoding, defaulting, strict
+from sampan.machinery.errors import BadRequest
+from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.scalars import Mismatch
+from sampan.machinery.tree import deep_copy
+
+FieldValidation = Literal["Strict", "Warn", "Ignore"]
+
+_NO_OBJECT = (
+    "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct "
+    '{{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
+)
+
+
+class DecodeError(BadRequest):
+    """A body that is not an object of the kind. `cause` is the message without `X cannot be handled as a Y: `."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class StrictDecodeError(DecodeError):
+    """Unknown or duplicate fields under fieldValidation=Strict; `problems` are the single texts."""
+
+    def __init__(self, prefix: str, problems: list[str]) -> None:
+        cause = "strict decoding error: " + ", ".join(problems)
+        super().__init__(prefix + cause, cause)
+        self.problems = problems
+
+
+class Codec:
+    """Made by codec_for. Both directions never raise anything but BadRequest (and what conversions raise)."""
+
+    def __init__(self, kind: Kind, version: ServedVersion) -> None:
+        self.kind, self.version = kind, version
+        self._read = decoding.reader(version.definition)
+        self._prefix = f'{kind.name} in version "{version.version}" cannot be handled as a {kind.name}: '
+
+    def decode(
+        self, obj: object, field_validation: str = "Strict", duplicates: Iterable[str] = ()
+    ) -> tuple[Object, list[str]]:
+        """The object in the storage version with all defaults, and warnings for the client.
+
+        `obj` is a JSON tree of this version, private to the request: it is changed in place. `duplicates` are the
+        paths of fields that the body had twice (jsonio.duplicate_fields). Raises DecodeError, StrictDecodeError.
+        """
+        typed, warnings = self.check(obj, field_validation, duplicates)
+        self.default(typed)
+        return self.to_storage(typed), warnings
+
+    def check(
+        self, obj: object, field_validation: str = "Strict", duplicates: Iterable[str] = ()
+    ) -> tuple[Object, list[str]]:
+        """The first half of decode: types checked, unknown fields pruned, no defaults, still in this version."""
+        typed = self._identify(obj)
+        state = decoding.State()
+        try:
+            self._read(typed, state)
+        except Mismatch as error:
+            raise DecodeError(self._prefix + str(error), str(error)) from None
+        typed.setdefault("metadata", {})
+        problems = [f'duplicate field "{path}"' for path in duplicates]
+        if state.unknown:
+            problems += [f'unknown field "{path}"' for path in strict.prune(typed, self.version.definition)]
+        if problems and field_validation == "Strict":
+            raise StrictDecodeError(self._prefix, problems)
+        return typed, problems if field_validation == "Warn" else []
+
+    def default(self, obj: Object) -> None:
+        """Give an object of this version its type and kind defaults, in place."""
+        if default := defaulting.defaulter(self.version.definition):
+            default(obj)
+        if self.version.default:
+            self.version.default(obj)
+
+    def to_storage(self, obj: Object) -> Object:
+        """An object of this version, which may be changed, in the storage version."""
+        if self.version.convert:
+            obj = self.version.convert.to_storage(obj)
+        obj["kind"], obj["apiVersion"] = self.kind.name, self.kind.storage.api_version
+        return obj
+
+    def encode(self, obj: Object) -> Object:
+        """An object of the storage version, which stays as it is, in this version."""
+        if self.version.convert:
+            converted = self.version.convert.from_storage(deep_copy(obj))
+        else:
+            converted = dict(obj)
+        converted["kind"], converted["apiVersion"] = self.kind.name, self.version.api_version
+        return converted
+
+    def _identify(self, obj: object) -> Object:
+        """Refuse what is no object, or says that it is something else; what it leaves out follows from the path."""
+        if not isinstance(obj, dict):
+            text = _NO_OBJECT.format(_json_name(obj))
+            raise DecodeError(f"the object provided is unrecognized (must be of type {self.kind.name}): {text}", text)
+        api_version, kind = obj.get("apiVersion") or "", obj.get("kind") or ""
+        if kind and kind != self.kind.name:
+            raise self._other_kind(str(api_version), str(kind))
+        if api_version and api_version != self.version.api_version:
+            text = (
+                f"the API version in the data ({api_version}) does not match "
+                f"the expected API version ({self.version.api_version})"
+            )
+            raise DecodeError(text, text)
+        obj["kind"], obj["apiVersion"] = self.kind.name, self.version.api_version
+        return obj
+
+    def _other_kind(self, api_version: str, kind: str) -> DecodeError:
+        version = api_version.rpartition("/")[2] or self.version.version
+        group = self.version.group.partition(".")[0] or "core"
+        text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
+        return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)
+
+
+def _json_name(value: object) -> str:
+    if value is None:
+        return "null"
+    return {str: "string", bool: "bool", list: "array"}.get(type(value), "number")
+
+
+_codecs: dict[tuple[int, str], Codec] = {}
+
+
+def codec_for(kind: Kind, version: ServedVersion) -> Codec:
+    """The codec of a kind in one of its versions; made once."""
+    place = (id(kind), version.api_version)
+    found = _codecs.get(place)
+    if found is None or found.version is not version:
+        found = _codecs[place] = Codec(kind, version)
+    return found

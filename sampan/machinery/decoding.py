@@ -1,0 +1,167 @@
+"""Reading a JSON tree as a type of the schema: types checked, nulls dropped, quantities and times made canonical.
+
+`reader(definition)` is a closure over the definition's fields, compiled when it is first called; it changes the tree in
+place in one pass. Unknown fields are only noticed here (`State.unknown`); strict.py finds and prunes them, on the rare
+path. What is accepted, what is dropped and the error texts are those of Go's encoding/json on Kubernetes's types, as
+sigs.k8s.io/json has them: null is absent, an empty value of an `omitempty` field is not written back.
+
+Called by codec.py only. Scalars with a syntax of their own are in scalars.py.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from sampan.machinery import scalars
+from sampan.machinery.scalars import Mismatch
+from sampan.machinery.schema import Field, load
+
+Object = dict[str, Any]
+
+
+class State:
+    """What one pass leaves behind."""
+
+    __slots__ = ("unknown",)
+
+    def __init__(self) -> None:
+        self.unknown = False  # whether a field was met that its type does not have
+
+
+# Takes a value of the rule's Python type, changes or replaces it; raises Mismatch.
+Reader = Callable[[Any, State], Any]
+
+# Python type that JSON must have; what then reads it (None: nothing to do); whether an empty value is dropped;
+# what reads any other JSON value (never null).
+Rule = tuple[type, Reader | None, bool, Callable[[Any], Any]]
+
+
+@cache
+def reader(name: str) -> Reader:
+    """The function that reads an object of a definition; raises Mismatch with the path of the field."""
+    rules: dict[str, Rule] = {}
+    definition = load().definition(name)
+    go_name = definition.go_name
+
+    def read(obj: Object, state: State) -> Object:
+        if not rules:
+            rules.update((field, _rule(spec)) for field, spec in definition.fields.items())
+        gone: list[str] = []
+        key = ""
+        try:
+            for key, item in obj.items():
+                rule = rules.get(key)
+                if rule is None:
+                    state.unknown = True
+                    continue
+                wanted, convert, omit_empty, coerce = rule
+                if type(item) is wanted:
+                    if convert is not None and (read := convert(item, state)) is not item:
+                        obj[key] = item = read
+                    if omit_empty and not item:
+                        gone.append(key)
+                elif item is None:
+                    gone.append(key)
+                else:
+                    obj[key] = coerce(item)
+        except Mismatch as error:
+            error.under(go_name, key)
+            raise
+        for key in gone:
+            del obj[key]
+        return obj
+
+    return read
+
+
+def _rule(field: Field) -> Rule:
+    """How a field's value is read."""
+    omit = not field.required and not field.pointer and field.type in ("string", "array", "map")
+    if field.type == "any":
+        return _NoType, None, False, _unchanged
+    wanted, convert = _reader(field)
+    return wanted, convert, omit, _coercion(field)
+
+
+class _NoType:
+    """No JSON value has this type, so that every one is passed on as it is."""
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _reader(field: Field) -> tuple[type, Reader | None]:
+    if field.type == "object":
+        return dict, reader(field.ref)
+    if field.type in ("array", "map"):
+        assert field.items is not None
+        each = _items if field.type == "array" else _values
+        return (list if field.type == "array" else dict), each(field.items)
+    wanted, check = scalars.CHECKS[field.format or field.type]
+    if check is None:
+        return wanted, None
+    found = check
+    return wanted, lambda value, state: found(value)
+
+
+def _coercion(field: Field) -> Callable[[Any], Any]:
+    """What makes of a value that has not the Python type of the field: another spelling, or a Mismatch."""
+    if coercion := scalars.COERCIONS.get(field.format or field.type):
+        return coercion
+    shown = go_type(field)
+
+    def refuse(value: Any) -> Any:
+        raise Mismatch.of(value, shown)
+
+    return refuse
+
+
+def _items(field: Field) -> Reader:
+    wanted, convert, _, coerce = _rule(field)
+
+    def read(items: list[Any], state: State) -> list[Any]:
+        for index, item in enumerate(items):
+            if type(item) is wanted:
+                if convert is not None and (new := convert(item, state)) is not item:
+                    items[index] = new
+            else:
+                items[index] = zero(field) if item is None else coerce(item)
+        return items
+
+    return read
+
+
+def _values(field: Field) -> Reader:
+    wanted, convert, _, coerce = _rule(field)
+
+    def read(items: Object, state: State) -> Object:
+        for key, item in items.items():
+            if type(item) is wanted:
+                if convert is not None and (new := convert(item, state)) is not item:
+                    items[key] = new
+            else:
+                items[key] = zero(field) if item is None else coerce(item)
+        return items
+
+    return read
+
+
+def zero(field: Field) -> Any:
+    """What Go writes for a value that was null in a list or map, or is missing where it is always written."""
+    if field.pointer:
+        return None
+    return {"string": "", "bytes": "", "boolean": False, "integer": 0, "number": 0, "object": {}, "quantity": "0"}.get(
+        field.type, 0 if field.type == "int-or-string" else None
+    )
+
+
+def go_type(field: Field) -> str:
+    """The Go type of a field, as error messages show it."""
+    if field.go_type:
+        return field.go_type
+    if field.type == "object":
+        return load().definition(field.ref).go_type
+    if field.items is not None:
+        return ("[]" if field.type == "array" else "map[string]") + go_type(field.items)
+    return scalars.GO_TYPES[field.format or field.type]

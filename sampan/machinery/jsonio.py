@@ -1,0 +1,83 @@
+"""Bodies to JSON trees: parsing with upstream's error texts, duplicate fields, a limit on nesting.
+
+Valid bodies take the fast path (orjson); only a broken one is scanned again for Go's error message (json_errors.py).
+YAML is yamlio.py, re-exported here. Called by the API server for every body; everything it raises is a BadRequest.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+from sampan.machinery.errors import BadRequest
+from sampan.machinery.json_errors import syntax_error
+from sampan.machinery.tree import MAX_DEPTH
+from sampan.machinery.yamlio import dump_yaml, parse_yaml
+
+__all__ = ["dump_json", "dump_yaml", "duplicate_fields", "parse_json", "parse_yaml"]
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value of a body; raises BadRequest."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadRequest(syntax_error(body)) from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _keys(value, 1)
+    return value
+
+
+def dump_json(value: Any) -> bytes:
+    """The compact JSON of a tree."""
+    return orjson.dumps(value)
+
+
+def duplicate_fields(body: bytes, value: Any = None) -> list[str]:
+    """Paths of fields that occur twice in an object of a valid JSON body; `value` is what parse_json gave, if at hand.
+
+    Counting decides nearly always: in a body whose keys are followed directly by their colon, the quote-colon pairs
+    outside of strings are the keys.
+    """
+    if value is None:
+        value = orjson.loads(body)
+    irregular = any(pattern in body for pattern in (b" :", b"\n:", b"\t:", b"\r:", b'\\\\":'))
+    if not irregular and body.count(b'":') - body.count(b'\\":') == _keys(value, 1):
+        return []
+    found: list[str] = []
+    _find_duplicates(json.loads(body, object_pairs_hook=_Pairs), "", found)
+    return found
+
+
+def _keys(value: Any, depth: int) -> int:
+    """How many fields all objects of a tree have; raises BadRequest where it is too deep."""
+    if depth > MAX_DEPTH:
+        raise BadRequest("json: exceeded max depth")
+    kind = type(value)
+    if kind is dict:
+        count = len(value)
+        for item in value.values():
+            if (below := type(item)) is dict or below is list:
+                count += _keys(item, depth + 1)
+        return count
+    if kind is list:
+        return sum(_keys(item, depth + 1) for item in value if type(item) is dict or type(item) is list)
+    return 0
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as the list of its fields, duplicates included."""
+
+
+def _find_duplicates(value: Any, path: str, found: list[str]) -> None:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for name, item in value:
+            below = f"{path}.{name}" if path else name
+            if name in seen:
+                found.append(below)
+            seen.add(name)
+            _find_duplicates(item, below, found)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _find_duplicates(item, f"{path}[{index}]", found)

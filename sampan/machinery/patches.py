@@ -1,0 +1,11 @@
+"""The three patch languages behind one door: `patches.json_patch`, `merge_patch`, `strategic_merge_patch`.
+
+All take the object in the client's version (private to the request, and changed) and the parsed patch (left as it is,
+so that it can be applied again after a conflict), and raise only APIErrors. Server-side apply is apply.py.
+"""
+
+from sampan.machinery.patch_json import json_patch
+from sampan.machinery.patch_merge import merge_patch
+from sampan.machinery.patch_strategic import strategic_merge_patch
+
+__all__ = ["json_patch", "merge_patch", "strategic_merge_patch"]

@@ -1,0 +1,225 @@
+"""YAML to JSON trees and back, as kubectl and the API server do (sigs.k8s.io/yaml over yaml.v2).
+
+Plain scalars are resolved by yaml.v2's rules: YAML 1.1 booleans (yes, on ...), octal and hexadecimal integers, but no
+base-60 numbers and no dates. Keys become strings. Only the first document counts. Trees are built from libyaml's
+events, so depth and the growth by aliases are bounded before anything is built. Called through jsonio.py for
+application/yaml; everything that reading raises is a BadRequest.
+"""
+
+import math
+import re
+from typing import Any
+
+import yaml
+
+from sampan.machinery.errors import BadRequest
+from sampan.machinery.tree import MAX_DEPTH, deep_copy
+
+MAX_VALUES = 1_000_000  # in one tree, aliases followed
+
+_BOOLEANS = {
+    form: truth
+    for truth, words in ((True, ("y", "yes", "true", "on")), (False, ("n", "no", "false", "off")))
+    for word in words
+    for form in (word, word.capitalize(), word.upper())
+}
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_INFINITIES = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
+_INTEGER = re.compile(r"[-+]?(?:0b[01]+|0o?[0-7]+|0x[0-9a-fA-F]+|[1-9][0-9]*|0)", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+_MAX_DIGITS = 400
+_TAG = "tag:yaml.org,2002:"
+
+
+def parse_yaml(body: bytes) -> Any:
+    """The JSON value of the first document; null for an empty one. Raises BadRequest."""
+    return parse_yaml_strict(body)[0]
+
+
+def parse_yaml_strict(body: bytes) -> tuple[Any, list[str]]:
+    """The JSON value of the first document and the paths of fields that it has twice. Raises BadRequest."""
+    builder = _Builder(body)
+    try:
+        return builder.document(), builder.duplicates
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise _error(f"{line}{error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _error(str(error).partition("\n")[0]) from None
+
+
+def _error(text: str) -> BadRequest:
+    return BadRequest(f"error converting YAML to JSON: yaml: {text}")
+
+
+class _Builder:
+    """Builds the tree of the first document, one event at a time."""
+
+    def __init__(self, body: bytes) -> None:
+        self.duplicates: list[str] = []
+        self._events = yaml.parse(body, Loader=yaml.CSafeLoader)
+        self._anchors: dict[str, Any] = {}
+        self._left = MAX_VALUES
+
+    def document(self) -> Any:
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                return self._value(next(self._events), "", 1)
+        return None
+
+    def _value(self, event: yaml.Event, path: str, depth: int) -> Any:
+        self._spend(1)
+        if depth > MAX_DEPTH:
+            raise _error("exceeded max depth")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event.anchor or "")
+        value: Any
+        if isinstance(event, yaml.ScalarEvent):
+            value = _scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._sequence(path, depth)
+        else:
+            value = self._mapping(path, depth)
+        if anchor := getattr(event, "anchor", None):
+            self._anchors[anchor] = value
+        return value
+
+    def _spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise _error("document contains excessive aliasing")
+
+    def _alias(self, anchor: str) -> Any:
+        if anchor not in self._anchors:
+            raise _error(f"unknown anchor '{anchor}' referenced")
+        value = self._anchors[anchor]
+        self._spend(_size(value))
+        return deep_copy(value)
+
+    def _sequence(self, path: str, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, f"{path}[{len(items)}]", depth + 1))
+        return items
+
+    def _mapping(self, path: str, depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            key = self._key(event)
+            below = f"{path}.{key}" if path else key
+            value = self._value(next(self._events), below, depth + 1)
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                _merge(merged, value)
+                continue
+            if key in result:
+                self.duplicates.append(below)
+            result[key] = value
+        return {**merged, **result}
+
+    def _key(self, event: yaml.Event) -> str:
+        """A map key as sigs.k8s.io/yaml writes it in JSON."""
+        value = None
+        if isinstance(event, (yaml.AliasEvent, yaml.ScalarEvent)):
+            value = self._value(event, "", 1)
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, (str, int, float)):
+            return str(value)
+        raise _error("invalid map key")
+
+
+def _merge(into: dict[str, Any], value: Any) -> None:
+    """The fields that `<<` brings in; the first of several maps wins."""
+    for source in value if isinstance(value, list) else [value]:
+        if not isinstance(source, dict):
+            raise _error("map merge requires map or sequence of maps as the value")
+        for key, item in source.items():
+            into.setdefault(key, item)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+
+
+def _scalar(event: yaml.ScalarEvent) -> Any:
+    text: str = event.value
+    tag = event.tag.removeprefix(_TAG) if event.tag else ""
+    if tag == "binary":
+        return "".join(text.split())
+    if tag in ("int", "float", "bool", "null") or (not tag and event.implicit[0]):
+        return resolve(text)
+    return text
+
+
+def resolve(text: str) -> Any:
+    """The value of a plain scalar."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text[0] in "+-.0123456789" and len(text) <= _MAX_DIGITS:
+        return _number(text)
+    return text
+
+
+def _number(text: str) -> Any:
+    plain = text.replace("_", "")
+    if _INTEGER.fullmatch(plain):
+        return _integer(plain)
+    if _FLOAT.fullmatch(plain):
+        return float(plain)
+    if text.lower() in _INFINITIES or text.lower() == ".nan":
+        raise _error(f"json: unsupported value: {text}")
+    return text
+
+
+def _integer(plain: str) -> int | float:
+    sign = -1 if plain[0] == "-" else 1
+    digits = plain.lstrip("+-")
+    if digits.startswith(("0x", "0b", "0o")):
+        number = int(digits, 0)
+    else:
+        number = int(digits, 8 if len(digits) > 1 and digits[0] == "0" else 10)
+    # yaml.v2 keeps what 64 bits hold and makes a float of the rest.
+    return sign * number if number < 2**64 else float(sign * number)
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Quotes every string that would be read back as something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text.rstrip("\n") or text.endswith("\n") else None
+    if style is None and not isinstance(_resolved(text), str):
+        style = '"'
+    return dumper.represent_scalar(_TAG + "str", text, style=style)
+
+
+def _resolved(text: str) -> Any:
+    try:
+        return resolve(text)
+    except BadRequest:
+        return None
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump_yaml(tree: Any) -> bytes:
+    """A tree as YAML: block style, fields sorted, lists not indented, as `kubectl get -o yaml` shows it."""
+    text: bytes = yaml.dump(
+        tree,
+        Dumper=_Dumper,
+        default_flow_style=False,
+        sort_keys=True,
+        allow_unicode=True,
+        width=2**31,
+        encoding="utf-8",
+    )
+    return text
