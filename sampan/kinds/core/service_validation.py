@@ -1,0 +1,253 @@
+"""What is wrong with a Service, on create and on update. Texts and paths: ValidateService, ValidateServiceUpdate.
+
+The allocator has run before: node ports and addresses are there, in range and free.
+"""
+
+from ipaddress import ip_network
+
+from sampan.kinds.addresses import endpoint_ip, ip, is_ipv4, is_ipv6, parse_ip, same_family_twice
+from sampan.kinds.checks import PROTOCOLS, SPEC, Errors, supported, unique
+from sampan.kinds.core.service_types import (
+    CLUSTER_IP,
+    EXTERNAL_NAME,
+    HEADLESS,
+    LOAD_BALANCER,
+    NODE_PORT,
+    TYPES,
+    is_externally_accessible,
+    is_headless,
+    needs_cluster_ip,
+    needs_health_check_port,
+)
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path
+from sampan.machinery.validation import (
+    Path,
+    check,
+    dns_label,
+    dns_subdomain,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    one_of,
+    port,
+    port_name,
+    qualified_name,
+    required,
+    validate_labels,
+)
+
+KUBELET_PORT = 10250
+MAX_AFFINITY_SECONDS = 86400
+_PORTS, _CLUSTER_IPS = SPEC.child("ports"), SPEC.child("clusterIPs")
+_FAMILIES, _FAMILY_POLICY = SPEC.child("ipFamilies"), SPEC.child("ipFamilyPolicy")
+_FOR_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
+
+
+def validate(service: Object) -> Errors:
+    """Everything that holds on create and after an update."""
+    spec = service["spec"]
+    yield from _by_type(spec)
+    for index, item in enumerate(spec.get("ports") or ()):
+        yield from _port(item, _PORTS.index(index), named=len(spec["ports"]) > 1)
+    yield from _unique_ports(spec)
+    yield from validate_labels(spec.get("selector"), SPEC.child("selector"))
+    yield from _affinity(spec)
+    if spec.get("type") != EXTERNAL_NAME:
+        yield from _cluster_ips(spec)
+    for index, address in enumerate(spec.get("externalIPs") or ()):
+        yield from endpoint_ip(SPEC.child("externalIPs").index(index), address)
+    yield from one_of(SPEC.child("type"), spec.get("type"), TYPES)
+    yield from _load_balancer(spec)
+    yield from _traffic(spec)
+
+
+def _by_type(spec: Object) -> Errors:
+    type_, ports = spec.get("type"), spec.get("ports") or []
+    if not ports and not is_headless(spec) and type_ != EXTERNAL_NAME:
+        yield required(_PORTS)
+    if type_ in (LOAD_BALANCER, NODE_PORT) and is_headless(spec):
+        yield invalid(_CLUSTER_IPS.index(0), HEADLESS, f"may not be set to 'None' for {type_} services")
+    if type_ == LOAD_BALANCER:
+        for index, item in enumerate(ports):
+            if item.get("port") == KUBELET_PORT:
+                detail = f"may not expose port {KUBELET_PORT} externally since it is used by kubelet"
+                yield invalid(_PORTS.index(index), KUBELET_PORT, detail)
+    elif type_ == EXTERNAL_NAME:
+        yield from _external_name(spec)
+    elif type_ == CLUSTER_IP:
+        for index, item in enumerate(ports):
+            if item.get("nodePort"):
+                yield forbidden(_PORTS.index(index).child("nodePort"), "may not be used when `type` is 'ClusterIP'")
+
+
+def _external_name(spec: Object) -> Errors:
+    for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if spec.get(field):
+            yield forbidden(SPEC.child(field), "may not be set for ExternalName services")
+    name = (spec.get("externalName") or "").removesuffix(".")
+    if not name:
+        yield required(SPEC.child("externalName"))
+    else:
+        yield from check(SPEC.child("externalName"), name, dns_subdomain(name))
+
+
+def _port(item: Object, path: Path, *, named: bool) -> Errors:
+    name, target, protocol = item.get("name"), item.get("targetPort", 0), item.get("protocol")
+    if named and not name:
+        yield required(path.child("name"))
+    elif name:
+        yield from check(path.child("name"), name, dns_label(name))
+    yield from port(path.child("port"), item.get("port") or 0)
+    yield from one_of(path.child("protocol"), protocol, PROTOCOLS)
+    if isinstance(target, int):
+        yield from port(path.child("targetPort"), target)
+    else:
+        yield from check(path.child("targetPort"), target, port_name(target))
+    if (app_protocol := item.get("appProtocol")) is not None:
+        yield from check(path.child("appProtocol"), app_protocol, qualified_name(app_protocol))
+
+
+def _unique_ports(spec: Object) -> Errors:
+    ports = spec.get("ports") or []
+    yield from unique([item.get("name") for item in ports], lambda index: _PORTS.index(index).child("name"))
+    node_ports, numbers = set(), set()
+    for index, item in enumerate(ports):
+        node_port, number = (item.get("protocol"), item.get("nodePort")), (item.get("protocol"), item.get("port"))
+        if node_port[1] and node_port in node_ports:
+            yield duplicate(_PORTS.index(index).child("nodePort"), node_port[1])
+        if number in numbers:
+            yield duplicate(_PORTS.index(index), {"port": number[1], "protocol": number[0]})
+        node_ports.add(node_port)
+        numbers.add(number)
+
+
+def _affinity(spec: Object) -> Errors:
+    yield from one_of(SPEC.child("sessionAffinity"), spec.get("sessionAffinity"), ("ClientIP", "None"))
+    path = SPEC.child("sessionAffinityConfig")
+    if spec.get("sessionAffinity") == "ClientIP":
+        seconds = get_path(spec, ("sessionAffinityConfig", "clientIP", "timeoutSeconds"), 0)
+        if not 0 < seconds <= MAX_AFFINITY_SECONDS:
+            detail = f"must be greater than 0 and less than {MAX_AFFINITY_SECONDS}"
+            yield invalid(path.child("clientIP", "timeoutSeconds"), seconds, detail)
+    elif spec.get("sessionAffinity") == "None" and spec.get("sessionAffinityConfig") is not None:
+        yield forbidden(path, "must not be set when session affinity is None")
+
+
+def _cluster_ips(spec: Object) -> Errors:
+    first, ips = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    if first and not ips:
+        yield required(_CLUSTER_IPS)
+    elif first and ips[0] != first:
+        yield invalid(_CLUSTER_IPS, ips, "first value must match `clusterIP`")
+    elif ips and not first:
+        yield invalid(_CLUSTER_IPS, ips, "must be empty when `clusterIP` is not specified")
+    yield from _families(spec)
+    addresses = ips[1:] if ips[:1] == [HEADLESS] else ips
+    if len(addresses) < len(ips) and len(ips) > 1:
+        yield invalid(_CLUSTER_IPS, ips, "'None' must be the first and only value")
+    for index, address in enumerate(addresses):
+        yield from ip(_CLUSTER_IPS.index(index), address)
+    if len(ips) > 2:
+        yield invalid(_CLUSTER_IPS, ips, "may only hold up to 2 values")
+    if all(map(parse_ip, addresses)):
+        yield from _dual_stack(spec, addresses)
+
+
+def _families(spec: Object) -> Errors:
+    families = spec.get("ipFamilies") or []
+    for index, family in enumerate(families):
+        yield from supported(_FAMILIES.index(index), family, ("IPv4", "IPv6"))
+    yield from unique(families, _FAMILIES.index)
+    policies = ("PreferDualStack", "RequireDualStack", "SingleStack")
+    yield from supported(_FAMILY_POLICY, spec.get("ipFamilyPolicy"), policies)
+
+
+def _dual_stack(spec: Object, addresses: list[str]) -> Errors:
+    """Two addresses are of different families, and in the order of ipFamilies."""
+    if len(addresses) > 1 and same_family_twice(addresses):
+        yield invalid(_CLUSTER_IPS, addresses, "may specify no more than one IP for each IP family")
+    for index, (address, family) in enumerate(zip(addresses, spec.get("ipFamilies") or (), strict=False)):
+        fits = {"IPv4": is_ipv4, "IPv6": is_ipv6}.get(family)
+        if fits and not fits(address):
+            detail = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
+            yield invalid(_CLUSTER_IPS.index(index), address, detail)
+
+
+def _load_balancer(spec: Object) -> Errors:
+    is_one, class_ = spec.get("type") == LOAD_BALANCER, spec.get("loadBalancerClass")
+    ranges, path = spec.get("loadBalancerSourceRanges") or [], SPEC.child("LoadBalancerSourceRanges")
+    if ranges and not is_one:
+        yield forbidden(path, _FOR_LOAD_BALANCER)
+    for index, cidr in enumerate(ranges):
+        if "/" not in cidr or not _is_network(cidr.strip()):
+            yield invalid(path.index(index), cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
+    if spec.get("allocateLoadBalancerNodePorts") is not None and not is_one:
+        yield forbidden(SPEC.child("allocateLoadBalancerNodePorts"), _FOR_LOAD_BALANCER)
+    if class_ is not None and not is_one:
+        yield forbidden(SPEC.child("loadBalancerClass"), _FOR_LOAD_BALANCER)
+    elif class_ is not None:
+        yield from check(SPEC.child("loadBalancerClass"), class_, qualified_name(class_))
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _traffic(spec: Object) -> Errors:
+    external, path = spec.get("externalTrafficPolicy"), SPEC.child("externalTrafficPolicy")
+    if is_externally_accessible(spec):
+        yield from one_of(path, external, ("Cluster", "Local"))
+    elif external:
+        yield invalid(path, external, "may only be set for externally-accessible services")
+    if number := spec.get("healthCheckNodePort"):
+        if needs_health_check_port(spec):
+            yield from port(SPEC.child("healthCheckNodePort"), number)
+        else:
+            detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+            yield invalid(SPEC.child("healthCheckNodePort"), number, detail)
+    internal = spec.get("internalTrafficPolicy")
+    if needs_cluster_ip(spec) and not internal:
+        yield required(SPEC.child("internalTrafficPolicy"))
+    yield from supported(SPEC.child("internalTrafficPolicy"), internal, ("Cluster", "Local"))
+    distribution, known = spec.get("trafficDistribution"), ("PreferClose", "PreferSameNode", "PreferSameZone")
+    if distribution is not None and distribution not in known:
+        yield not_supported(SPEC.child("trafficDistribution"), distribution, known)
+
+
+def validate_update(new: Object, old: Object) -> Errors:
+    """Addresses stay for life, except from and to ExternalName; so do their families and the load balancer's class."""
+    after, before = new["spec"], old["spec"]
+    if EXTERNAL_NAME not in (after.get("type"), before.get("type")):
+        if not (is_headless(after) and is_headless(before)):
+            yield from _kept_addresses(after, before)
+        yield from _kept_family(after, before)
+    if after.get("type") == before.get("type") == LOAD_BALANCER:
+        class_ = after.get("loadBalancerClass")
+        if class_ != before.get("loadBalancerClass"):
+            yield invalid(SPEC.child("loadBalancerClass"), class_, "may not change once set")
+
+
+def _kept_addresses(after: Object, before: Object) -> Errors:
+    ips, old_ips = after.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if old_ips and not ips:
+        yield invalid(_CLUSTER_IPS.index(0), ips, "primary clusterIP can not be unset")
+    for index, (address, old_address) in enumerate(zip(ips, old_ips, strict=False)):
+        if address != old_address:
+            yield invalid(_CLUSTER_IPS.index(index), ips, "may not change once set")
+    if len(ips) == 1 < len(old_ips) and after.get("ipFamilyPolicy") != "SingleStack":
+        yield invalid(_FAMILY_POLICY, "", "must be set to 'SingleStack' when releasing the secondary clusterIP")
+
+
+def _kept_family(after: Object, before: Object) -> Errors:
+    families, old_families = after.get("ipFamilies") or [], before.get("ipFamilies") or []
+    if old_families and not families:
+        yield invalid(_FAMILIES.index(0), families, "primary ipFamily can not be unset")
+    for index, (family, old_family) in enumerate(zip(families, old_families, strict=False)):
+        if family != old_family:
+            yield invalid(_FAMILIES.index(index), families, "may not change once set")
