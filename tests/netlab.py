@@ -46,7 +46,13 @@ class Lab:
         self._servers: list[socket.socket] = []
         self.node = self.namespace("node")
         self.ip(f"-n {self.node} link set lo up")
-        in_namespace(self.node, lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
+        self.sysctl("ip_forward", "1")
+        # the kernel counts a redirect (for a hairpin) against the same limit as the errors that tests wait for
+        self.sysctl("conf/all/send_redirects", "0")
+        self.sysctl("conf/default/send_redirects", "0")
+
+    def sysctl(self, name: str, value: str) -> None:
+        in_namespace(self.node, lambda: Path(f"/proc/sys/net/ipv4/{name}").write_text(value))
 
     def namespace(self, name: str) -> str:
         full = f"{self._prefix}-{name}"

@@ -63,7 +63,7 @@ class Nft:
         output: bytes = self._library.nft_ctx_get_output_buffer(self._context)
         error: bytes = self._library.nft_ctx_get_error_buffer(self._context)
         if failed:
-            raise NftError(error.decode(errors="replace").strip())
+            raise NftError(error.decode(errors="replace").partition("\n")[0])  # the others follow from the first
         return output.decode(errors="replace")
 
     def __enter__(self) -> "Nft":

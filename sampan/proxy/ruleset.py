@@ -83,7 +83,7 @@ def _lines(old: RuleSet, new: RuleSet) -> Iterator[str]:
     gone = [name for name in old.chains if name not in new.chains]
     for name, spec in new.sets.items():
         if name not in old.sets:
-            yield f"add {spec.keyword} {table} {name} {{ {spec.text} }}"
+            yield f"add {spec.keyword} {table} {name} {{ {spec.text} ; }}"
     for name in changed:
         if name not in old.chains:
             hook = new.chains[name].hook

@@ -162,7 +162,7 @@ class _Port:
     def sets(self) -> dict[str, SetSpec]:
         if not self.affinity:
             return {}
-        text = f"type ipv4_addr ; flags dynamic,timeout ; timeout {self.affinity}s ;"
+        text = f"type ipv4_addr ; flags dynamic,timeout ; timeout {self.affinity}s"
         return {self._affinity_name(endpoint): SetSpec("set", text) for endpoint in self._endpoints()}
 
     def elements(self) -> Iterator[tuple[str, str, str]]:

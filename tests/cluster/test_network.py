@@ -70,7 +70,7 @@ def test_the_node_goes_by_a_machine_address_not_a_pods() -> None:
 @pytest.fixture
 def machine() -> Iterator[Lab]:
     with lab() as made:
-        in_namespace(made.node, lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("0"))
+        made.sysctl("ip_forward", "0")
         yield made
 
 
