@@ -17,3 +17,4 @@ class Limits:
     write_timeout: float = 120.0  # a client that takes nothing of a complete response
     linger: float = 2.0  # how long the rest of a refused request is read and dropped, so that the answer arrives
     gzip_bytes: int = 128 * 1024  # bodies above this are compressed where the client accepts it
+    gzip_loopback: bool = False  # also for clients on this machine, to whom sending is faster than compressing
