@@ -29,6 +29,7 @@ from sampan.client.reflector import (
     Remove,
     Replace,
     State,
+    Watching,
     step,
 )
 from sampan.machinery.errors import APIError
@@ -66,6 +67,7 @@ class Informer:
         self._indices: dict[str, Index] = {}
         self._callbacks: list[OnChange] = []
         self._synced = asyncio.Event()
+        self._revision = 0
         self._back_off = BackOff()
 
     # Reading
@@ -105,6 +107,13 @@ class Informer:
     async def synced(self) -> None:
         """Wait until the first list has been taken over."""
         await self._synced.wait()
+
+    def has_seen(self, written: Object) -> bool:
+        """Whether the copy is as new as an object that a write to this collection returned: "read your own writes".
+
+        Resource versions of one server may be compared as numbers: the API concepts page, "Resource versions".
+        """
+        return self._revision >= int(written["metadata"]["resourceVersion"])
 
     @property
     def has_synced(self) -> bool:
@@ -148,6 +157,8 @@ class Informer:
 
     async def _follow(self, state: State, outcome: Outcome) -> State:
         following = step(state, outcome)
+        if isinstance(following.state, Watching):
+            self._revision = int(following.state.revision or 0)
         if isinstance(outcome, Failed):
             log.info("following %s: %r", self.kind.plural, outcome.error)
         if following.delta is not None:

@@ -1,0 +1,25 @@
+"""What the controllers can be told, beyond what the API says."""
+
+from dataclasses import dataclass
+
+from sampan.reconcile.controller import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Settings of a set of controllers, under the names of kube-controller-manager's flags where it has them."""
+
+    root_ca: str = ""  # PEM of the CA that pods trust the API server by; without it no kube-root-ca.crt is published
+    load_balancer_pool: tuple[str, ...] = ()  # addresses or CIDR ranges for Services of type LoadBalancer
+    node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
+    node_monitor_period: float = 5.0
+    terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
+    leader_elect: str = ""  # our identity in an election, where several servers share a store; "" leads at once
+    disabled: frozenset[str] = frozenset()  # names of controllers that do not run
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerContext(Context):
+    """The context of a controller that also reads the configuration."""
+
+    config: Config = Config()
