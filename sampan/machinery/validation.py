@@ -71,8 +71,9 @@ __all__ = [
 
 
 def not_supported(path: Path | str, value: Any, supported: Iterable[str]) -> FieldError:
-    """`path: Unsupported value: "x": supported values: "a", "b"`."""
-    shown = ", ".join(f'"{item}"' for item in sorted(supported))
+    """`path: Unsupported value: "x": supported values: "a", "b"`; the values of a set are sorted."""
+    listed = sorted(supported) if isinstance(supported, (set, frozenset)) else supported
+    shown = ", ".join(f'"{item}"' for item in listed)
     return FieldError(errors.FIELD_NOT_SUPPORTED, str(path), f"supported values: {shown}", value)
 
 
@@ -88,7 +89,7 @@ def not_found(path: Path | str, value: Any) -> FieldError:
 
 def too_many(path: Path | str, count: int, limit: int) -> FieldError:
     """`path: Too many: 7: must have at most 5 items`."""
-    return FieldError(errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} items", count)
+    return FieldError(errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} item{'' if limit == 1 else 's'}", count)
 
 
 def check(path: Path | str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
