@@ -1,5 +1,7 @@
 """`make schema`: write sampan/machinery/data/schema.json from the newest release that kubernetes-validate carries.
 
+Facts about the Go types come from tools/go_types.json, which tools/go_types.py writes.
+
 The result has, for every definition of Kubernetes's OpenAPI document, field types and the facts that patches and
 server-side apply need; no prose. One definition per line, so that a new release is a readable diff and so that the
 loader can parse only what it is asked for. sampan/machinery/schema.py says what the lines mean.
@@ -13,6 +15,7 @@ from typing import Any
 import kubernetes_validate
 
 TARGET = Path(__file__).parent.parent / "sampan" / "machinery" / "data" / "schema.json"
+GO_TYPES = Path(__file__).parent / "go_types.json"
 
 # Definitions whose Go types have their own way of reading JSON.
 SPECIAL = {
@@ -48,7 +51,7 @@ def type_text(schema: dict[str, Any]) -> str:
     """A JSON schema as one word of the schema file's little type language."""
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
-        return SPECIAL.get(name, name)
+        return str(SPECIAL.get(name, name))
     declared = schema.get("type")
     kind = next((t for t in declared if t != "null"), "") if isinstance(declared, list) else declared
     if kind == "array":
@@ -62,15 +65,30 @@ def type_text(schema: dict[str, Any]) -> str:
     return {"number": "number", "boolean": "boolean"}[str(kind)]
 
 
-def field(schema: dict[str, Any]) -> str | dict[str, Any]:
-    """A field: its type, with extras only where there are some."""
+def field(name: str, schema: dict[str, Any], go: dict[str, Any] | None) -> str | dict[str, Any]:
+    """A field: its type, with extras only where there are some. `go` is None where the Go type is not known."""
     extras = {short: schema[long] for long, short in EXTRAS.items() if long in schema}
-    return {"type": type_text(schema), **extras} if extras else type_text(schema)
+    shown = type_text(schema)
+    if go is None:
+        # Without facts, an empty value is kept.
+        return {"type": shown, "pointer": True, **extras}
+    if name in go.get("pointer", ()):
+        extras["pointer"] = True
+    elif name not in go.get("omitzero", ()) and (is_struct(shown) or name in go.get("written", ())):
+        extras["always"] = True
+    if go_name := go.get("go", {}).get(name):
+        extras["go"] = go_name
+    return {"type": shown, **extras} if extras else shown
 
 
-def definition(schema: dict[str, Any]) -> dict[str, Any]:
+def is_struct(shown: str) -> bool:
+    """Whether Go has a struct for a type: one is written even when it is empty, in spite of omitempty."""
+    return ("." in shown and shown[0] not in "[{") or shown in ("time", "micro-time", "quantity", "int-or-string")
+
+
+def definition(schema: dict[str, Any], go: dict[str, Any] | None) -> dict[str, Any]:
     """A definition: fields, the required ones, and its map type where it is atomic."""
-    result: dict[str, Any] = {"fields": {name: field(f) for name, f in schema.get("properties", {}).items()}}
+    result: dict[str, Any] = {"fields": {name: field(name, f, go) for name, f in schema.get("properties", {}).items()}}
     if required := schema.get("required"):
         result["required"] = required
     if map_type := schema.get("x-kubernetes-map-type"):
@@ -81,9 +99,9 @@ def definition(schema: dict[str, Any]) -> dict[str, Any]:
 def main() -> int:
     """Write the file; say how much it holds."""
     source = newest()
-    found = json.loads(source.read_text())["$defs"]
+    found, go = json.loads(source.read_text())["$defs"], json.loads(GO_TYPES.read_text())
     lines = [
-        f"{json.dumps(name)}: {json.dumps(definition(schema), separators=(',', ':'), sort_keys=True)}"
+        f"{json.dumps(name)}: {json.dumps(definition(schema, go.get(name)), separators=(',', ':'), sort_keys=True)}"
         for name, schema in sorted(found.items())
         if name not in SPECIAL
     ]

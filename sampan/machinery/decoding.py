@@ -14,7 +14,7 @@ from typing import Any
 
 from sampan.machinery import scalars
 from sampan.machinery.scalars import Mismatch
-from sampan.machinery.schema import Field, load
+from sampan.machinery.schema import Field, load, zero
 
 Object = dict[str, Any]
 
@@ -76,11 +76,11 @@ def reader(name: str) -> Reader:
 
 def _rule(field: Field) -> Rule:
     """How a field's value is read."""
-    omit = not field.required and not field.pointer and field.type in ("string", "array", "map")
+    kept = field.required or field.pointer or field.always or field.type in ("object", "any")
     if field.type == "any":
         return _NoType, None, False, _unchanged
     wanted, convert = _reader(field)
-    return wanted, convert, omit, _coercion(field)
+    return wanted, convert, not kept, _coercion(field)
 
 
 class _NoType:
@@ -145,15 +145,6 @@ def _values(field: Field) -> Reader:
         return items
 
     return read
-
-
-def zero(field: Field) -> Any:
-    """What Go writes for a value that was null in a list or map, or is missing where it is always written."""
-    if field.pointer:
-        return None
-    return {"string": "", "bytes": "", "boolean": False, "integer": 0, "number": 0, "object": {}, "quantity": "0"}.get(
-        field.type, 0 if field.type == "int-or-string" else None
-    )
 
 
 def go_type(field: Field) -> str:

@@ -6,14 +6,15 @@
 
 A default is a value or a function of the parent object that returns a value or None (leave absent). A parent gets its
 defaults before what is below it, so that a default may bring a sub-object into being that then gets its own. The
-compiled closures visit only sub-trees that have defaults somewhere. Defaults that depend on the whole object are
-`ServedVersion.default`. Called by kinds (register) and codec (compile).
+compiled closures visit only sub-trees that have defaults somewhere. Last come the fields that Go writes whatever they
+hold (`resources: {}` of a container), so that objects look as upstream's do. Defaults that depend on the whole object
+are `ServedVersion.default`. Called by kinds (register) and codec (compile).
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sampan.machinery.schema import Field, Schema, load
+from sampan.machinery.schema import Definition, Field, Schema, load, zero
 from sampan.machinery.tree import deep_copy
 
 Object = dict[str, Any]
@@ -72,7 +73,7 @@ def _reaches_defaults(schema: Schema, name: str, seen: set[str]) -> bool:
     if name in seen:
         return False
     seen.add(name)
-    if name in _values or name in _functions:
+    if name in _values or name in _functions or _written(schema.definition(name)):
         return True
     return any(
         _reaches_defaults(schema, ref, seen) for ref in map(_ref, schema.definition(name).fields.values()) if ref
@@ -91,6 +92,7 @@ def _compile(name: str) -> DefaultFunction:
     constants = [(f, v) for f, v in _values.get(name, {}).items() if not callable(v)]
     computed = [(f, v) for f, v in _values.get(name, {}).items() if callable(v)]
     functions = tuple(_functions.get(name, ()))
+    written = _written(definition)
     below = [(f, visit) for f, spec in definition.fields.items() if (visit := _visitor(spec))]
 
     def default(obj: Object) -> None:
@@ -102,11 +104,23 @@ def _compile(name: str) -> DefaultFunction:
                 obj[field] = value
         for function in functions:
             function(obj)
+        for field, value in written:
+            if field not in obj:
+                obj[field] = {} if value == {} else value
         for field, visit in below:
-            if field in obj:
+            if obj.get(field) is not None:
                 visit(obj[field])
 
     return default
+
+
+def _written(definition: Definition) -> list[tuple[str, Any]]:
+    """The fields of a definition that Go always writes, with their zero values; lists and maps are left absent."""
+    return [
+        (name, zero(field))
+        for name, field in definition.fields.items()
+        if field.always and field.type not in ("array", "map", "any")
+    ]
 
 
 def _visitor(field: Field) -> Callable[[Any], None] | None:

@@ -88,23 +88,27 @@ def validate_annotations(annotations: Mapping[str, str] | None, path: Path) -> I
 
 def _owners(owners: list[Object], path: Path) -> Iterator[FieldError]:
     controller = ""
-    for owner in owners:
-        yield from _owner(owner, path)
+    for index, owner in enumerate(owners):
+        yield from _owner(owner, path.index(index))
         if not owner.get("controller"):
             continue
+        shown = f"{owner.get('kind', '')}/{owner.get('name', '')}"
         if controller:
             text = 'Only one reference can have Controller set to true. Found "true" in references for'
-            yield invalid(path, owners, f"{text} {controller} and {owner.get('name')}")
-        controller = owner.get("name") or ""
+            yield invalid(path, owners, f"{text} {controller} and {shown}")
+        else:
+            controller = shown
 
 
 def _owner(owner: Object, path: Path) -> Iterator[FieldError]:
     api_version = owner.get("apiVersion") or ""
-    if not api_version.rpartition("/")[2]:
-        yield invalid(path.child("apiVersion"), api_version, "version must not be empty")
+    if not api_version:
+        yield required(path.child("apiVersion"), "must not be empty")
+    elif api_version.count("/") > 1 or api_version.endswith("/"):
+        yield invalid(path.child("apiVersion"), api_version, "must be <group>/<version> or <version>")
     for field in ("kind", "name", "uid"):
         if not owner.get(field):
-            yield invalid(path.child(field), "", "must not be empty")
+            yield required(path.child(field), "must not be empty")
     if (api_version, owner.get("kind")) == ("v1", "Event"):
         yield invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
 

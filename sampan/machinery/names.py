@@ -24,9 +24,9 @@ EMPTY = "must be non-empty"
 _BETWEEN_PORTS = "must be between 1 and 65535, inclusive"
 
 
-def too_long(limit: int) -> str:
-    """The text for a string of more than `limit` bytes."""
-    return f"must be no more than {limit} bytes"
+def too_long(limit: int, unit: str = "bytes") -> str:
+    """The text for a string of more than `limit` bytes; upstream calls them characters for DNS names."""
+    return f"must be no more than {limit} {unit}"
 
 
 def regex_text(message: str, pattern: str, *examples: str) -> str:
@@ -62,7 +62,7 @@ _QUALIFIED_RULE = (
 )
 _QUALIFIED_TEXT = regex_text(_QUALIFIED_RULE, _QUALIFIED, "MyName", "my.name", "123-abc")
 _QUALIFIED_FORM_TEXT = (
-    f"a qualified name {_QUALIFIED_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+    f"a valid label key {_QUALIFIED_TEXT} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
 )
 _LABEL_VALUE_TEXT = regex_text(
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
@@ -80,7 +80,7 @@ _CONFIG_KEY_TEXT = regex_text(
     "key-name",
 )
 _PERCENT_TEXT = regex_text(
-    "a valid percent string must consist of a numeric string followed by an ending '%'", _PERCENT, "1%", "93%"
+    "a valid percent string must be a numeric string followed by an ending '%'", _PERCENT, "1%", "93%"
 )
 _HTTP_HEADER_TEXT = regex_text(
     "a valid HTTP header must consist of alphanumeric characters or '-'", _HTTP_HEADER, "X-Header-Name"
@@ -88,25 +88,34 @@ _HTTP_HEADER_TEXT = regex_text(
 _ENV_NAME_TEXT = "a valid environment variable name must consist only of printable ASCII characters other than '='"
 
 
-def _rule(pattern: str, text: str, limit: int) -> Check:
+def _rule(pattern: str, text: str, limit: int, unit: str = "characters") -> Check:
     matches = re.compile(pattern).fullmatch
 
     @lru_cache(maxsize=4096)
     def wrong(value: str) -> tuple[str, ...]:
-        found = [too_long(limit)] if len(value.encode(errors="replace")) > limit else []
+        found = [too_long(limit, unit)] if len(value.encode(errors="replace")) > limit else []
         return tuple(found if matches(value) else [*found, text])
 
     return lambda value: list(wrong(value))
 
 
-dns_label = _rule(_LABEL, _LABEL_TEXT, 63)
+_dns_label_form = _rule(_LABEL, _LABEL_TEXT, 63)
+_is_subdomain = re.compile(_SUBDOMAIN).fullmatch
 dns_subdomain = _rule(_SUBDOMAIN, _SUBDOMAIN_TEXT, 253)
 dns_1035_label = _rule(_DNS_1035, _DNS_1035_TEXT, 63)
-label_value = _rule(_LABEL_VALUE, _LABEL_VALUE_TEXT, 63)
+label_value = _rule(_LABEL_VALUE, _LABEL_VALUE_TEXT, 63, "bytes")
 percent = _rule(_PERCENT, _PERCENT_TEXT, 2**31)
 http_header_name = _rule(_HTTP_HEADER, _HTTP_HEADER_TEXT, 2**31)
 _config_key_form = _rule(_CONFIG_KEY, _CONFIG_KEY_TEXT, 253)
 _name_part = re.compile(_QUALIFIED).fullmatch
+
+
+def dns_label(value: str) -> list[str]:
+    """What is wrong with one label of a DNS name (RFC 1123), as namespaces and containers are named."""
+    found = _dns_label_form(value)
+    if found and found[-1] == _LABEL_TEXT and _is_subdomain(value):
+        found[-1] = "must not contain dots"
+    return found
 
 
 def qualified_name(value: str) -> list[str]:
@@ -154,9 +163,9 @@ def env_var_name(value: str) -> list[str]:
 
 def port_name(value: str) -> list[str]:
     """What is wrong with an IANA service name, as container ports are named (RFC 6335)."""
-    found = [too_long(15)] if len(value.encode(errors="replace")) > 15 else []
+    found = [too_long(15, "characters")] if len(value.encode(errors="replace")) > 15 else []
     if not re.fullmatch(r"[-a-z0-9]+", value):
-        found.append("must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)")
+        found.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search(r"[a-z]", value):
         found.append("must contain at least one letter (a-z)")
     if "--" in value:

@@ -56,4 +56,4 @@ def immutable(path: Path | str, value: Any) -> FieldError:
 
 def too_long(path: Path | str, limit: int) -> FieldError:
     """`path: Too long: may not be more than N bytes`."""
-    return FieldError(errors.FIELD_TOO_LONG, str(path), f"may not be more than {limit} bytes")
+    return FieldError(errors.FIELD_TOO_LONG, str(path), f"may not be more than {limit} byte{'' if limit == 1 else 's'}")

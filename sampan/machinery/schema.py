@@ -20,6 +20,7 @@ OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 _DATA = Path(__file__).parent / "data" / "schema.json"
 _SCALARS = frozenset(("string", "bytes", "boolean", "time", "micro-time", "quantity", "int-or-string", "any"))
+_ZEROS = {"string": "", "bytes": "", "boolean": False, "integer": 0, "number": 0, "quantity": "0", "int-or-string": 0}
 _INTEGERS = {"int32": "integer", "int64": "integer", "double": "number"}
 
 
@@ -64,6 +65,11 @@ class Definition:
     def go_type(self) -> str:
         """The Go type with its package: `v1.DeploymentSpec`."""
         return ".".join(self.name.rsplit(".", 2)[1:])
+
+
+def zero(field: Field) -> Any:
+    """What Go writes for a value that was null in a list or map, or is missing where it is always written."""
+    return None if field.pointer else {} if field.type == "object" else _ZEROS.get(field.type)
 
 
 def parse_type(text: str) -> Field:

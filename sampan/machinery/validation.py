@@ -89,7 +89,9 @@ def not_found(path: Path | str, value: Any) -> FieldError:
 
 def too_many(path: Path | str, count: int, limit: int) -> FieldError:
     """`path: Too many: 7: must have at most 5 items`."""
-    return FieldError(errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} item{'' if limit == 1 else 's'}", count)
+    return FieldError(
+        errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} item{'' if limit == 1 else 's'}", count
+    )
 
 
 def check(path: Path | str, value: Any, wrong: Iterable[str]) -> list[FieldError]:

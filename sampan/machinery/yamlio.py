@@ -170,10 +170,18 @@ def _number(text: str) -> Any:
     if _INTEGER.fullmatch(plain):
         return _integer(plain)
     if _FLOAT.fullmatch(plain):
-        return float(plain)
+        return _float(plain)
     if text.lower() in _INFINITIES or text.lower() == ".nan":
         raise _error(f"json: unsupported value: {text}")
     return text
+
+
+def _float(plain: str) -> int | float:
+    number = float(plain)
+    if math.isinf(number):
+        raise _error(f"json: unsupported value: {plain}")
+    # Go writes 1e3 to JSON as 1000, so that it then is an integer.
+    return int(number) if number.is_integer() and abs(number) < 1e21 else number
 
 
 def _integer(plain: str) -> int | float:
@@ -196,9 +204,15 @@ class _Dumper(yaml.CSafeDumper):
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text.rstrip("\n") or text.endswith("\n") else None
-    if style is None and not isinstance(_resolved(text), str):
+    if style is None and not (isinstance(_resolved(text), str) and _plain_everywhere(dumper, text)):
         style = '"'
     return dumper.represent_scalar(_TAG + "str", text, style=style)
+
+
+def _plain_everywhere(dumper: _Dumper, text: str) -> bool:
+    """Whether YAML 1.1 readers take a plain text for a string: no date, no base-60 number."""
+    tag = dumper.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return bool(tag == _TAG + "str")
 
 
 def _resolved(text: str) -> Any:
@@ -219,7 +233,7 @@ def dump_yaml(tree: Any) -> bytes:
         default_flow_style=False,
         sort_keys=True,
         allow_unicode=True,
-        width=2**31,
+        width=2**31 - 1,
         encoding="utf-8",
     )
     return text
