@@ -1,29 +1,67 @@
-"""ReplicaSet: a number of equal pods, selected by a label selector."""
+"""ReplicaSet: a number of equal pods, selected by a label selector. extensions/v1beta1 defaulted the selector."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.checks import SPEC, Errors, unchanged
+from sampan.kinds.prepare import fresh_status
+from sampan.kinds.workloads import (
+    REPLICA_COLUMNS,
+    SELECTOR_COLUMN,
+    selector_from_template,
+    status_replicas,
+    validate_counts,
+    validate_replica_status,
+    validate_selector_and_template,
+)
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Kind, Scale, ServedVersion
+from sampan.machinery.meta import Object
+
+_DEFINITION = "io.k8s.api.apps.v1.ReplicaSet"
+_REPLACEMENT = "apps/v1 ReplicaSet"
+
+register_defaults({_DEFINITION: {"spec": {}}, _DEFINITION + "Spec": {"replicas": 1, "template": {}}})
+
+
+def _validate(replica_set: Object) -> Errors:
+    yield from validate_counts(replica_set["spec"], "replicas", "minReadySeconds")
+    yield from validate_selector_and_template(replica_set["spec"], "ReplicaSet")
+
+
+def selector_is_immutable(new: Object, old: Object) -> Errors:
+    """The rule that apps/v1beta2 brought: a changed selector would orphan what the old one selected."""
+    return unchanged(SPEC.child("selector"), new["spec"].get("selector"), old["spec"].get("selector"))
+
 
 KIND = Kind(
     name="ReplicaSet",
     plural="replicasets",
     versions=(
-        ServedVersion("apps", "v1", "io.k8s.api.apps.v1.ReplicaSet"),
+        ServedVersion("apps", "v1", _DEFINITION, validate_update=selector_is_immutable),
         ServedVersion(
             "apps",
             "v1beta2",
-            "io.k8s.api.apps.v1.ReplicaSet",
+            _DEFINITION,
+            validate_update=selector_is_immutable,
             deprecated="1.9",
             removed="1.16",
-            replacement="apps/v1 ReplicaSet",
+            replacement=_REPLACEMENT,
         ),
         ServedVersion(
             "extensions",
             "v1beta1",
-            "io.k8s.api.apps.v1.ReplicaSet",
+            _DEFINITION,
+            default=selector_from_template,
+            default_orphan=True,
             deprecated="1.8",
             removed="1.16",
-            replacement="apps/v1 ReplicaSet",
+            replacement=_REPLACEMENT,
         ),
     ),
     short_names=("rs",),
     categories=("all",),
+    columns=(*REPLICA_COLUMNS, SELECTOR_COLUMN),
+    prepare_create=fresh_status(replicas=0),
+    validate=_validate,
+    validate_status_update=validate_replica_status,
+    scale=Scale(),
+    selectable_fields={"status.replicas": status_replicas},
 )

@@ -1,11 +1,89 @@
 """Pod: containers that run together on one node."""
 
+from collections.abc import Callable
+
+from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.core.pod_columns import COLUMNS
+from sampan.kinds.core.pod_defaults import default_pod
+from sampan.kinds.core.pod_update import validate_pod_update
+from sampan.kinds.core.podspec_defaults import sync_service_account
+from sampan.kinds.core.podspec_validation import validate_pod_spec
+from sampan.kinds.core.qos import qos_class
 from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path
+from sampan.machinery.validation import forbidden
+
+_GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
+
+def _prepare_create(pod: Object) -> None:
+    """A new pod is Pending, whatever the client sent, and its class is settled for life."""
+    sync_service_account(pod["spec"])
+    pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod)}
+    if pod["spec"].get("schedulingGates"):
+        pod["status"]["conditions"] = [dict(_GATED)]
+
+
+def _prepare_update(new: Object, old: Object) -> None:
+    sync_service_account(new["spec"])
+
+
+def _prepare_status_update(new: Object, old: Object) -> None:
+    """Who writes a status may leave out the class; owners are not the status writer's business."""
+    status = new.setdefault("status", {})
+    if not status.get("qosClass") and (known := get_path(old, ("status", "qosClass"))):
+        status["qosClass"] = known
+    if owners := old["metadata"].get("ownerReferences"):
+        new["metadata"]["ownerReferences"] = owners
+    else:
+        new["metadata"].pop("ownerReferences", None)
+
+
+def _validate(pod: Object) -> Errors:
+    spec = pod["spec"]
+    yield from validate_pod_spec(spec, SPEC, is_pod=True)
+    if pod["metadata"].get("resourceVersion"):
+        return
+    if spec.get("ephemeralContainers"):
+        yield forbidden(SPEC.child("ephemeralContainers"), "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield forbidden(SPEC.child("nodeName"), "cannot be set until all schedulingGates have been cleared")
+
+
+def _field(*path: str) -> Callable[[Object], str]:
+    return lambda pod: str(get_path(pod, path, ""))
+
+
+def _host_network(pod: Object) -> str:
+    return "true" if pod["spec"].get("hostNetwork") else "false"
+
 
 KIND = Kind(
     name="Pod",
     plural="pods",
-    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.Pod"),),
+    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.Pod", default=default_pod),),
     short_names=("po",),
     categories=("all",),
+    columns=COLUMNS,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    prepare_status_update=_prepare_status_update,
+    validate=_validate,
+    validate_update=validate_pod_update,
+    selectable_fields={
+        "spec.nodeName": _field("spec", "nodeName"),
+        "spec.restartPolicy": _field("spec", "restartPolicy"),
+        "spec.schedulerName": _field("spec", "schedulerName"),
+        "spec.serviceAccountName": _field("spec", "serviceAccountName"),
+        "spec.hostNetwork": _host_network,
+        "status.phase": _field("status", "phase"),
+        "status.podIP": _field("status", "podIP"),
+        "status.nominatedNodeName": _field("status", "nominatedNodeName"),
+    },
 )

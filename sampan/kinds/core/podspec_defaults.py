@@ -6,7 +6,8 @@ pod_defaults.py. Registered on import; every file of a kind with a pod template 
 
 from typing import Any
 
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import register_default_function, register_defaults
+from sampan.machinery.meta import Object
 
 CORE = "io.k8s.api.core.v1."
 FILE_MODE = 0o644
@@ -22,6 +23,22 @@ def pull_policy(image: str) -> str:
 def _empty_dir(volume: dict[str, Any]) -> dict[str, Any] | None:
     """A volume that names no source is an emptyDir."""
     return {} if not any(value is not None for field, value in volume.items() if field != "name") else None
+
+
+def sync_service_account(spec: Object) -> None:
+    """serviceAccount is the old name of serviceAccountName; readers of either find it."""
+    if name := spec.get("serviceAccountName") or spec.get("serviceAccount"):
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+
+
+_PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+
+
+def _default_probe(probe: Object) -> None:
+    """Zero stands for the default, too."""
+    for field, value in _PROBE.items():
+        if not probe.get(field):
+            probe[field] = value
 
 
 _CONTAINER = {
@@ -50,7 +67,6 @@ register_defaults(
 
 register_defaults(
     {
-        CORE + "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
         CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
         CORE + "GRPCAction": {"service": ""},
     }
@@ -78,3 +94,6 @@ register_defaults(
         CORE + "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
     }
 )
+
+register_default_function(CORE + "PodSpec", sync_service_account)
+register_default_function(CORE + "Probe", _default_probe)

@@ -1,12 +1,66 @@
 """ReplicationController: a number of equal pods, selected by an equality selector."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from datetime import datetime
+
+from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.columns import labels_text
+from sampan.kinds.prepare import fresh_status
+from sampan.kinds.workloads import (
+    REPLICA_COLUMNS,
+    labels_from_template,
+    status_replicas,
+    validate_counts,
+    validate_replica_status,
+    validate_template_of,
+)
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.selectors import EVERYTHING, from_labels
+from sampan.machinery.validation import required
+
+register_defaults(
+    {
+        "io.k8s.api.core.v1.ReplicationController": {"spec": {}},
+        "io.k8s.api.core.v1.ReplicationControllerSpec": {"replicas": 1},
+    }
+)
+
+
+def _default(controller: Object) -> None:
+    labels = labels_from_template(controller)
+    if labels and not controller["spec"].get("selector"):
+        controller["spec"]["selector"] = dict(labels)
+
+
+def _validate(controller: Object) -> Errors:
+    spec = controller["spec"]
+    yield from validate_counts(spec, "minReadySeconds")
+    if not spec.get("selector"):
+        yield required(SPEC.child("selector"))
+    yield from validate_counts(spec, "replicas")
+    if spec.get("template") is None:
+        yield required(SPEC.child("template"))
+        return
+    selector = from_labels(spec["selector"]) if spec.get("selector") else EVERYTHING
+    yield from validate_template_of(spec["template"], selector.matches, "ReplicationController")
+
+
+def _selector(controller: Object, now: datetime) -> str:
+    return labels_text(controller["spec"].get("selector"))
+
 
 KIND = Kind(
     name="ReplicationController",
     plural="replicationcontrollers",
-    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.ReplicationController"),),
+    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.ReplicationController", default=_default),),
     short_names=("rc",),
     categories=("all",),
+    columns=(*REPLICA_COLUMNS, Column("Selector", _selector, priority=1, description="Labels of the pods.")),
+    prepare_create=fresh_status(replicas=0),
+    validate=_validate,
+    validate_status_update=validate_replica_status,
+    scale=Scale(),
+    selectable_fields={"status.replicas": status_replicas},
     default_orphan=True,
 )

@@ -1,4 +1,4 @@
-"""Service: a stable name and address in front of pods. Addresses and node ports come from the API server's allocator."""
+"""Service: a stable name and address in front of pods. The API server allocates its addresses and node ports."""
 
 from datetime import datetime
 

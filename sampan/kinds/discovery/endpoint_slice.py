@@ -7,11 +7,11 @@ from datetime import datetime
 from sampan.kinds.addresses import endpoint_ip, is_ipv4, is_ipv6
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unchanged, unique
 from sampan.kinds.columns import AGE, NAME, text
+from sampan.kinds.prepare import bump_for_metadata
 from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import semantic_equal
 from sampan.machinery.validation import (
     Path,
     check,
@@ -129,10 +129,7 @@ def _ports(ports: list[Object]) -> Errors:
 
 
 def _prepare_update(new: Object, old: Object) -> None:
-    """There is no spec: any change of content or labels is a new generation."""
-    same = all(semantic_equal(new.get(field), old.get(field)) for field in ("addressType", "endpoints", "ports"))
-    kept = all(new["metadata"].get(f) == old["metadata"].get(f) for f in ("labels", "annotations", "ownerReferences"))
-    new["metadata"]["generation"] = old["metadata"].get("generation", 0) + (not (same and kept))
+    bump_for_metadata(new, old, "labels", "annotations", "ownerReferences")
 
 
 def _validate_update(new: Object, old: Object) -> Errors:

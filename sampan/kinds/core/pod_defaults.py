@@ -1,0 +1,26 @@
+"""Defaults of a Pod that templates don't get: requests from limits, host ports, service links."""
+
+from sampan.kinds.core import podspec_defaults
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.meta import Object
+
+register_defaults({podspec_defaults.CORE + "Pod": {"spec": {}}})
+
+
+def default_pod(pod: Object) -> None:
+    """SetDefaults_Pod."""
+    spec = pod["spec"]
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    for container in containers:
+        _request_what_is_limited(container.get("resources") or {})
+        if spec.get("hostNetwork"):
+            for port in container.get("ports") or ():
+                if not port.get("hostPort"):
+                    port["hostPort"] = port.get("containerPort", 0)
+    _request_what_is_limited(spec.get("resources") or {})
+    spec.setdefault("enableServiceLinks", True)
+
+
+def _request_what_is_limited(resources: Object) -> None:
+    if limits := resources.get("limits"):
+        resources["requests"] = {**limits, **(resources.get("requests") or {})}

@@ -1,0 +1,122 @@
+"""What kinds that keep pods from a template share: defaults, checks and columns.
+
+ReplicationController, ReplicaSet, Deployment and their like call these. The template's pod spec is checked in
+core/podspec_validation.py.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, NONE, count_column
+from sampan.kinds.core import podspec_defaults  # noqa: F401  registers what templates default to
+from sampan.kinds.core.podspec_validation import validate_template
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Column
+from sampan.machinery.meta import Object
+from sampan.machinery.selectors import SelectorError, from_label_selector
+from sampan.machinery.tree import get_path
+from sampan.machinery.validation import (
+    Path,
+    forbidden,
+    invalid,
+    non_negative,
+    not_supported,
+    required,
+    validate_label_selector,
+)
+
+SELECTOR, TEMPLATE = SPEC.child("selector"), SPEC.child("template")
+MISMATCH = "`selector` does not match template `labels`"
+
+register_defaults({"io.k8s.api.core.v1.PodTemplateSpec": {"metadata": {}, "spec": {}}})
+
+
+def labels_from_template(obj: Object) -> Mapping[str, str]:
+    """Default of older versions: an object without labels has its template's. Returns those."""
+    labels: Mapping[str, str] = get_path(obj, ("spec", "template", "metadata", "labels"), {})
+    if labels and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
+    return labels
+
+
+def selector_from_template(obj: Object) -> None:
+    """Default of the versions before apps/v1beta2: the selector, and labels_from_template."""
+    labels = labels_from_template(obj)
+    if labels and obj["spec"].get("selector") is None:
+        obj["spec"]["selector"] = {"matchLabels": dict(labels)}
+
+
+def validate_selector_and_template(spec: Object, kind: str) -> Errors:
+    """A label selector that is not empty and that the template's labels fulfil."""
+    selector = spec.get("selector")
+    if selector is None:
+        yield required(SELECTOR)
+        return
+    yield from validate_label_selector(selector, SELECTOR)
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield invalid(SELECTOR, selector, "empty selector is invalid for deployment")
+    try:
+        matches = from_label_selector(selector).matches
+    except SelectorError:
+        yield invalid(SELECTOR, selector, "invalid label selector")
+        return
+    yield from validate_template_of(spec.get("template") or {}, matches, kind)
+
+
+def validate_template_of(template: Object, matches: Callable[[Mapping[str, str]], bool], kind: str) -> Errors:
+    """A template for pods that run for ever and that the controller recognises as its own."""
+    labels = get_path(template, ("metadata", "labels"), {})
+    if not matches(labels):
+        yield invalid(TEMPLATE.child("metadata", "labels"), labels, MISMATCH)
+    yield from validate_template(template, TEMPLATE)
+    spec = template.get("spec") or {}
+    if (policy := spec.get("restartPolicy", "Always")) != "Always":
+        yield not_supported(TEMPLATE.child("spec", "restartPolicy"), policy, ["Always"])
+    if spec.get("activeDeadlineSeconds") is not None:
+        detail = f"activeDeadlineSeconds in {kind} is not Supported"
+        yield forbidden(TEMPLATE.child("spec", "activeDeadlineSeconds"), detail)
+
+
+def validate_counts(spec: Object, *fields: str) -> Errors:
+    """Numbers of the spec that may not be negative."""
+    for field in fields:
+        yield from non_negative(SPEC.child(field), spec.get(field))
+
+
+def validate_replica_status(new: Object, old: Object) -> Errors:
+    """Numbers of a status that contradict each other can't come from a sane controller."""
+    status, path = new.get("status") or {}, Path("status")
+    counts = ("replicas", "fullyLabeledReplicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    for field in (*counts, "observedGeneration"):
+        yield from non_negative(path.child(field), status.get(field))
+    for field in counts[1:]:
+        if status.get(field, 0) > status.get("replicas", 0):
+            yield invalid(path.child(field), status[field], "cannot be greater than status.replicas")
+    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+        yield invalid(
+            path.child("availableReplicas"), status["availableReplicas"], "cannot be greater than readyReplicas"
+        )
+
+
+def status_replicas(obj: Object) -> str:
+    """status.replicas, for field selectors."""
+    return str(get_path(obj, ("status", "replicas"), 0))
+
+
+def selector_text(obj: Object, now: datetime) -> str:
+    """A label selector as text: a=b,c in (d,e)."""
+    return str(from_label_selector(get_path(obj, ("spec", "selector")))) or NONE
+
+
+SELECTOR_COLUMN = Column("Selector", selector_text, priority=1, description="Labels of the pods.")
+
+REPLICA_COLUMNS = (
+    NAME,
+    count_column("Desired", "spec", "replicas", description="How many pods there shall be."),
+    count_column("Current", "status", "replicas", description="How many there are."),
+    count_column("Ready", "status", "readyReplicas", description="How many of them are ready."),
+    AGE,
+    CONTAINERS,
+    IMAGES,
+)
