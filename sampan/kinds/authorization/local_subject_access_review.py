@@ -1,21 +1,29 @@
 """LocalSubjectAccessReview: asks whether a user may do something in one namespace."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups
+from sampan.kinds.checks import SPEC, Errors
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path
+from sampan.machinery.validation import invalid
+
+
+def _validate(review: Object) -> Errors:
+    yield from validate_attributes(review)
+    yield from validate_subject(review)
+    asked = get_path(review, ("spec", "resourceAttributes", "namespace"), "")
+    resource = get_path(review, ("spec", "resourceAttributes"))
+    if resource is not None and asked != review["metadata"].get("namespace"):
+        yield invalid(SPEC.child("resourceAttributes", "namespace"), asked, "must match metadata.namespace")
+    if (other := get_path(review, ("spec", "nonResourceAttributes"))) is not None:
+        yield invalid(SPEC.child("nonResourceAttributes"), other, "disallowed on this kind of request")
+
 
 KIND = Kind(
     name="LocalSubjectAccessReview",
     plural="localsubjectaccessreviews",
-    versions=(
-        ServedVersion("authorization.k8s.io", "v1", "io.k8s.api.authorization.v1.LocalSubjectAccessReview"),
-        ServedVersion(
-            "authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.authorization.v1.LocalSubjectAccessReview",
-            deprecated="1.19",
-            removed="1.22",
-            replacement="authorization.k8s.io/v1 LocalSubjectAccessReview",
-        ),
-    ),
+    versions=versions_with_groups("LocalSubjectAccessReview"),
+    validate=_validate,
     verbs=("create",),
     has_status=False,
     has_generation=False,

@@ -1,23 +1,23 @@
 """SubjectAccessReview: asks whether a user may do something."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups
+from sampan.kinds.checks import Errors
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object
+
+
+def _validate(review: Object) -> Errors:
+    yield from validate_attributes(review)
+    yield from validate_subject(review)
+
 
 KIND = Kind(
     name="SubjectAccessReview",
     plural="subjectaccessreviews",
-    versions=(
-        ServedVersion("authorization.k8s.io", "v1", "io.k8s.api.authorization.v1.SubjectAccessReview"),
-        ServedVersion(
-            "authorization.k8s.io",
-            "v1beta1",
-            "io.k8s.api.authorization.v1.SubjectAccessReview",
-            deprecated="1.19",
-            removed="1.22",
-            replacement="authorization.k8s.io/v1 SubjectAccessReview",
-        ),
-    ),
+    versions=versions_with_groups("SubjectAccessReview"),
+    namespaced=False,
+    validate=_validate,
     verbs=("create",),
     has_status=False,
     has_generation=False,
-    namespaced=False,
 )
