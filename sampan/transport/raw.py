@@ -100,6 +100,12 @@ class RawConnection(asyncio.Protocol):
             self.transport.resume_reading()
         return data
 
+    def unread(self, data: bytes) -> None:
+        """Put bytes back in front of what is to be read."""
+        if data:
+            self._waiting.appendleft(data)
+            self._size += len(data)
+
     async def write(self, data: bytes) -> None:
         """Send, waiting while the peer is slow; raises ConnectionError."""
         if self._lost.done() or self.transport.is_closing():

@@ -1,6 +1,8 @@
 """Servers and bare sockets for the tests of the wire; each test runs on asyncio's own loop and on uvloop."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ import uvloop
 
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Handler, Request, Response
+from sampan.transport.raw import RawConnection
 from sampan.transport.server import HTTPServer
 
 
@@ -59,10 +62,8 @@ class Wire:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 class Site:
@@ -103,3 +104,12 @@ async def serve() -> AsyncIterator[Serve]:
         for wire in site.wires:
             await wire.close()
         await site.server.stop()
+
+
+async def connection_pair() -> tuple[RawConnection, RawConnection]:
+    """Two ends of one connection."""
+    loop = asyncio.get_running_loop()
+    left, right = socket.socketpair()
+    _, one = await loop.create_connection(RawConnection, sock=left)
+    _, other = await loop.create_connection(RawConnection, sock=right)
+    return one, other
