@@ -1,0 +1,72 @@
+"""Role escalation: nobody grants what they do not have, unless they may `escalate` a role or `bind` to it.
+
+Upstream has this check in the RBAC registries (policybased); here it is a plugin like the others. Rules and messages:
+k8s.io/kubernetes/pkg/registry/rbac and documentation, "Privilege escalation prevention and bootstrapping".
+"""
+
+from collections.abc import Sequence
+
+from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.authentication.user import GROUP_MASTERS, User, user_info
+from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.rbac import GROUP
+from sampan.apiserver.authorization.rules import Rule, describe, rules_of, uncovered
+from sampan.apiserver.services import Services
+from sampan.machinery.errors import Forbidden
+
+
+def admit(services: Services, admission: Admission) -> None:
+    """Raises Forbidden where the write would grant more than the caller has."""
+    user = admission.call.user
+    if GROUP_MASTERS in user.groups or _is_unchanged(admission):
+        return
+    new, plural = admission.new, admission.kind.plural
+    namespace = admission.call.info.namespace if admission.kind.namespaced else ""
+    if plural.endswith("roles"):
+        wanted, verb, place, name = rules_of(new), "escalate", plural, new["metadata"].get("name") or ""
+        if new.get("aggregationRule") and not services.rbac.authorize(_everything(user)).allowed:
+            raise _forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
+    else:
+        ref = new["roleRef"]
+        place, verb, name = ("clusterroles" if ref["kind"] == "ClusterRole" else "roles"), "bind", ref["name"]
+        if _may(services, user, verb, namespace, place, name):
+            return
+        wanted = services.rbac.role_rules(ref["kind"], namespace, name)
+    missing = uncovered(wanted, services.rbac.rules_for(user, namespace))
+    if missing and not _may(services, user, verb, namespace, place, name):
+        raise _forbidden(admission, _explain(user, missing))
+
+
+def _is_unchanged(admission: Admission) -> bool:
+    """Whether an update leaves what is granted, and to whom, as it was."""
+    old, new = admission.old, admission.new
+    if old is None:
+        return False
+    fields = ("rules", "aggregationRule", "roleRef", "subjects")
+    return all((old.get(field) or None) == (new.get(field) or None) for field in fields)
+
+
+def _may(services: Services, user: User, verb: str, namespace: str, plural: str, name: str) -> bool:
+    question = Attributes(user, verb, True, namespace, GROUP, "v1", plural, "", name)
+    return services.rbac.authorize(question).allowed
+
+
+def _everything(user: User) -> Attributes:
+    return Attributes(user, "*", True, "", "*", "*", "*")
+
+
+def _explain(user: User, missing: Sequence[Rule]) -> str:
+    shown = "\n".join(map(describe, missing))
+    groups = " ".join(f'"{group}"' for group in user.groups)
+    return (
+        f'user "{user_info(user)["username"]}" (groups=[{groups}]) is attempting to grant RBAC permissions not '
+        f"currently held:\n{shown}"
+    )
+
+
+def _forbidden(admission: Admission, why: str) -> Forbidden:
+    kind, name = admission.kind, admission.new["metadata"].get("name") or ""
+    return Forbidden(
+        f'{kind.plural}.{kind.group} "{name}" is forbidden: {why}',
+        details={"name": name, "group": kind.group, "kind": kind.plural},
+    )

@@ -1,0 +1,79 @@
+"""ServiceAccount: every pod runs as one, and is given its token, the cluster's CA and its namespace as files.
+
+Rules: k8s.io/kubernetes/plugin/pkg/admission/serviceaccount; the projected volume is that of KEP-1205.
+"""
+
+from typing import Any
+
+from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.metadata import random_suffix
+from sampan.apiserver.services import Services
+from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
+from sampan.machinery.errors import Forbidden
+from sampan.machinery.meta import Object
+
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_MIRROR = "kubernetes.io/config.mirror"
+_VOLUME_PREFIX = "kube-api-access-"
+_TOKEN_SECONDS = 3607  # an hour, and a mark by which upstream tells these tokens from others
+
+
+def admit(services: Services, admission: Admission) -> None:
+    """Set serviceAccountName and add the volume; raises Forbidden where the account does not exist."""
+    pod = admission.new
+    spec = pod["spec"]
+    if _MIRROR in (pod["metadata"].get("annotations") or {}):
+        return
+    name = spec.get("serviceAccountName") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = name
+    namespace = admission.call.info.namespace
+    account = services.find(SERVICE_ACCOUNT, namespace, name)
+    if account is None:
+        raise _missing(pod, namespace, name)
+    if _wants_token(spec, account):
+        _mount(spec)
+    if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [dict(ref) for ref in account["imagePullSecrets"]]
+
+
+def _missing(pod: Object, namespace: str, name: str) -> Forbidden:
+    pod_name = pod["metadata"].get("name") or ""
+    subject = f'pods "{pod_name}"'
+    why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+    details = {"name": pod_name, "kind": "pods"}
+    return Forbidden(f"{subject} is forbidden: {why}", details={key: value for key, value in details.items() if value})
+
+
+def _wants_token(spec: Object, account: Object) -> bool:
+    """The pod decides, then the account; the default is yes."""
+    for holder in (spec, account):
+        wanted = holder.get("automountServiceAccountToken")
+        if wanted is not None:
+            return bool(wanted)
+    return True
+
+
+def _mount(spec: Object) -> None:
+    """Mount the volume into every container that has nothing at its path."""
+    volumes = spec.get("volumes") or []
+    own = next((v["name"] for v in volumes if v.get("name", "").startswith(_VOLUME_PREFIX)), None)
+    name = own or _VOLUME_PREFIX + random_suffix()
+    mounted = False
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        mounts = container.get("volumeMounts") or []
+        if all(mount.get("mountPath") != MOUNT_PATH for mount in mounts):
+            mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+            container["volumeMounts"] = [*mounts, mount]
+            mounted = True
+    if mounted and own is None:
+        spec["volumes"] = [*volumes, _volume(name)]
+
+
+def _volume(name: str) -> dict[str, Any]:
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    return {"name": name, "projected": {"sources": sources, "defaultMode": 0o644}}

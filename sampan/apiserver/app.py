@@ -1,0 +1,133 @@
+"""The request path, top to bottom.
+
+    guard (panics, time)                          App.handle
+    -> what is asked for       requestinfo.py     App._serve
+    -> who asks                authentication/
+    -> on whose behalf         authorization/guard.py (impersonation)
+    -> may they                authorization/
+    -> where it goes           routes.py
+    -> what happens            verbs/, subresources/, nonresource/
+    -> the answer              render/
+
+Reads from the cache pass through without a task: a handler that answers at once is answered at once. In-process clients
+(local.py) enter at `dispatch`, below everything that is HTTP.
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable
+from time import perf_counter
+
+from sampan.apiserver.accept import Wanted, negotiate
+from sampan.apiserver.authentication.user import User
+from sampan.apiserver.authorization.guard import authorize, impersonate
+from sampan.apiserver.call import Call, Payload, Result
+from sampan.apiserver.metrics import Metrics
+from sampan.apiserver.nonresource.paths import NonResource
+from sampan.apiserver.query import parse_query
+from sampan.apiserver.render.reply import render
+from sampan.apiserver.render.status import error_reply
+from sampan.apiserver.requestinfo import RequestInfo, parse_request
+from sampan.apiserver.routes import Routes
+from sampan.apiserver.services import Services
+from sampan.apiserver.warnings import deprecation
+from sampan.machinery.errors import APIError, InternalError, MethodNotAllowed, Timeout
+from sampan.transport.messages import Reply, Request
+
+log = logging.getLogger(__name__)
+
+_TIMEOUT = 60.0  # seconds for everything but watches and streams
+_UNKNOWN = RequestInfo(False, "", "")
+
+
+class Trace:
+    """What is known of a request so far, for metrics and the log."""
+
+    __slots__ = ("info", "request", "started")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.started = perf_counter()
+        self.info = _UNKNOWN
+
+
+class App:
+    """The handler that server.py gives to the transport."""
+
+    def __init__(self, services: Services, routes: Routes, nonresource: NonResource, metrics: Metrics) -> None:
+        self.services = services
+        self._routes = routes
+        self._nonresource = nonresource
+        self._metrics = metrics
+
+    def handle(self, request: Request) -> Reply | Awaitable[Reply]:
+        """One request; never raises."""
+        trace = Trace(request)
+        try:
+            reply = self._serve(request, trace)
+        except Exception as error:  # noqa: BLE001 - the one place that turns every error into an answer
+            return self._finish(trace, _answer_to(error, trace))
+        if inspect.isawaitable(reply):
+            return self._await(reply, trace)
+        return self._finish(trace, reply)
+
+    async def _await(self, reply: Awaitable[Reply], trace: Trace) -> Reply:
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return self._finish(trace, await reply)
+        except TimeoutError:
+            error = Timeout("Timeout: request did not complete within requested timeout - context deadline exceeded")
+            return self._finish(trace, error_reply(error))
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._finish(trace, _answer_to(error, trace))
+
+    def _finish(self, trace: Trace, reply: Reply) -> Reply:
+        self._metrics.observe(trace.info, getattr(reply, "status", 101), perf_counter() - trace.started)
+        return reply
+
+    def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
+        query = parse_query(request.raw_query)
+        info = trace.info = parse_request(request.method, request.path, query)
+        user = self.services.authenticator.authenticate(request, self.services.now())
+        user = impersonate(self.services.rbac, user, request.headers)
+        authorize(self.services.rbac, user, info)
+        if not info.is_resource:
+            return self._nonresource.serve(request, user, info)
+        wanted = negotiate(request.headers.get("accept", ""))
+        payload = Payload(request.body, request.headers.get("content-type", ""))
+        call, result = self._dispatch(request, user, info, payload)
+        if inspect.isawaitable(result):
+            return _render_later(call, result, wanted)
+        return render(call, result, wanted)
+
+    def dispatch(self, request: Request, user: User, payload: Payload) -> tuple[Call | None, Result | Awaitable[Result]]:
+        """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
+        info = parse_request(request.method, request.path, parse_query(request.raw_query))
+        authorize(self.services.rbac, user, info)
+        if not info.is_resource:
+            return None, self._nonresource.serve(request, user, info)
+        return self._dispatch(request, user, info, payload)
+
+    def _dispatch(
+        self, request: Request, user: User, info: RequestInfo, payload: Payload
+    ) -> tuple[Call, Result | Awaitable[Result]]:
+        if not info.verb:
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        endpoint, verb = self._routes.find(info)
+        query = parse_query(request.raw_query)
+        call = Call(request, info, user, query, endpoint.served, payload, self.services.now())
+        if endpoint.served.version.deprecated:
+            call.warnings.append(deprecation(endpoint.served))
+        return call, verb(self.services, call)
+
+
+async def _render_later(call: Call, result: Awaitable[Result], wanted: Wanted) -> Reply:
+    return render(call, await result, wanted)
+
+
+def _answer_to(error: Exception, trace: Trace) -> Reply:
+    if isinstance(error, APIError):
+        return error_reply(error)
+    log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
+    return error_reply(InternalError("Internal error occurred: see the server's log"))

@@ -1,0 +1,1 @@
+"""May they: role-based access control, evaluated over the watch cache."""

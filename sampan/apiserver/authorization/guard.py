@@ -1,0 +1,91 @@
+"""The authorization step of the request path: RBAC, and impersonation before it."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from sampan.apiserver.authentication.user import (
+    ANONYMOUS_USER,
+    GROUP_AUTHENTICATED,
+    GROUP_UNAUTHENTICATED,
+    User,
+    service_account_groups,
+    split_service_account,
+)
+from sampan.apiserver.authorization.attributes import Attributes, forbidden, of_request
+from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.machinery.errors import BadRequest
+
+_USER, _GROUP, _UID, _EXTRA = (
+    "impersonate-user",
+    "impersonate-group",
+    "impersonate-uid",
+    "impersonate-extra-",
+)
+
+
+def authorize(rbac: RBAC, user: User, info: RequestInfo) -> None:
+    """Raises Forbidden unless RBAC allows the request."""
+    attributes = of_request(user, info)
+    if not rbac.authorize(attributes).allowed:
+        raise forbidden(attributes)
+
+
+def impersonate(rbac: RBAC, user: User, headers: Mapping[str, str]) -> User:
+    """The user to act as: the one that the Impersonate headers ask for, each part authorized, or `user`.
+
+    Rules: documentation, "User impersonation". Raises Forbidden, BadRequest.
+    """
+    if not any(name.startswith("impersonate-") for name in headers):
+        return user
+    name, groups = headers.get(_USER, ""), tuple(_values(headers.get(_GROUP, "")))
+    uid, extra = headers.get(_UID, ""), dict(_extra(headers))
+    if not name:
+        raise BadRequest(
+            f"requested [{_join(groups)}] without impersonating a user" if groups else "a user to impersonate is missing"
+        )
+    for attributes in _questions(user, name, groups, uid, extra):
+        if not rbac.authorize(attributes).allowed:
+            raise forbidden(attributes)
+    return User(name, _completed(name, groups), uid, extra)
+
+
+def _questions(
+    user: User, name: str, groups: tuple[str, ...], uid: str, extra: Mapping[str, tuple[str, ...]]
+) -> Iterator[Attributes]:
+    account = split_service_account(name)
+    if account:
+        yield Attributes(user, "impersonate", namespace=account[0], version="v1", resource="serviceaccounts", name=account[1])
+    else:
+        yield Attributes(user, "impersonate", version="v1", resource="users", name=name)
+    for group in groups:
+        yield Attributes(user, "impersonate", version="v1", resource="groups", name=group)
+    authentication = Attributes(user, "impersonate", group="authentication.k8s.io", version="v1")
+    if uid:
+        yield authentication._replace(resource="uids", name=uid)
+    for key, values in extra.items():
+        for value in values:
+            yield authentication._replace(resource="userextras", subresource=key, name=value)
+
+
+def _completed(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """The groups that the user would have had by logging in."""
+    if account := split_service_account(name):
+        groups = groups or service_account_groups(account[0])
+    if name == ANONYMOUS_USER:
+        return groups if GROUP_UNAUTHENTICATED in groups else (*groups, GROUP_UNAUTHENTICATED)
+    return groups if GROUP_AUTHENTICATED in groups else (*groups, GROUP_AUTHENTICATED)
+
+
+def _extra(headers: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for header, value in headers.items():
+        if header.startswith(_EXTRA):
+            yield unquote(header[len(_EXTRA) :]), tuple(_values(value))
+
+
+def _values(header: str) -> Iterator[str]:
+    return (part.strip() for part in header.split(",") if part.strip())
+
+
+def _join(values: tuple[str, ...]) -> str:
+    return " ".join(values)

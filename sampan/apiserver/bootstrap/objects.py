@@ -1,0 +1,86 @@
+"""Namespaces, priority classes and ConfigMaps of a new cluster, as data.
+
+Names and values: k8s.io/kubernetes/pkg/controlplane (systemnamespaces, clusterauthenticationtrust),
+pkg/registry/scheduling/rest.
+"""
+
+from ipaddress import IPv4Network
+from typing import Any
+
+from sampan.machinery.meta import Object
+
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+def namespaces() -> list[Object]:
+    """The system namespaces."""
+    return [_object("v1", "Namespace", name) for name in NAMESPACES]
+
+
+def priority_classes() -> list[Object]:
+    """The two classes of the system's own pods."""
+    return [
+        _priority_class("system-node-critical", 2000001000, "Used for system critical pods that must not be moved from their current node."),
+        _priority_class("system-cluster-critical", 2000000000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+    ]
+
+
+def _priority_class(name: str, value: int, description: str) -> Object:
+    return _object("scheduling.k8s.io/v1", "PriorityClass", name) | {
+        "value": value,
+        "description": description,
+        "preemptionPolicy": "PreemptLowerPriority",
+    }
+
+
+def authentication_config(client_ca: str) -> Object:
+    """kube-system/extension-apiserver-authentication: by what CA clients are known."""
+    return _object("v1", "ConfigMap", "extension-apiserver-authentication", "kube-system") | {
+        "data": {"client-ca-file": client_ca}
+    }
+
+
+def kubernetes_service(service_range: IPv4Network, port: int) -> Object:
+    """default/kubernetes: the API server as a Service, on the first address of the range."""
+    address = str(service_range[1])
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"provider": "kubernetes", "component": "apiserver"},
+        },
+        "spec": {
+            "clusterIP": address,
+            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": port}],
+            "sessionAffinity": "None",
+            "type": "ClusterIP",
+        },
+    }
+
+
+def kubernetes_endpoints(address: str, port: int) -> Object:
+    """default/kubernetes: where the Service leads."""
+    endpoints = _object("v1", "Endpoints", "kubernetes", "default")
+    endpoints["metadata"]["labels"] = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    ports = [{"name": "https", "port": port, "protocol": "TCP"}]
+    return endpoints | {"subsets": [{"addresses": [{"ip": address}], "ports": ports}]}
+
+
+def kubernetes_endpoint_slice(address: str, port: int) -> Object:
+    """The same as an EndpointSlice."""
+    endpoint_slice = _object("discovery.k8s.io/v1", "EndpointSlice", "kubernetes", "default")
+    endpoint_slice["metadata"]["labels"] = {"kubernetes.io/service-name": "kubernetes"}
+    return endpoint_slice | {
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+
+
+def _object(api_version: str, kind: str, name: str, namespace: str = "") -> Object:
+    metadata: dict[str, Any] = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}

@@ -1,0 +1,145 @@
+"""Discovery as values: groups, their versions, the resources in them. legacy.py and aggregated.py turn it into documents."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sampan.apiserver.routes import Endpoint, Routes
+
+# Clients resolve a resource that several groups have to the first of them; the order is upstream's, retired groups last.
+_GROUP_ORDER = (
+    "",
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+)
+_LAST = ("extensions", "settings.k8s.io")
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+
+
+class ResourceKind(NamedTuple):
+    """The type that a resource takes and gives."""
+
+    group: str
+    version: str
+    kind: str
+
+
+class Sub(NamedTuple):
+    """A subresource."""
+
+    name: str
+    response: ResourceKind
+    own_type: bool  # whether the type is not that of the parent
+    verbs: tuple[str, ...]
+
+
+class Resource(NamedTuple):
+    """A resource in one version."""
+
+    name: str
+    singular: str
+    namespaced: bool
+    response: ResourceKind
+    verbs: tuple[str, ...]
+    short_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    storage_hash: str
+    subresources: tuple[Sub, ...]
+
+
+class Version(NamedTuple):
+    """A version of a group."""
+
+    name: str
+    resources: tuple[Resource, ...]
+
+
+class Group(NamedTuple):
+    """A group; its first version is the preferred one."""
+
+    name: str
+    versions: tuple[Version, ...]
+
+
+def groups_of(routes: Routes) -> tuple[Group, ...]:
+    """All groups, in the order of preference."""
+    found: dict[str, dict[str, dict[str, dict[str, Endpoint]]]] = {}
+    for (group, version, plural, sub), endpoint in routes.places.items():
+        found.setdefault(group, {}).setdefault(version, {}).setdefault(plural, {})[sub] = endpoint
+    return tuple(
+        Group(name, tuple(_version(version, found[name][version]) for version in _by_stability(found[name])))
+        for name in sorted(found, key=_group_rank)
+    )
+
+
+def _version(name: str, resources: dict[str, dict[str, Endpoint]]) -> Version:
+    return Version(name, tuple(_resource(plural, resources[plural]) for plural in sorted(resources)))
+
+
+def _resource(plural: str, endpoints: dict[str, Endpoint]) -> Resource:
+    main = endpoints[""]
+    kind, version = main.served.kind, main.served.version
+    stored = "get" in main.verbs
+    return Resource(
+        plural,
+        kind.singular_name,
+        kind.namespaced,
+        ResourceKind(version.group, version.version, kind.name),
+        tuple(sorted(main.verbs)),
+        () if version.group in _LAST else kind.short_names,  # or kubectl warns that the name is ambiguous
+        () if version.group in _LAST else kind.categories,
+        _storage_hash(kind.group, kind.storage.version, kind.name) if stored else "",
+        tuple(_sub(name, endpoint) for name, endpoint in sorted(endpoints.items()) if name),
+    )
+
+
+def _sub(name: str, endpoint: Endpoint) -> Sub:
+    served, sub = endpoint.served, endpoint.subresource
+    response = ResourceKind(served.version.group, served.version.version, served.kind.name)
+    own = sub is not None and bool(sub.kind)
+    if sub is not None and own:
+        response = ResourceKind(sub.group, sub.version, sub.kind)
+    return Sub(name, response, own, tuple(sorted(endpoint.verbs)))
+
+
+def _storage_hash(group: str, version: str, kind: str) -> str:
+    """Upstream's StorageVersionHash: changes when the stored form does."""
+    return base64.b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
+
+
+def _by_stability(versions: Iterable[str]) -> list[str]:
+    """Stable versions first, newest first: v2, v1, v1beta2, v1beta1, v1alpha1."""
+
+    def rank(version: str) -> tuple[int, int, int]:
+        match = _VERSION.fullmatch(version)
+        if match is None:
+            return (3, 0, 0)
+        major, stage, minor = match.groups()
+        return ({None: 0, "beta": 1, "alpha": 2}[stage], -int(major), -int(minor or 0))
+
+    return sorted(versions, key=rank)
+
+
+def _group_rank(group: str) -> tuple[int, str]:
+    if group in _GROUP_ORDER:
+        return (_GROUP_ORDER.index(group), group)
+    return (len(_GROUP_ORDER) + (group in _LAST), group)

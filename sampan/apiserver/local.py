@@ -1,0 +1,134 @@
+"""The in-process transport: a client's calls straight into the request path, without sockets or serialisation.
+
+Implements client.transport.Transport for the components that live in the server's process. Authorization applies as to
+everybody. Objects that come out are the cache's own: shared, never to be changed.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from sampan.apiserver.app import App
+from sampan.apiserver.authentication.user import User
+from sampan.apiserver.call import Call, Change, Many, One, Payload, Result, Tree, Watching
+from sampan.apiserver.render.reply import list_meta
+from sampan.apiserver.render.versions import in_version
+from sampan.apiserver.render.watch import bookmark
+from sampan.client.transport import WatchEvent
+from sampan.machinery.errors import InternalError, from_status
+from sampan.machinery.meta import Object
+from sampan.transport.messages import Request, Response, StreamResponse
+
+
+class LocalTransport:
+    """Calls `app` as `user`."""
+
+    def __init__(self, app: App, user: User) -> None:
+        self._app = app
+        self._user = user
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """One call; raises APIError."""
+        call, result = await self._call(method, path, query, Payload(tree=body, content_type=content_type))
+        return _tree(call, result)
+
+    @asynccontextmanager
+    async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        call, result = await self._call("GET", path, {**query, "watch": "true"}, Payload())
+        if not isinstance(result, Watching) or call is None:
+            raise InternalError(f"{path} cannot be watched")
+        async with aclosing(_events(call, result)) as events:
+            yield events
+
+    def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+        """Shared objects as they change."""
+        return self._watch(path, query)
+
+    @asynccontextmanager
+    async def _stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        _, reply = await self._call("GET", path, query, Payload())
+        if isinstance(reply, StreamResponse):
+            chunks = reply.stream
+        elif isinstance(reply, Response):
+            _check(reply)
+            chunks = _once(reply)
+        else:
+            raise InternalError(f"{path} cannot be streamed")
+        try:
+            yield chunks
+        finally:
+            await chunks.aclose()  # type: ignore[attr-defined]
+
+    def stream(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The bytes of a log."""
+        return self._stream(path, query)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _call(
+        self, method: str, path: str, query: Mapping[str, str] | None, payload: Payload
+    ) -> tuple[Call | None, Result]:
+        raw_query = urlencode(query) if query else ""
+        request = Request(method, path, raw_query, {}, raw_path=quote(path))
+        call, result = self._app.dispatch(request, self._user, payload)
+        if inspect.isawaitable(result):
+            result = await result
+        return call, result
+
+
+def _tree(call: Call | None, result: Result) -> Object:
+    if call is None or isinstance(result, Response):
+        assert isinstance(result, Response)
+        _check(result)
+        tree: Object = orjson.loads(b"".join([result.body, *result.chunks]))
+        return tree
+    if isinstance(result, One):
+        return _object(call, result.entry.object)
+    if isinstance(result, Tree):
+        return in_version(call.served, result.tree) if result.stored else result.tree
+    if isinstance(result, Many):
+        return {
+            "kind": f"{call.served.kind.name}List",
+            "apiVersion": call.served.version.api_version,
+            "metadata": list_meta(result),
+            "items": [_object(call, entry.object) for entry in result.entries],
+        }
+    raise InternalError("this path answers with a stream")
+
+
+def _object(call: Call, stored: Object) -> Object:
+    """The cache's object itself where the client speaks the storage version."""
+    return stored if call.served.version is call.served.kind.storage else in_version(call.served, stored)
+
+
+async def _events(call: Call, result: Watching) -> AsyncIterator[WatchEvent]:
+    async with aclosing(result.changes) as changes:  # type: ignore[type-var]
+        async for batch in changes:
+            for change in batch:
+                yield WatchEvent(change.type, _changed(call, change))
+
+
+def _changed(call: Call, change: Change) -> Object:
+    return bookmark(call, change) if change.entry is None else _object(call, change.entry.object)
+
+
+async def _once(reply: Response) -> AsyncIterator[bytes]:
+    yield reply.body
+
+
+def _check(reply: Response) -> None:
+    if reply.status >= 400:
+        raise from_status(orjson.loads(reply.body))

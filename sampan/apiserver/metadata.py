@@ -1,0 +1,97 @@
+"""ObjectMeta under writes: what the server sets, what it keeps, what it refuses.
+
+Pure but for the random source of names and uids. Rules: k8s.io/apiserver/pkg/registry/rest (BeforeCreate,
+BeforeUpdate, FillObjectMetaSystemFields) and API conventions, "Metadata".
+"""
+
+import random
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sampan.machinery.errors import APIError, BadRequest
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object, format_time
+
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
+_SUFFIX_LENGTH = 5
+_MAX_BASE = 63 - _SUFFIX_LENGTH
+_random = random.SystemRandom()
+
+# Set by the server alone; an update keeps the old object's.
+_SYSTEM_FIELDS = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+
+
+def generate_name(base: str) -> str:
+    """`base` (cut to 58 characters) with a random suffix."""
+    return base[:_MAX_BASE] + random_suffix()
+
+
+def random_suffix(length: int = _SUFFIX_LENGTH) -> str:
+    """Random characters of the alphabet of generated names."""
+    return "".join(_random.choices(_SUFFIX_ALPHABET, k=length))
+
+
+def new_uid() -> str:
+    """A random UUID."""
+    return str(UUID(int=_random.getrandbits(128), version=4))
+
+
+def settle_namespace(obj: Object, namespace: str) -> None:
+    """Give the object the request's namespace; raises BadRequest where it names another."""
+    meta = obj["metadata"]
+    own = meta.get("namespace") or ""
+    if not own:
+        if namespace:
+            meta["namespace"] = namespace
+        else:
+            meta.pop("namespace", None)
+    elif own != namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def settle_name(obj: Object, name: str) -> None:
+    """Check the object's name against the URL's; raises BadRequest."""
+    meta = obj["metadata"]
+    own = meta.get("name") or ""
+    if not own:
+        raise BadRequest("name must be provided")
+    if own != name:
+        raise BadRequest(f"the name of the object ({own}) does not match the name on the URL ({name})")
+
+
+def prepare_create(kind: Kind, obj: Object, now: datetime) -> None:
+    """Fill in the system fields of a new object. Its name must be settled (generated) by now."""
+    meta = obj["metadata"]
+    if meta.get("resourceVersion"):
+        # Upstream answers this with an error that has no reason; it is still the client's fault.
+        raise APIError("resourceVersion should not be set on objects to be created", code=400, reason="")
+    for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        meta.pop(field, None)
+    meta["creationTimestamp"] = format_time(now)
+    meta["uid"] = new_uid()
+    if kind.has_generation:
+        meta["generation"] = 1
+
+
+def prepare_update(kind: Kind, new: Object, old: Object) -> None:
+    """Carry the system fields over from the old object."""
+    meta, kept = new["metadata"], old["metadata"]
+    for field in _SYSTEM_FIELDS:
+        if field in kept:
+            meta[field] = kept[field]
+        else:
+            meta.pop(field, None)
+    meta.pop("selfLink", None)
+
+
+def bump_generation(kind: Kind, new: Object, old: Object) -> None:
+    """Count a change of the desired state: of anything but metadata and status."""
+    if kind.has_generation and desired(new) != desired(old):
+        meta = new["metadata"]
+        meta["generation"] = meta.get("generation", 0) + 1
+
+
+def desired(obj: Object) -> dict[str, Any]:
+    """The object without its type, metadata and status."""
+    return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status")}

@@ -1,0 +1,85 @@
+"""Request metrics under upstream's names, kept in plain dicts (a request costs two look-ups) and rendered on scrape.
+
+Label values come only from the routing table and fixed words, so their number is bounded whatever clients send.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from sampan.apiserver.requestinfo import RequestInfo
+
+_LABELS = ("verb", "group", "version", "resource", "subresource", "scope", "component")
+_BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
+_LONG_RUNNING = {"WATCH", "CONNECT"}
+_STREAMS = frozenset({"exec", "attach", "portforward", "log", "proxy"})
+
+Place = tuple[str, str, str, str, str, str]
+
+
+class _Series:
+    __slots__ = ("buckets", "codes", "total")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, int] = {}
+        self.buckets = [0] * (len(_BUCKETS) + 1)
+        self.total = 0.0
+
+
+class Metrics(Collector):
+    """Observes requests; a Collector of `registry`."""
+
+    def __init__(self, known: Callable[[RequestInfo], bool]) -> None:
+        self._known = known  # whether the routing table has the request's place
+        self._series: dict[Place, _Series] = {}
+        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}  # name -> (help, value)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def observe(self, info: RequestInfo, code: int, seconds: float) -> None:
+        """Count one answered request; long-running ones are counted when they begin."""
+        place = self._place(info)
+        series = self._series.get(place)
+        if series is None:
+            series = self._series[place] = _Series()
+        series.codes[code] = series.codes.get(code, 0) + 1
+        series.buckets[bisect_left(_BUCKETS, seconds)] += 1
+        series.total += seconds
+
+    def _place(self, info: RequestInfo) -> Place:
+        if not info.is_resource or not self._known(info):
+            return (info.verb.upper() if info.verb in ("get", "post") else "other", "", "", "", "", "")
+        verb = "CONNECT" if info.subresource in _STREAMS else info.verb.upper()
+        verb = {"CREATE": "POST", "UPDATE": "PUT"}.get(verb, verb)
+        scope = "resource" if not info.is_collection else ("namespace" if info.namespace else "cluster")
+        return (verb, info.group, info.version, info.resource, info.subresource, scope)
+
+    def collect(self) -> Iterable[Metric]:
+        """For prometheus_client."""
+        total = CounterMetricFamily(
+            "apiserver_request", "Requests by verb, resource and HTTP code.", labels=(*_LABELS, "code")
+        )
+        duration = HistogramMetricFamily(
+            "apiserver_request_duration_seconds", "Response latency in seconds.", labels=_LABELS
+        )
+        for place, series in self._series.items():
+            labels = (*place, "apiserver")
+            for code, count in series.codes.items():
+                total.add_metric((*labels, str(code)), count)
+            if place[0] not in _LONG_RUNNING:
+                duration.add_metric(labels, _cumulative(series.buckets), series.total)
+        yield total
+        yield duration
+        for name, (text, value) in self.gauges.items():
+            yield GaugeMetricFamily(name, text, value())
+
+
+def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
+    """Counts per bucket as Prometheus's cumulative ones."""
+    found, so_far = [], 0
+    for bound, count in zip((*map(str, _BUCKETS), "+Inf"), counts, strict=True):
+        so_far += count
+        found.append((bound, so_far))
+    return found

@@ -1,0 +1,36 @@
+"""All paths that are no resources, put together."""
+
+from typing import TYPE_CHECKING
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from sampan.apiserver.discovery.paths import discovery_paths
+from sampan.apiserver.nonresource.health import health
+from sampan.apiserver.nonresource.paths import NonResource, paths_document
+from sampan.apiserver.nonresource.version import version_reply
+from sampan.apiserver.routes import Routes
+from sampan.transport.messages import Response
+
+if TYPE_CHECKING:
+    from sampan.apiserver.server import APIServer
+
+
+def catalog(server: "APIServer", routes: Routes) -> NonResource:
+    """The table of a server."""
+    found = NonResource()
+    found.exact |= discovery_paths(routes, lambda: server.address)
+    found.exact["/version"] = lambda request: version_reply()
+    found.exact["/metrics"] = lambda request: _metrics(server)
+    found.exact["/.well-known/openid-configuration"] = lambda request: Response(200, server.openid_configuration())
+    found.exact["/openid/v1/jwks"] = lambda request: Response(200, server.jwks(), "application/jwk-set+json")
+    for name in ("healthz", "livez"):
+        found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
+    found.prefixes["readyz"] = lambda request: health("readyz", server.readiness(), request)
+    paths = paths_document([*found.exact, *(f"/{name}" for name in found.prefixes)])
+    found.exact["/"] = lambda request: Response(200, orjson.dumps(paths))
+    return found
+
+
+def _metrics(server: "APIServer") -> Response:
+    return Response(200, generate_latest(server.metrics.registry), CONTENT_TYPE_LATEST)

@@ -1,0 +1,34 @@
+"""The table of paths that are no resources. Exact paths first, then prefixes; what is in neither is a 404."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from sampan.apiserver.authentication.user import User
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.machinery.errors import MethodNotAllowed, NotFound
+from sampan.transport.messages import Request, Response
+
+Answer = Callable[[Request], Response]
+
+
+@dataclass(slots=True)
+class NonResource:
+    """Filled by server.py."""
+
+    exact: dict[str, Answer] = field(default_factory=dict)
+    prefixes: dict[str, Answer] = field(default_factory=dict)  # first path segment -> answer
+
+    def serve(self, request: Request, user: User, info: RequestInfo) -> Response:
+        """Raises NotFound, MethodNotAllowed."""
+        path = request.path.rstrip("/") or "/"
+        answer = self.exact.get(path) or self.prefixes.get(path.split("/")[1])
+        if answer is None:
+            raise NotFound.path()
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("the server does not allow this method on the requested resource")
+        return answer(request)
+
+
+def paths_document(paths: Iterable[str]) -> dict[str, list[str]]:
+    """The answer of `/`: what there is."""
+    return {"paths": sorted(path for path in paths if path != "/")}

@@ -1,0 +1,190 @@
+"""Query parameters as options: ListOptions, CreateOptions, UpdateOptions, PatchOptions, DeleteOptions.
+
+Values are checked as upstream's metav1 conversion and validation check them; a bad one is a 400 or 422 before anything
+else happens.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sampan.apiserver.requestinfo import is_true
+from sampan.machinery.errors import (
+    FIELD_FORBIDDEN,
+    FIELD_INVALID,
+    FIELD_NOT_SUPPORTED,
+    BadRequest,
+    FieldError,
+    Invalid,
+)
+
+_GROUP = "meta.k8s.io"
+_MATCHES = ("Exact", "NotOlderThan")
+_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_PROPAGATIONS = ("Background", "Foreground", "Orphan")
+_MAX_FIELD_MANAGER = 128
+
+
+class WriteOptions(NamedTuple):
+    """What create, update and patch share."""
+
+    dry_run: bool = False
+    validation: str = "Warn"
+    manager: str = ""
+    force: bool = False  # apply patches only
+
+
+class ListOptions(NamedTuple):
+    """LIST, WATCH and DELETECOLLECTION. Times are seconds; 0 is unset."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    resource_version: str = ""
+    resource_version_match: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    timeout: int = 0
+    bookmarks: bool = False
+    send_initial_events: bool | None = None
+
+
+class DeleteOptions(NamedTuple):
+    """How to delete."""
+
+    grace_seconds: int | None = None
+    propagation: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    dry_run: bool = False
+
+
+def write_options(query: Mapping[str, str], kind: str) -> WriteOptions:
+    """From the query of a create, update or patch; `kind` is the option object's name, for errors."""
+    if not query:
+        return WriteOptions()
+    errors = []
+    dry_run, error = _dry_run(query.get("dryRun", ""))
+    errors += error
+    validation = query.get("fieldValidation", "") or "Warn"
+    if validation not in _VALIDATIONS:
+        errors.append(_unsupported("fieldValidation", validation, ("", *_VALIDATIONS)))
+    manager = query.get("fieldManager", "")
+    if len(manager) > _MAX_FIELD_MANAGER:
+        errors.append(FieldError("Too long", "fieldManager", "may not be more than 128 bytes"))
+    if errors:
+        raise Invalid.of(kind, _GROUP, "", errors)
+    return WriteOptions(dry_run, validation, manager, is_true(query.get("force", "")))
+
+
+def list_options(query: Mapping[str, str]) -> ListOptions:
+    """From the query of a list, watch or deletecollection."""
+    if not query:
+        return ListOptions()
+    initial = query.get("sendInitialEvents")
+    options = ListOptions(
+        query.get("labelSelector", ""),
+        query.get("fieldSelector", ""),
+        query.get("resourceVersion", ""),
+        query.get("resourceVersionMatch", ""),
+        _integer(query, "limit"),
+        query.get("continue", ""),
+        _integer(query, "timeoutSeconds"),
+        is_true(query.get("allowWatchBookmarks", "")),
+        None if initial is None else is_true(initial),
+    )
+    _check_list(options, watch=is_true(query.get("watch", "")))
+    return options
+
+
+def _check_list(options: ListOptions, *, watch: bool) -> None:
+    match, errors = options.resource_version_match, []
+    initial = options.send_initial_events
+    if watch and initial is not None and match != "NotOlderThan":
+        detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        errors.append(FieldError(FIELD_FORBIDDEN, "resourceVersionMatch", detail))
+    if not watch and initial is not None:
+        errors.append(FieldError(FIELD_FORBIDDEN, "sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if match:
+        errors += _check_match(options, watch=watch)
+    if errors:
+        raise Invalid.of("ListOptions", _GROUP, "", errors)
+
+
+def _check_match(options: ListOptions, *, watch: bool) -> list[FieldError]:
+    match, field = options.resource_version_match, "resourceVersionMatch"
+    if watch:
+        if options.send_initial_events is None:
+            return [FieldError(FIELD_FORBIDDEN, field, "resourceVersionMatch is forbidden for watch")]
+        return []
+    errors = []
+    if not options.resource_version:
+        detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        errors.append(FieldError(FIELD_FORBIDDEN, field, detail))
+    if options.continue_token:
+        errors.append(FieldError(FIELD_FORBIDDEN, field, "resourceVersionMatch is forbidden when continue is provided"))
+    if match not in _MATCHES:
+        errors.append(_unsupported(field, match, (*_MATCHES, "")))
+    if match == "Exact" and options.resource_version == "0":
+        detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+        errors.append(FieldError(FIELD_FORBIDDEN, field, detail))
+    return errors
+
+
+def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
+    """From the body (a DeleteOptions tree) or, without one, the query."""
+    tree = _delete_tree(query) if body is None else body
+    if not isinstance(tree, dict):
+        raise BadRequest("the object provided is unrecognized (must be of type DeleteOptions)")
+    if tree.get("kind", "DeleteOptions") != "DeleteOptions":
+        raise BadRequest(f"the object provided is unrecognized (must be of type DeleteOptions): {tree['kind']}")
+    grace, orphan = tree.get("gracePeriodSeconds"), tree.get("orphanDependents")
+    propagation, preconditions = tree.get("propagationPolicy") or "", tree.get("preconditions") or {}
+    if (grace is not None and type(grace) is not int) or not isinstance(preconditions, dict):
+        raise BadRequest("the object provided is unrecognized (must be of type DeleteOptions)")
+    errors = []
+    if propagation and orphan is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(FieldError(FIELD_INVALID, "propagationPolicy", detail, propagation))
+    if propagation and propagation not in _PROPAGATIONS:
+        errors.append(_unsupported("propagationPolicy", propagation, ("Foreground", "Background", "Orphan", "nil")))
+    dry = tree.get("dryRun") or []
+    dry_run, error = _dry_run(",".join(dry) if isinstance(dry, list) and all(isinstance(x, str) for x in dry) else "?")
+    errors += error
+    if errors:
+        raise Invalid.of("DeleteOptions", _GROUP, "", errors)
+    if orphan is not None:
+        propagation = "Orphan" if orphan else "Background"
+    uid, version = preconditions.get("uid") or "", preconditions.get("resourceVersion") or ""
+    return DeleteOptions(grace, propagation, str(uid), str(version), dry_run)
+
+
+def _delete_tree(query: Mapping[str, str]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    if "gracePeriodSeconds" in query:
+        tree["gracePeriodSeconds"] = _integer(query, "gracePeriodSeconds")
+    if "orphanDependents" in query:
+        tree["orphanDependents"] = is_true(query["orphanDependents"])
+    tree["propagationPolicy"] = query.get("propagationPolicy", "")
+    if query.get("dryRun"):
+        tree["dryRun"] = [query["dryRun"]]
+    return tree
+
+
+def _dry_run(value: str) -> tuple[bool, list[FieldError]]:
+    if value in ("", "All"):
+        return value == "All", []
+    return False, [_unsupported("dryRun", value, ("All",))]
+
+
+def _unsupported(field: str, value: str, supported: tuple[str, ...]) -> FieldError:
+    words = ", ".join(f'"{word}"' for word in supported)
+    return FieldError(FIELD_NOT_SUPPORTED, field, f"supported values: {words}", value)
+
+
+def _integer(query: Mapping[str, str], name: str) -> int:
+    text = query.get(name, "")
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None

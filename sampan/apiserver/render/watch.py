@@ -1,0 +1,73 @@
+"""Watch streams: one JSON line per event, frames shared between watchers, errors as ERROR events."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import orjson
+
+from sampan.apiserver.accept import Wanted
+from sampan.apiserver.call import Call, Change, Watching
+from sampan.apiserver.render.versions import in_version
+from sampan.apiserver.render.views import event_view
+from sampan.machinery.errors import APIError
+from sampan.machinery.meta import Object
+from sampan.storage.cached import head
+from sampan.transport.messages import StreamResponse
+
+Encode = Callable[[Change], bytes]
+INITIAL_END = "k8s.io/initial-events-end"
+
+
+def watch_reply(call: Call, result: Watching, wanted: Wanted, headers: Sequence[tuple[str, str]]) -> StreamResponse:
+    """The stream of a watch."""
+    return StreamResponse(200, _lines(result.changes, _encoder(call, wanted)), "application/json", headers)
+
+
+async def _lines(changes: AsyncIterator[Sequence[Change]], encode: Encode) -> AsyncIterator[bytes]:
+    try:
+        async for batch in changes:
+            yield b"".join(map(encode, batch))
+    except APIError as error:
+        yield _frame("ERROR", error.status())
+    finally:
+        await changes.aclose()  # type: ignore[attr-defined]
+
+
+def _encoder(call: Call, wanted: Wanted) -> Encode:
+    if wanted.view:
+        view = event_view(call, wanted)
+        return lambda change: _frame(change.type, _bookmark_or(call, change, view))
+    if call.served.version.convert is not None:
+        return lambda change: _frame(change.type, _bookmark_or(call, change, lambda obj: in_version(call.served, obj)))
+    return _splicing(call)
+
+
+def _splicing(call: Call) -> Encode:
+    """For field-identical versions: no object is looked into."""
+    first = head(call.served.version.api_version, call.served.kind.name)
+
+    def encode(change: Change) -> bytes:
+        if change.event is not None:
+            assert change.type != "BOOKMARK"
+            return change.event.frame(change.type, first)
+        if change.entry is not None:
+            return b'{"type":"%b","object":%b%b}\n' % (change.type.encode(), first, change.entry.body)
+        return _frame(change.type, bookmark(call, change))
+
+    return encode
+
+
+def _bookmark_or(call: Call, change: Change, shown: Callable[[Object], Object]) -> Object:
+    return bookmark(call, change) if change.entry is None else shown(change.entry.object)
+
+
+def bookmark(call: Call, change: Change) -> Object:
+    """An object of the kind with nothing but a resourceVersion."""
+    meta: dict[str, Any] = {"resourceVersion": str(change.revision), "creationTimestamp": None}
+    if change.ends_initial:
+        meta["annotations"] = {INITIAL_END: "true"}
+    return {"kind": call.served.kind.name, "apiVersion": call.served.version.api_version, "metadata": meta}
+
+
+def _frame(type: str, obj: Object) -> bytes:
+    return orjson.dumps({"type": type, "object": obj}) + b"\n"

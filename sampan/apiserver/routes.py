@@ -1,0 +1,98 @@
+"""Where a request goes: a dict from (group, version, resource, subresource) to its verbs, filled once from the kinds.
+
+Nothing here is per kind except what the kinds and subresources declare; discovery reads the same table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sampan.apiserver.call import Verb
+from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.subresources.registry import Subresource, subresources
+from sampan.apiserver.verbs.create import create
+from sampan.apiserver.verbs.delete import delete
+from sampan.apiserver.verbs.deletecollection import deletecollection
+from sampan.apiserver.verbs.get import get
+from sampan.apiserver.verbs.list import list_objects
+from sampan.apiserver.verbs.patch import patch
+from sampan.apiserver.verbs.update import update
+from sampan.apiserver.verbs.watch import watch
+from sampan.kinds import registry
+from sampan.kinds.registry import Served
+from sampan.machinery.errors import MethodNotAllowed, NotFound
+
+_VERBS: Mapping[str, Verb] = {
+    "create": create,
+    "delete": delete,
+    "deletecollection": deletecollection,
+    "get": get,
+    "list": list_objects,
+    "patch": patch,
+    "update": update,
+    "watch": watch,
+}
+_ON_COLLECTION = frozenset({"create", "list", "watch", "deletecollection"})
+_ACROSS_NAMESPACES = frozenset({"list", "watch"})
+
+Place = tuple[str, str, str, str]  # group, version, plural, subresource
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A resource or subresource in one version, with what can be done to it."""
+
+    served: Served
+    verbs: Mapping[str, Verb]
+    subresource: Subresource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """The table."""
+
+    places: dict[Place, Endpoint] = field(default_factory=dict)
+
+    def find(self, info: RequestInfo) -> tuple[Endpoint, Verb]:
+        """The endpoint and verb of a request; raises NotFound, MethodNotAllowed."""
+        endpoint = self.places.get((info.group, info.version, info.resource, info.subresource))
+        if endpoint is None:
+            raise NotFound.path()
+        verb = endpoint.verbs.get(info.verb)
+        if verb is None or not _fits(endpoint, info):
+            raise _misplaced(endpoint, info)
+        return endpoint, verb
+
+    def knows(self, info: RequestInfo) -> bool:
+        """Whether there is such a place."""
+        return (info.group, info.version, info.resource, info.subresource) in self.places
+
+
+def _fits(endpoint: Endpoint, info: RequestInfo) -> bool:
+    """Whether the path has the namespace and name that the verb needs, and no more."""
+    plain, verb = endpoint.subresource is None, info.verb
+    if plain and verb != "watch" and (verb in _ON_COLLECTION) != info.is_collection:
+        return False
+    if not endpoint.served.kind.namespaced:
+        return not info.namespace or info.resource == "namespaces"
+    return bool(info.namespace) or (plain and verb in _ACROSS_NAMESPACES)
+
+
+def _misplaced(endpoint: Endpoint, info: RequestInfo) -> NotFound | MethodNotAllowed:
+    namespaced = endpoint.served.kind.namespaced
+    in_namespace = bool(info.namespace) and info.resource != "namespaces"
+    if namespaced != in_namespace and (not namespaced or not info.is_collection):
+        return NotFound.path()
+    return MethodNotAllowed("the server does not allow this method on the requested resource", details={})
+
+
+def build() -> Routes:
+    """The table of all kinds in all versions."""
+    routes = Routes()
+    for (group, version, plural), served in registry.by_resource().items():
+        kind = served.kind
+        verbs = {name: _VERBS[name] for name in kind.verbs}
+        if kind.verbs != ("create",):  # reviews and Binding are answered by a handler of their own
+            routes.places[group, version, plural, ""] = Endpoint(served, verbs)
+        for name, subresource in subresources(served).items():
+            routes.places[group, version, plural, name] = Endpoint(served, subresource.verbs, subresource)
+    return routes

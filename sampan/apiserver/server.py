@@ -1,0 +1,176 @@
+"""The API server assembled: storage, authorization, routes and discovery behind one TLS port.
+
+    server = APIServer(config)
+    await server.start()              # storage open, bootstrap objects in place, port listening
+    client = server.local_client(User("system:kube-scheduler"))
+    await server.stop()
+
+Called by cluster/ and testing/. Not here: certificates and keys are made by cluster/pki, storage is given open.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from typing import Any
+
+import orjson
+
+from sampan.apiserver import keys
+from sampan.apiserver.allocators.services import ServiceAllocators
+from sampan.apiserver.app import App
+from sampan.apiserver.authentication.authenticate import Authenticator
+from sampan.apiserver.authentication.keys import KeyRing
+from sampan.apiserver.authentication.service_account import ServiceAccountTokens
+from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
+from sampan.apiserver.authorization.follow import follow
+from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.bootstrap.start import bootstrap
+from sampan.apiserver.local import LocalTransport
+from sampan.apiserver.metrics import Metrics
+from sampan.apiserver.nonresource.catalog import catalog
+from sampan.apiserver.render.status import transport_error
+from sampan.apiserver.routes import build
+from sampan.apiserver.services import Services
+from sampan.client.api import Client
+from sampan.kinds import registry
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.machinery.meta import Object
+from sampan.storage.cache import Cache
+from sampan.storage.protocol import Store
+from sampan.transport.server import HTTPServer
+from sampan.transport.tls import client_context, server_context
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class APIServerConfig:
+    """PEM where bytes are key material."""
+
+    store: Store  # open; closed by whoever opened it
+    service_account_key: bytes
+    service_account_verifiers: Sequence[bytes] = ()  # further keys whose tokens are good
+    certificate: bytes = b""  # without one the port speaks plain HTTP (tests)
+    key: bytes = b""
+    client_ca: bytes = b""
+    kubelet_client_certificate: bytes = b""
+    kubelet_client_key: bytes = b""
+    kubelet_ca: bytes = b""
+    hosts: Sequence[str] = ("127.0.0.1",)
+    port: int = 0
+    advertise_address: str = "127.0.0.1"
+    service_range: IPv4Network = IPv4Network("10.96.0.0/12")
+    node_ports: range = range(30000, 32768)
+    issuer: str = "https://kubernetes.default.svc.cluster.local"
+    tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class APIServer:
+    """See the module."""
+
+    def __init__(self, config: APIServerConfig) -> None:
+        self.config = config
+        self.port = config.port
+        self._cache = Cache(config.store, keys.describe)
+        self._ready = False
+        self._unfollow: Callable[[], None] | None = None
+        self.services = self._services()
+        self._routes = build()
+        self.metrics = Metrics(self._routes.knows)
+        self._nonresource = catalog(self, self._routes)
+        self.app = App(self.services, self._routes, self._nonresource, self.metrics)
+        self._http = HTTPServer(self.app.handle, error_response=transport_error)
+
+    def _services(self) -> Services:
+        config = self.config
+        tokens = ServiceAccountTokens(
+            KeyRing.from_pem(config.service_account_key, *config.service_account_verifiers),
+            config.issuer,
+            (config.issuer,),
+            self._lookup,
+        )
+        return Services(
+            cache=self._cache,
+            rbac=RBAC(),
+            authenticator=Authenticator(config.tokens, tokens),
+            allocators=ServiceAllocators(config.service_range, config.node_ports),
+            now=config.now,
+            kubelet_tls=self._kubelet_tls(),
+        )
+
+    def _kubelet_tls(self) -> Any:
+        config = self.config
+        if not config.kubelet_client_certificate:
+            return None
+        return client_context(config.kubelet_ca, config.kubelet_client_certificate, config.kubelet_client_key)
+
+    def _lookup(self, plural: str, namespace: str, name: str) -> Object | None:
+        return self.services.find(registry.by_resource()["", "v1", plural].kind, namespace, name)
+
+    async def start(self) -> None:
+        """Open for business: raises OSError where the port is taken, StoreError where storage fails."""
+        config = self.config
+        await self._cache.start()
+        self._unfollow = follow(self.services.rbac, self._cache, config.store)
+        self.services.allocators.load(self.services.all(SERVICE))
+        context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
+        for host in config.hosts:
+            self.port = await self._http.start(host, self.port, context)
+        await bootstrap(self.local_client(), config.service_range, config.advertise_address, self.port, config.client_ca)
+        self._ready = True
+        log.info("API server ready", extra={"port": self.port})
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Stop accepting, end watches, finish what is under way."""
+        self._ready = False
+        self._cache.close()
+        await self._http.stop(grace)
+        if self._unfollow:
+            self._unfollow()
+
+    def local_client(self, user: User | None = None) -> Client:
+        """A client in this process, as `user` (by default one that may do everything)."""
+        return Client(LocalTransport(self.app, user or authenticated("system:apiserver", (GROUP_MASTERS,))))
+
+    # What nonresource/catalog.py asks for
+
+    @property
+    def address(self) -> str:
+        """host:port, as discovery gives it."""
+        return f"{self.config.advertise_address}:{self.port}"
+
+    def readiness(self) -> dict[str, Callable[[], str]]:
+        """The checks of /readyz."""
+        return {
+            "ping": lambda: "",
+            "etcd": lambda: "",
+            "poststarthook/rbac/bootstrap-roles": lambda: "" if self._ready else "not finished",
+        }
+
+    def liveness(self) -> dict[str, Callable[[], str]]:
+        """The checks of /livez and /healthz."""
+        return {"ping": lambda: "", "etcd": lambda: ""}
+
+    def openid_configuration(self) -> bytes:
+        """/.well-known/openid-configuration (OpenID Connect Discovery 1.0)."""
+        issuer, algorithms = self.config.issuer, {key.algorithm for key in self._keys.verifiers}
+        return orjson.dumps(
+            {
+                "issuer": issuer,
+                "jwks_uri": f"https://{self.address}/openid/v1/jwks",
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": sorted(algorithms),
+            }
+        )
+
+    def jwks(self) -> bytes:
+        """/openid/v1/jwks."""
+        return orjson.dumps(self._keys.jwks())
+
+    @property
+    def _keys(self) -> KeyRing:
+        return self.services.authenticator.service_accounts.keys

@@ -1,0 +1,103 @@
+"""SubjectAccessReview and its kin: what RBAC would say (authorization.k8s.io)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sampan.apiserver.authentication.user import User
+from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.rules import Rule
+from sampan.apiserver.bodies import read_object
+from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.options import write_options
+from sampan.apiserver.services import Services
+from sampan.machinery.errors import FIELD_INVALID, FIELD_REQUIRED, BadRequest, FieldError, Invalid
+from sampan.machinery.meta import Object
+
+_ONE_OF = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+
+
+def subject(services: Services, call: Call) -> Tree:
+    """Any user."""
+    review = _read(call)
+    spec = review["spec"]
+    return _answer(services, review, _user(call, spec), spec)
+
+
+def local_subject(services: Services, call: Call) -> Tree:
+    """Any user, in the namespace of the request."""
+    review = _read(call)
+    spec = review["spec"]
+    attributes = spec.get("resourceAttributes")
+    if attributes is None or attributes.get("namespace") != call.info.namespace:
+        raise BadRequest(
+            f"spec.resourceAttributes.namespace must match namespace: {call.info.namespace}"
+            if attributes is not None
+            else "spec.resourceAttributes must be specified"
+        )
+    return _answer(services, review, _user(call, spec), spec)
+
+
+def self_subject(services: Services, call: Call) -> Tree:
+    """The caller."""
+    review = _read(call)
+    return _answer(services, review, call.user, review["spec"])
+
+
+def self_rules(services: Services, call: Call) -> Tree:
+    """All that the caller may do in a namespace."""
+    review = _read(call)
+    namespace = review["spec"].get("namespace") or ""
+    if not namespace:
+        raise BadRequest("no namespace on request")
+    rules = services.rbac.rules_for(call.user, namespace)
+    review["status"] = {
+        "resourceRules": [_resource_rule(rule) for rule in rules if rule.resources],
+        "nonResourceRules": [
+            {"verbs": list(rule.verbs), "nonResourceURLs": list(rule.urls)} for rule in rules if rule.urls
+        ],
+        "incomplete": False,
+    }
+    return Tree(review, 201, stored=True)
+
+
+def _read(call: Call) -> Object:
+    options = write_options(call.query, "CreateOptions")
+    review = read_object(call, options.validation)
+    review.setdefault("spec", {})
+    review.pop("status", None)
+    return review
+
+
+def _user(call: Call, spec: Object) -> User:
+    name, groups = spec.get("user") or "", tuple(spec.get("groups") or ())
+    if not name and not groups:
+        detail = "at least one of user or group must be specified"
+        kind = call.served.kind
+        raise Invalid.of(kind.name, kind.group, "", [FieldError(FIELD_INVALID, "spec.user", detail, "")])
+    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
+    return User(name, groups, spec.get("uid") or "", extra)
+
+
+def _answer(services: Services, review: Object, user: User, spec: Object) -> Tree:
+    decision = services.rbac.authorize(_attributes(review["kind"], user, spec))
+    review["status"] = {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
+    return Tree(review, 201, stored=True)
+
+
+def _attributes(kind: str, user: User, spec: Object) -> Attributes:
+    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if (resource is None) == (path is None):
+        error = FieldError(FIELD_REQUIRED, "spec.resourceAttributes", _ONE_OF)
+        if resource is not None:
+            error = FieldError(FIELD_INVALID, "spec.nonResourceAttributes", f"{_ONE_OF}, but not both", path)
+        raise Invalid.of(kind, "authorization.k8s.io", "", [error])
+    if path is not None:
+        return Attributes(user, path.get("verb") or "", False, path=path.get("path") or "")
+    names: Iterable[str] = ("namespace", "group", "version", "resource", "subresource", "name")
+    values: dict[str, Any] = {name: resource.get(name) or "" for name in names}
+    return Attributes(user, resource.get("verb") or "", **values)
+
+
+def _resource_rule(rule: Rule) -> Object:
+    tree: Object = {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
+    return tree | ({"resourceNames": list(rule.names)} if rule.names else {})

@@ -1,0 +1,92 @@
+"""pods/binding and bindings: the scheduler assigns a pod to a node, once.
+
+Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod/storage (BindingREST).
+"""
+
+from typing import Any
+
+from sampan.apiserver import writes
+from sampan.apiserver.bodies import read_body
+from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.keys import key_of
+from sampan.apiserver.options import write_options
+from sampan.apiserver.services import Services
+from sampan.kinds import registry
+from sampan.kinds.registry import Served
+from sampan.machinery.errors import (
+    FIELD_NOT_SUPPORTED,
+    FIELD_REQUIRED,
+    BadRequest,
+    Conflict,
+    FieldError,
+    Invalid,
+)
+from sampan.machinery.meta import Object, format_time
+from sampan.machinery.tree import with_changes
+
+_SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+
+
+async def bind(services: Services, call: Call) -> Tree:
+    """A Status, 201. Raises Conflict where the pod is bound, being deleted or another than the Binding means."""
+    options = write_options(call.query, "CreateOptions")
+    binding = _checked(read_body(call))
+    name = call.info.name or (binding.get("metadata") or {}).get("name") or ""
+    if not name:
+        raise BadRequest("name is required")
+    pods = registry.by_resource()["", "v1", "pods"]
+    call.served = Served(pods.kind, pods.version)
+    meta = binding.get("metadata") or {}
+
+    def change(old: Object) -> Object:
+        _check_bindable(name, meta, old)
+        changes: dict[tuple[str, ...], Any] = {("spec", "nodeName"): binding["target"]["name"]}
+        if annotations := meta.get("annotations"):
+            changes["metadata", "annotations"] = (old["metadata"].get("annotations") or {}) | annotations
+        changes["status", "conditions"] = _scheduled(old, call)
+        return with_changes(old, {("metadata",): dict(old["metadata"]), **changes})
+
+    how = writes.Update(change, options, "whole", subresource="binding")
+    await writes.update(services, call, key_of(pods.kind, call.info.namespace, name), how)
+    return Tree(_SUCCESS, 201)
+
+
+def _checked(binding: Any) -> Object:
+    if not isinstance(binding, dict) or binding.get("kind", "Binding") != "Binding":
+        raise BadRequest("the object provided is unrecognized (must be of type Binding)")
+    target = binding.get("target")
+    if not isinstance(target, dict) or not isinstance(binding.get("metadata") or {}, dict):
+        raise BadRequest("the object provided is unrecognized (must be of type Binding)")
+    errors = []
+    if target.get("kind") not in ("", None, "Node"):
+        detail = 'supported values: "Node", "<empty>"'
+        errors.append(FieldError(FIELD_NOT_SUPPORTED, "target.kind", detail, target["kind"]))
+    if not isinstance(target.get("name"), str) or not target["name"]:
+        errors.append(FieldError(FIELD_REQUIRED, "target.name"))
+    if errors:
+        raise Invalid.of("Binding", "", str((binding.get("metadata") or {}).get("name") or ""), errors)
+    return binding
+
+
+def _check_bindable(name: str, meta: Object, pod: Object) -> None:
+    def conflict(why: str) -> Conflict:
+        return Conflict.of("pods/binding", "", name, why)
+
+    uid, version = meta.get("uid"), meta.get("resourceVersion")
+    if uid and uid != pod["metadata"]["uid"]:
+        found = pod["metadata"]["uid"]
+        raise conflict(f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}")
+    if version and version != pod["metadata"]["resourceVersion"]:
+        raise Conflict.of("pods/binding", "", name)
+    if pod["metadata"].get("deletionTimestamp"):
+        raise conflict(f"pod {name} is being deleted, cannot be assigned to a host")
+    if pod["spec"].get("nodeName"):
+        raise conflict(f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"')
+    if pod["spec"].get("schedulingGates"):
+        raise conflict(f"pod {name} has non-empty .spec.schedulingGates")
+
+
+def _scheduled(pod: Object, call: Call) -> list[Object]:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": format_time(call.now)}
+    return [*(c for c in conditions if c.get("type") != "PodScheduled"), scheduled]

@@ -1,0 +1,37 @@
+"""TokenReview and SelfSubjectReview: who a token, or the caller, is (authentication.k8s.io)."""
+
+from sampan.apiserver.authentication.service_account import TokenInvalid
+from sampan.apiserver.authentication.user import user_info
+from sampan.apiserver.bodies import read_object
+from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.options import write_options
+from sampan.apiserver.services import Services
+from sampan.machinery.errors import BadRequest
+from sampan.machinery.meta import format_time
+
+
+def token_review(services: Services, call: Call) -> Tree:
+    """Whether a token is good, for whom, and for which audiences."""
+    options = write_options(call.query, "CreateOptions")
+    review = read_object(call, options.validation)
+    spec = review.setdefault("spec", {})
+    token = spec.get("token") or ""
+    if not token:
+        raise BadRequest("token is required for TokenReview in authentication")
+    try:
+        verified = services.authenticator.review(token, call.now, spec.get("audiences") or ())
+    except TokenInvalid as error:
+        review["status"] = {"user": {}, "error": f"[invalid bearer token, {error}]"}
+    else:
+        user, audiences = user_info(verified.user), list(verified.audiences)
+        review["status"] = {"authenticated": True, "user": user, "audiences": audiences}
+    return Tree(review, 201, stored=True)
+
+
+def self_subject_review(services: Services, call: Call) -> Tree:
+    """Who the caller is."""
+    options = write_options(call.query, "CreateOptions")
+    review = read_object(call, options.validation)
+    review["metadata"] = {"creationTimestamp": format_time(call.now)}
+    review["status"] = {"userInfo": user_info(call.user)}
+    return Tree(review, 201, stored=True)

@@ -1,0 +1,36 @@
+"""The subresources that belong to particular kinds, and the handlers of kinds that are answered, never stored."""
+
+from collections.abc import Mapping
+
+from sampan.apiserver.subresources import access_reviews, binding, eviction, finalize, rollback, streams, token
+from sampan.apiserver.subresources import identity_reviews as identity
+from sampan.apiserver.subresources.registry import Subresource
+
+_AUTHORIZATION = "authorization.k8s.io"
+_AUTHENTICATION = "authentication.k8s.io"
+
+# (group, plural/subresource) -> subresource; the name is empty for the resource itself
+LISTED: Mapping[tuple[str, str], Subresource] = {
+    ("", "namespaces/finalize"): Subresource({"update": finalize.finalize}),
+    ("", "bindings"): Subresource({"create": binding.bind}),
+    ("", "pods/binding"): Subresource({"create": binding.bind}, "Binding", "", "v1"),
+    ("", "pods/eviction"): Subresource({"create": eviction.evict}, "Eviction", "policy", "v1"),
+    ("", "pods/log"): Subresource({"get": streams.log}),
+    ("", "pods/exec"): Subresource({"create": streams.execute, "get": streams.execute}, "PodExecOptions", "", "v1"),
+    ("", "pods/attach"): Subresource({"create": streams.attach, "get": streams.attach}, "PodAttachOptions", "", "v1"),
+    ("", "pods/portforward"): Subresource(
+        {"create": streams.portforward, "get": streams.portforward}, "PodPortForwardOptions", "", "v1"
+    ),
+    ("", "serviceaccounts/token"): Subresource(
+        {"create": token.create_token}, "TokenRequest", "authentication.k8s.io", "v1"
+    ),
+    ("extensions", "deployments/rollback"): Subresource(
+        {"create": rollback.rollback}, "DeploymentRollback", "extensions", "v1beta1"
+    ),
+    (_AUTHORIZATION, "subjectaccessreviews"): Subresource({"create": access_reviews.subject}),
+    (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.local_subject}),
+    (_AUTHORIZATION, "selfsubjectaccessreviews"): Subresource({"create": access_reviews.self_subject}),
+    (_AUTHORIZATION, "selfsubjectrulesreviews"): Subresource({"create": access_reviews.self_rules}),
+    (_AUTHENTICATION, "tokenreviews"): Subresource({"create": identity.token_review}),
+    (_AUTHENTICATION, "selfsubjectreviews"): Subresource({"create": identity.self_subject_review}),
+}

@@ -1,0 +1,51 @@
+"""deployments/rollback of extensions/v1beta1: asks the Deployment controller, by spec.rollbackTo, to go back.
+
+Storage has no such field; the extensions/v1beta1 conversion keeps it in the annotation that upstream uses.
+"""
+
+from typing import Any
+
+from sampan.apiserver import writes
+from sampan.apiserver.bodies import read_body
+from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.keys import key_of
+from sampan.apiserver.options import write_options
+from sampan.apiserver.services import Services
+from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
+from sampan.machinery.meta import Object
+
+ROLLBACK_TO = "deprecated.deployment.rollback.to"
+
+
+async def rollback(services: Services, call: Call) -> Tree:
+    """A Status. Raises BadRequest, Invalid, NotFound."""
+    options = write_options(call.query, "CreateOptions")
+    wanted = read_body(call)
+    if not isinstance(wanted, dict) or wanted.get("kind", "DeploymentRollback") != "DeploymentRollback":
+        raise BadRequest("the object provided is unrecognized (must be of type DeploymentRollback)")
+    revision, added = _checked(call, wanted)
+
+    def change(old: Object) -> Object:
+        annotations = (old["metadata"].get("annotations") or {}) | added | {ROLLBACK_TO: str(revision)}
+        return {**old, "metadata": {**old["metadata"], "annotations": annotations}}
+
+    kind, info = call.served.kind, call.info
+    how = writes.Update(change, options, "whole", subresource="rollback")
+    await writes.update(services, call, key_of(kind, info.namespace, info.name), how)
+    message = f'rollback request for deployment "{info.name}" succeeded'
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "message": message, "code": 200}
+    return Tree(status, 200)
+
+
+def _checked(call: Call, wanted: dict[str, Any]) -> tuple[int, dict[str, str]]:
+    name, target = wanted.get("name"), wanted.get("rollbackTo") or {}
+    added = wanted.get("updatedAnnotations") or {}
+    if not name:
+        error = FieldError(FIELD_REQUIRED, "name", "name is required")
+        raise Invalid.of("DeploymentRollback", "extensions", "", [error])
+    if name != call.info.name:
+        raise BadRequest(f"name in URL does not match name in DeploymentRollback object: {name}")
+    revision = target.get("revision", 0) if isinstance(target, dict) else None
+    if type(revision) is not int or not isinstance(added, dict):
+        raise BadRequest("the object provided is unrecognized (must be of type DeploymentRollback)")
+    return revision, {str(key): str(value) for key, value in added.items()}

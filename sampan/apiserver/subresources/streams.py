@@ -1,0 +1,146 @@
+"""pods/log, exec, attach and portforward: which kubelet, which container; then the streams belong to streaming/.
+
+Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod (LogLocation, streamLocation, validateContainer).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from sampan.apiserver.call import Call
+from sampan.apiserver.services import Services
+from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
+from sampan.apiserver.verbs.get import current
+from sampan.kinds import registry
+from sampan.machinery.errors import BadRequest, InternalError, NotFound
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path
+from sampan.transport.messages import Reply, Response
+
+_DEFAULT_PORT = 10250
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
+
+# What a client may say about the streams, under the kubelet's names for it.
+_STREAM_PARAMETERS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
+_LOG_PARAMETERS = (
+    "follow",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "timestamps",
+    "tailLines",
+    "limitBytes",
+    "insecureSkipTLSVerifyBackend",
+    "stream",
+)
+
+
+async def log(services: Services, call: Call) -> Reply:
+    """The log of a container; follow keeps the answer open."""
+    pod = current(services, call).object
+    container = _container(pod, call.query.get("container", ""))
+    _check_log(call.query)
+    if not pod["spec"].get("nodeName"):
+        return Response(200, b"", "text/plain")  # nothing has run yet; upstream too answers with an empty log
+    query = {name: call.query[name] for name in _LOG_PARAMETERS if name in call.query}
+    target = _target(services, pod, "containerLogs", container, urlencode(query))
+    return await proxy_log(target, call.request)
+
+
+async def execute(services: Services, call: Call) -> Reply:
+    """A command in a container."""
+    pod = current(services, call).object
+    commands = [value for name, value in parse_qsl(call.request.raw_query) if name == "command"]
+    if not commands:
+        raise BadRequest("you must specify at least 1 command for the container")
+    target = _stream_target(services, call, pod, "exec", [("command", command) for command in commands])
+    return await proxy_exec(target, call.request)
+
+
+async def attach(services: Services, call: Call) -> Reply:
+    """The streams of a container's main process."""
+    pod = current(services, call).object
+    return await proxy_attach(_stream_target(services, call, pod, "attach", []), call.request)
+
+
+async def portforward(services: Services, call: Call) -> Reply:
+    """Connections into a pod's network."""
+    pod = current(services, call).object
+    ports = [value for name, value in parse_qsl(call.request.raw_query) if name == "ports"]
+    query = urlencode([("port", port) for port in ports])
+    return await proxy_portforward(_target(services, pod, "portForward", "", query), call.request)
+
+
+def _stream_target(
+    services: Services, call: Call, pod: Object, verb: str, parameters: list[tuple[str, str]]
+) -> KubeletTarget:
+    query = call.query
+    wanted = {name for name in _STREAM_PARAMETERS if query.get(name, "").lower() in ("1", "true")}
+    if verb == "attach" and not wanted & {"stdin", "stdout", "stderr"}:
+        wanted |= {"stdout", "stderr"}
+    if not wanted & {"stdin", "stdout", "stderr"}:
+        raise BadRequest("you must specify at least one of stdin, stdout, stderr")
+    if "tty" in wanted:
+        wanted.discard("stderr")  # a terminal has one output
+    container = _container(pod, query.get("container", ""))
+    pairs = parameters + [(_STREAM_PARAMETERS[name], "1") for name in sorted(wanted)]
+    return _target(services, pod, verb, container, urlencode(pairs))
+
+
+def _container(pod: Object, wanted: str) -> str:
+    """The container that is meant; raises BadRequest where that cannot be said."""
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    names = [c["name"] for c in spec["containers"]]
+    init = [c["name"] for c in spec.get("initContainers") or ()]
+    ephemeral = [c["name"] for c in spec.get("ephemeralContainers") or ()]
+    if wanted:
+        if wanted not in (*names, *init, *ephemeral):
+            raise BadRequest(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    if len(names) == 1:
+        return str(names[0])
+    default = (pod["metadata"].get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    if default in names:
+        return str(default)
+    message = f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
+    if init:
+        message += f" or one of the init containers: [{' '.join(init)}]"
+    if ephemeral:
+        message += f" or one of the ephemeral containers: [{' '.join(ephemeral)}]"
+    raise BadRequest(message)
+
+
+def _check_log(query: Mapping[str, str]) -> None:
+    if "sinceSeconds" in query and "sinceTime" in query:
+        raise BadRequest("at most one of `sinceTime` or `sinceSeconds` may be specified")
+    for name, least in (("tailLines", 0), ("sinceSeconds", 1), ("limitBytes", 1)):
+        text = query.get(name)
+        if text is None:
+            continue
+        if not text.removeprefix("-").isdecimal():
+            raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+        if int(text) < least:
+            raise BadRequest(f"{name}: Invalid value: {text}: must be greater than or equal to {least}")
+
+
+def _target(services: Services, pod: Object, verb: str, container: str, query: str) -> KubeletTarget:
+    """The kubelet of the pod's node."""
+    meta, node_name = pod["metadata"], pod["spec"].get("nodeName")
+    if not node_name:
+        raise BadRequest(f"pod {meta['name']} does not have a host assigned")
+    node = services.find(registry.by_resource()["", "v1", "nodes"].kind, "", node_name)
+    if node is None:
+        raise NotFound.of("nodes", "", node_name)
+    path = "/".join([verb, meta["namespace"], meta["name"], *([container] if container else [])])
+    port = get_path(node, ("status", "daemonEndpoints", "kubeletEndpoint", "Port"), _DEFAULT_PORT)
+    return KubeletTarget(_address(node), port, "/" + quote(path), query, services.kubelet_tls)
+
+
+def _address(node: Object) -> str:
+    addresses: list[dict[str, Any]] = get_path(node, ("status", "addresses"), [])
+    for wanted in _ADDRESS_TYPES:
+        for address in addresses:
+            if address.get("type") == wanted and address.get("address"):
+                return str(address["address"])
+    raise InternalError(f"no preferred addresses found; known addresses: {addresses}")

@@ -1,0 +1,1 @@
+"""One file per verb; each takes Services and a Call and returns a Result."""

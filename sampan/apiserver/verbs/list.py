@@ -1,0 +1,158 @@
+"""LIST: a selection of the cache at one revision, whole or in pages.
+
+resourceVersion semantics (API concepts, "Resource versions"): unset is the newest; "0" any; a number "not older than",
+or exactly that with resourceVersionMatch=Exact. Pages carry a token of revision and last key, as upstream's do.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import Awaitable
+from typing import NamedTuple
+
+from sampan.apiserver.call import Call, Many
+from sampan.apiserver.options import ListOptions, list_options
+from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.listing import Matches, Selection, selection
+from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
+from sampan.machinery.meta import Object
+from sampan.storage.cache import Listing
+from sampan.storage.cached import Cached, Items
+from sampan.storage.protocol import FutureRevision
+
+_FRESHNESS_WAIT = 3.0  # seconds to wait for a revision that a client has seen elsewhere
+
+
+class Token(NamedTuple):
+    """What a continue token says. Revision -1: continue with whatever is newest (after an expired token)."""
+
+    revision: int
+    start_after: str
+
+
+def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
+    """The selected objects; at once where the whole current state is asked for."""
+    options = list_options(call.query)
+    chosen = selection(call, options)
+    if chosen.is_one_key:
+        entry = services.cache.get(chosen.prefix)
+        found = [entry] if entry and (chosen.matches is None or chosen.matches(entry)) else []
+        return Many(Items(found), services.cache.revision)
+    paged = options.limit or options.continue_token
+    if paged or options.resource_version not in ("", "0"):
+        return _at_revision(services, options, chosen)
+    listing = services.cache.list(chosen.prefix)
+    return Many(_select(listing.items, chosen.matches), listing.revision)
+
+
+async def _at_revision(services: Services, options: ListOptions, chosen: Selection) -> Many:
+    if options.continue_token:
+        if options.resource_version not in ("", "0"):
+            raise BadRequest("specifying resource version is not allowed when using continue")
+        token = decode_token(options.continue_token, chosen.prefix)
+        return await _page(services, options, chosen, token)
+    revision = parse_revision(options.resource_version, "ListOptions")
+    if revision:
+        await wait_until(services, revision)
+    exact = options.resource_version_match == "Exact"
+    legacy_exact = options.limit and revision and not options.resource_version_match
+    return await _page(services, options, chosen, Token(revision if exact or legacy_exact else -1, ""))
+
+
+async def _page(services: Services, options: ListOptions, chosen: Selection, token: Token) -> Many:
+    """Enough of the store to find `limit` matching objects, and the token for the rest."""
+    revision, start_after = max(token.revision, 0), token.start_after
+    found: list[Cached] = []
+    while True:
+        try:
+            part = await services.cache.page(
+                chosen.prefix, limit=options.limit, start_after=start_after, revision=revision
+            )
+        except Expired as error:
+            raise ExpiredPage(error.message, encode_token(Token(-1, start_after), chosen.prefix)) from error
+        except FutureRevision as error:
+            raise _too_large(services, revision) from error
+        revision = part.revision
+        done = _fill(found, part, chosen.matches, options.limit)
+        if part.items:
+            start_after = (found[-1] if done else part.items[-1]).key
+        remaining = part.remaining + sum(item.key > start_after for item in part.items)
+        if done or not part.remaining:
+            break
+    if not options.limit or not remaining:
+        return Many(Items(found), revision)
+    exact_count = remaining if chosen.matches is None else 0
+    return Many(Items(found), revision, encode_token(Token(revision, start_after), chosen.prefix), exact_count)
+
+
+def _fill(found: list[Cached], part: Listing, matches: Matches | None, limit: int) -> bool:
+    """Take what matches until there is enough; whether there is."""
+    for entry in part.items:
+        if matches is None or matches(entry):
+            found.append(entry)
+            if limit and len(found) == limit:
+                return True
+    return False
+
+
+def _select(items: Items, matches: Matches | None) -> Items:
+    return items if matches is None else Items(filter(matches, items))
+
+
+async def wait_until(services: Services, revision: int) -> None:
+    """Wait for a revision to be visible; raises Timeout (504, "Too large resource version") when it is not."""
+    try:
+        async with asyncio.timeout(_FRESHNESS_WAIT):
+            await services.cache.wait_for(revision)
+    except TimeoutError:
+        raise _too_large(services, revision) from None
+
+
+def _too_large(services: Services, revision: int) -> Timeout:
+    causes = [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
+    return Timeout(
+        f"Too large resource version: {revision}, current: {services.cache.revision}",
+        details={"retryAfterSeconds": 1, "causes": causes},
+    )
+
+
+class ExpiredPage(Expired):
+    """A continue token that is too old; carries one with which a client may go on inconsistently."""
+
+    def __init__(self, message: str, continue_token: str) -> None:
+        super().__init__(message)
+        self.continue_token = continue_token
+
+    def status(self) -> Object:
+        return super().status() | {"metadata": {"continue": self.continue_token}}
+
+
+def parse_revision(text: str, kind: str) -> int:
+    """A resourceVersion as a number; raises Invalid."""
+    if not text:
+        return 0
+    if not text.isdecimal():
+        detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise Invalid.of(kind, "meta.k8s.io", "", [FieldError(FIELD_INVALID, "resourceVersion", detail, text)])
+    return int(text)
+
+
+def encode_token(token: Token, prefix: str) -> str:
+    """An opaque continue token; it names the last key below the prefix."""
+    body = {"v": "meta.k8s.io/v1", "rv": token.revision, "start": token.start_after.removeprefix(prefix) + "\0"}
+    return base64.urlsafe_b64encode(json.dumps(body, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def decode_token(text: str, prefix: str) -> Token:
+    """The contents of a continue token; raises BadRequest."""
+    try:
+        body = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        version, revision, start = body["v"], int(body["rv"]), str(body["start"])
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise BadRequest(f"continue key is not valid: {error}") from error
+    if version != "meta.k8s.io/v1" or revision == 0:
+        raise BadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if ".." in start:
+        raise BadRequest(f"invalid continue token: continue key is not valid: {start}")
+    return Token(revision, prefix + start.removesuffix("\0"))

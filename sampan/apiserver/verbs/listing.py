@@ -1,0 +1,50 @@
+"""Selecting: what list, watch and deletecollection share. Selectors become one predicate over cached entries."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sampan.apiserver.call import Call
+from sampan.apiserver.keys import key_of, prefix_of
+from sampan.apiserver.options import ListOptions
+from sampan.machinery import field_selectors, selectors
+from sampan.machinery.meta import labels_of
+from sampan.storage.cached import Cached
+
+Matches = Callable[[Cached], bool]
+
+
+class Selection(NamedTuple):
+    """Which part of storage to look at, and which entries count. `matches` None: all of them."""
+
+    prefix: str  # of a collection or namespace; or one whole key
+    matches: Matches | None
+
+    @property
+    def is_one_key(self) -> bool:
+        """Whether a selector for metadata.name (and a namespace) leaves one possible key."""
+        return not self.prefix.endswith("/")
+
+
+def selection(call: Call, options: ListOptions) -> Selection:
+    """The selection of a collection request; raises SelectorError (400)."""
+    kind, namespace = call.served.kind, _namespace(call)
+    if call.info.name and not call.info.is_collection:  # the old /watch/.../name
+        return Selection(key_of(kind, namespace, call.info.name), None)
+    if not options.label_selector and not options.field_selector:
+        return Selection(prefix_of(kind, namespace), None)
+    labels, fields = selectors.parse(options.label_selector), field_selectors.parse(options.field_selector)
+    of_object = fields.bind(kind)
+    prefix = prefix_of(kind, namespace)
+    name = fields.equals("metadata.name")
+    if name and "/" not in name and (namespace or not kind.namespaced):
+        prefix = key_of(kind, namespace, name)
+    by_labels = labels.matches
+    if not fields.terms:
+        return Selection(prefix, lambda entry: by_labels(labels_of(entry.object)))
+    if labels.is_everything:
+        return Selection(prefix, lambda entry: of_object(entry.object))
+    return Selection(prefix, lambda entry: by_labels(labels_of(entry.object)) and of_object(entry.object))
+
+
+def _namespace(call: Call) -> str:
+    return call.info.namespace if call.served.kind.namespaced else ""

@@ -1,0 +1,93 @@
+"""WATCH: changes of a selection, from a revision on, until the time is up or the client leaves.
+
+Semantics: API concepts, "Efficient detection of changes" and "Streaming lists" (KEP-3157). An object that enters or
+leaves the selection is ADDED or DELETED as far as this watch is concerned.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import NamedTuple
+
+from sampan.apiserver.call import Call, Change, Watching
+from sampan.apiserver.options import ListOptions, list_options
+from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.list import parse_revision, wait_until
+from sampan.apiserver.verbs.listing import Matches, Selection, selection
+from sampan.storage.cached import Cached, CacheEvent, Items
+
+_MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
+_BOOKMARK_PERIOD = 60.0
+_INITIAL_BATCH = 500
+
+
+class _Start(NamedTuple):
+    after: int
+    initial: Items
+    marks_end: bool  # whether a bookmark follows the initial objects
+
+
+def watch(services: Services, call: Call) -> Watching:
+    """The changes; selectors and options are checked at once, an expired revision is raised by the iterator."""
+    options = list_options(call.query)
+    revision = parse_revision(options.resource_version, "ListOptions")
+    return Watching(_changes(services, options, selection(call, options), revision))
+
+
+async def _changes(
+    services: Services, options: ListOptions, chosen: Selection, revision: int
+) -> AsyncIterator[Sequence[Change]]:
+    start = await _start(services, options, chosen, revision)
+    with services.cache.watch(chosen.prefix, start.after) as source:
+        for batch in _initial(start.initial, chosen.matches):
+            yield batch
+        if start.marks_end:
+            yield [Change("BOOKMARK", start.after, ends_initial=True)]
+        clock = asyncio.get_running_loop().time
+        end = clock() + (options.timeout or random.uniform(_MIN_TIMEOUT, 2 * _MIN_TIMEOUT))
+        next_bookmark = clock() + _BOOKMARK_PERIOD
+        while (left := end - clock()) > 0 and not source.closed:
+            events = await source.next(min(left, max(next_bookmark - clock(), 0.0)))
+            if changes := _seen(events, chosen.matches):
+                yield changes
+            if clock() >= next_bookmark:
+                next_bookmark = clock() + _BOOKMARK_PERIOD
+                if options.bookmarks:
+                    yield [Change("BOOKMARK", source.revision)]
+
+
+async def _start(services: Services, options: ListOptions, chosen: Selection, revision: int) -> _Start:
+    """Where to start, and with which objects."""
+    wants_initial = options.send_initial_events
+    if wants_initial and revision:
+        await wait_until(services, revision)
+    if wants_initial is None:
+        wants_initial = revision == 0
+    if not wants_initial:
+        return _Start(revision or services.cache.revision, Items(), False)
+    marks_end = bool(options.send_initial_events) and options.bookmarks
+    if chosen.is_one_key:
+        entry = services.cache.get(chosen.prefix)
+        return _Start(services.cache.revision, Items([entry] if entry else []), marks_end)
+    listing = services.cache.list(chosen.prefix)
+    return _Start(listing.revision, listing.items, marks_end)
+
+
+def _initial(items: Items, matches: Matches | None) -> Iterator[list[Change]]:
+    found = [entry for entry in items if matches is None or matches(entry)]
+    for first in range(0, len(found), _INITIAL_BATCH):
+        yield [_added(entry) for entry in found[first : first + _INITIAL_BATCH]]
+
+
+def _added(entry: Cached) -> Change:
+    return Change("ADDED", entry.revision, entry)
+
+
+def _seen(events: Sequence[CacheEvent], matches: Matches | None) -> list[Change]:
+    """What the events are to this watch."""
+    changes = []
+    for event in events:
+        kind = event.seen_by_all if matches is None else event.seen_as(matches)
+        if kind is not None:
+            changes.append(Change(kind, event.revision, event.subject(kind), event))
+    return changes
