@@ -4,7 +4,6 @@ The server is a process of its own on uvloop; this one is the client and keeps a
 The latency is that of one query after another.
 """
 
-import asyncio
 import json
 import multiprocessing
 import socket

@@ -1,7 +1,7 @@
 """A transport over a few objects in memory: LIST and WATCH, for components that only follow the API.
 
-No validation, no defaults, no selectors: `put` and `remove` say what is there. For tests of proxy and dns, and for their
-benchmarks; whatever writes to the API is tested against the real server.
+No validation, no defaults, no selectors: `put` and `remove` say what is there. For tests of proxy and dns, and for
+their benchmarks; whatever writes to the API is tested against the real server.
 """
 
 import asyncio

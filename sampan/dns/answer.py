@@ -67,8 +67,7 @@ def _message(
     message = DNSRecord(header, q=asked, rr=list(records), auth=list(authority), ar=list(additional))
     if query.edns:
         message.add_ar(EDNS0(udp_len=LARGEST_UDP_SIZE))
-    packed: bytes = message.pack()
-    return packed
+    return bytes(message.pack())
 
 
 def _rr(name: str | DNSLabel, record: Record, ttl: int) -> RR:

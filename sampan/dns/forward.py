@@ -101,6 +101,8 @@ class Forwarder:
         try:
             refused = None
             for upstream in self._usable() * _ROUNDS:
+                if upstream in self._looping:  # found out meanwhile
+                    continue
                 answer = await self._try(query, upstream)
                 if answer is not None and rcode(answer) != SERVFAIL:
                     return answer

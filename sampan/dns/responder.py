@@ -98,7 +98,7 @@ class Responder:
     async def _foreign(self, name: str, query: Query) -> Sequence[RR]:
         """The records of a name outside; none where it can't be resolved: the alias itself is true all the same."""
         asked = DNSRecord(DNSHeader(rd=1), q=DNSQuestion(name, query.question.type))
-        packed = await self._forwarder.resolve(asked.pack())
+        packed = await self._forwarder.resolve(bytes(asked.pack()))
         try:
             found: Sequence[RR] = DNSRecord.parse(packed).rr
         except DNSError:
