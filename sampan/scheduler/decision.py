@@ -1,0 +1,161 @@
+"""One decision: the best node for a pod, or why there is none. Pure but for memory and chance; no I/O, no time.
+
+Filter, score, choose, as upstream's schedulePod. In a large cluster only a sample of the feasible nodes is scored, and
+the search goes on where the last one ended (percentageOfNodesToScore). Called by app.py for each pod in turn.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from sampan.scheduler.framework import NodeCheck, Rejection, stretch
+from sampan.scheduler.memo import Memo, Verdict, judge
+from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.profile import Profile
+from sampan.scheduler.state import ClusterState
+
+_ALWAYS_SCORED = 100  # nodes
+NO_NODES = "no nodes available to schedule pods"
+
+
+@dataclass(frozen=True, slots=True)
+class Unschedulable:
+    """Why a pod fits nowhere. `elsewhere` holds for the nodes that were not looked at."""
+
+    nodes: int
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)  # by node name
+    elsewhere: Rejection | None = None
+
+    @property
+    def plugins(self) -> frozenset[str]:
+        """The plugins to blame."""
+        names = {rejection.plugin for rejection in self.rejections.values()}
+        return frozenset(names | ({self.elsewhere.plugin} if self.elsewhere else set()))
+
+    def message(self) -> str:
+        """Upstream's summary: how many nodes for each reason."""
+        if not self.nodes:
+            return NO_NODES
+        reasons: Counter[str] = Counter()
+        for rejection in self.rejections.values():
+            reasons.update(rejection.reasons)
+        if self.elsewhere:
+            for reason in self.elsewhere.reasons:
+                reasons[reason] += self.nodes - len(self.rejections)
+        return summary(self.nodes, reasons)
+
+
+def summary(nodes: int, reasons: Mapping[str, int]) -> str:
+    """`0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.`"""
+    texts = sorted(f"{count} {reason}" for reason, count in reasons.items() if count)
+    return f"0/{nodes} nodes are available: {', '.join(texts)}."
+
+
+def sample_size(nodes: int) -> int:
+    """How many feasible nodes are enough: at least 100, else 50 % falling by 1 % per 125 nodes down to 5 %."""
+    if nodes < _ALWAYS_SCORED:
+        return nodes
+    return max(nodes * max(50 - nodes // 125, 5) // 100, _ALWAYS_SCORED)
+
+
+class Decider:
+    """Decides on the state as it is at the moment of the call."""
+
+    def __init__(self, state: ClusterState, profile: Profile, chance: Random) -> None:
+        self._state = state
+        self._profile = profile
+        self._chance = chance
+        self._memo = Memo()
+        self._start = 0
+        self._layout = state.layout
+
+    def decide(self, pod: PodInfo) -> str | Unschedulable:
+        """The name of the node for a pod, or why there is none."""
+        self._forget_old_nodes()
+        total = len(self._state.nodes)
+        candidates, elsewhere = self._candidates(pod)
+        feasible, verdicts, rejections = self._filter(pod, candidates)
+        if not feasible:
+            return Unschedulable(total, rejections, elsewhere)
+        if len(feasible) == 1:
+            return feasible[0].name
+        return self._choose(feasible, self._score(pod, feasible, verdicts))
+
+    def fits(self, pod: PodInfo, node: NodeInfo) -> bool:
+        """Whether a pod could go to a node."""
+        if judge(self._profile, pod, node).rejection:
+            return False
+        return not any(check(node) for check in self._checks(pod))
+
+    def _candidates(self, pod: PodInfo) -> tuple[Sequence[NodeInfo], Rejection | None]:
+        """The nodes to look at, beginning where the last search ended."""
+        for plugin in self._profile.narrowing:
+            names = plugin.narrow(pod)
+            if names is not None:
+                reason = f"node(s) didn't satisfy plugin(s) [{plugin.name}]"
+                found = [node for name in sorted(names) if (node := self._state.node(name))]
+                return found, Rejection(plugin.name, (reason,), resolvable=False)
+        nodes = self._state.nodes
+        start = self._start % len(nodes) if nodes else 0
+        return (nodes if start == 0 else [*nodes[start:], *nodes[:start]]), None
+
+    def _filter(
+        self, pod: PodInfo, candidates: Sequence[NodeInfo]
+    ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
+        checks = self._checks(pod)
+        known = self._memo.of(pod)
+        wanted = sample_size(len(candidates))
+        feasible: list[NodeInfo] = []
+        verdicts: list[Verdict] = []
+        rejections: dict[str, Rejection] = {}
+        for node in candidates:
+            verdict = known.get(node.name)
+            if verdict is None or verdict.generation != node.generation:
+                verdict = known[node.name] = judge(self._profile, pod, node)
+            rejection = verdict.rejection or (_first(checks, node) if checks else None)
+            if rejection is not None:
+                rejections[node.name] = rejection
+                continue
+            feasible.append(node)
+            verdicts.append(verdict)
+            if len(feasible) == wanted:
+                break
+        self._start += len(feasible) + len(rejections)
+        return feasible, verdicts, rejections
+
+    def _checks(self, pod: PodInfo) -> list[NodeCheck]:
+        prepared = (plugin.prepare(pod, self._state) for plugin in self._profile.cluster_filters)
+        return [check for check in prepared if check is not None]
+
+    def _score(self, pod: PodInfo, nodes: Sequence[NodeInfo], verdicts: Sequence[Verdict]) -> list[int]:
+        totals = [verdict.score for verdict in verdicts]
+        for index, plugin in enumerate(self._profile.relative_scores):
+            counts = [verdict.counts[index] for verdict in verdicts]
+            if any(counts):  # else all are equal
+                _add(totals, stretch(counts, reverse=plugin.reverse), plugin.weight)
+        for cluster_plugin in self._profile.cluster_scores:
+            scores = cluster_plugin.scores(pod, self._state, nodes)
+            if scores is not None:
+                _add(totals, scores, cluster_plugin.weight)
+        return totals
+
+    def _choose(self, nodes: Sequence[NodeInfo], totals: Sequence[int]) -> str:
+        """One of the best, at random."""
+        best = max(totals)
+        return self._chance.choice([node for node, total in zip(nodes, totals, strict=True) if total == best]).name
+
+    def _forget_old_nodes(self) -> None:
+        if self._layout != self._state.layout:
+            self._layout = self._state.layout
+            self._memo.forget_nodes()
+
+
+def _first(checks: Iterable[NodeCheck], node: NodeInfo) -> Rejection | None:
+    return next((rejection for check in checks if (rejection := check(node))), None)
+
+
+def _add(totals: list[int], scores: Sequence[int], weight: int) -> None:
+    for index, score in enumerate(scores):
+        totals[index] += weight * score

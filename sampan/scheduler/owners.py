@@ -1,0 +1,58 @@
+"""What a pod belongs to, as a selector: the basis of default spreading.
+
+A pod belongs to the Services that select it and to the controller that owns it; the selector demands all of theirs at
+once (upstream's helper.DefaultSelector).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sampan.client.informer import Informer, Informers
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.kinds.registry import by_kind
+from sampan.machinery.meta import Key, Object, controller_of
+from sampan.machinery.selectors import Selector, from_label_selector, from_labels
+from sampan.scheduler.pod_info import PodInfo
+
+_CONTROLLERS = (("v1", "ReplicationController"), ("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet"))
+
+
+class Owners:
+    """Reads the informers of everything that pods can belong to."""
+
+    def __init__(self, informers: Informers) -> None:
+        self._services = informers.of(SERVICE)
+        self._services.add_index("namespace", _namespace)
+        self._controllers: Mapping[tuple[str, str], Informer] = {
+            name: informers.of(by_kind()[name].kind) for name in _CONTROLLERS if name in by_kind()
+        }
+
+    @property
+    def informers(self) -> list[Informer]:
+        """All that must have synced before the answers are right."""
+        return [self._services, *self._controllers.values()]
+
+    def selector(self, pod: PodInfo) -> Selector | None:
+        """The selector of all that the pod belongs to; None where that is nothing."""
+        found = [*self._service_selectors(pod), *self._controller_selector(pod)]
+        if len(found) == 1:
+            return found[0]
+        requirements = [requirement for selector in found for requirement in selector.requirements]
+        return Selector(requirements) if requirements else None
+
+    def _service_selectors(self, pod: PodInfo) -> Iterable[Selector]:
+        for service in self._services.by("namespace", pod.namespace):
+            selector = from_labels(service["spec"].get("selector"))
+            if selector.matches(pod.labels):
+                yield selector
+
+    def _controller_selector(self, pod: PodInfo) -> Iterable[Selector]:
+        ref = controller_of(pod.object)
+        informer = self._controllers.get((ref.api_version, ref.kind)) if ref else None
+        owner = informer.get(Key(pod.namespace, ref.name)) if informer and ref else None
+        selector = owner["spec"].get("selector") if owner else None
+        if ref and selector:
+            yield from_labels(selector) if ref.kind == "ReplicationController" else from_label_selector(selector)
+
+
+def _namespace(obj: Object) -> Iterable[str]:
+    return (obj["metadata"].get("namespace", ""),)

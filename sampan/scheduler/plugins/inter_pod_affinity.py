@@ -1,0 +1,181 @@
+"""InterPodAffinity: pods that want to be near other pods, or far from them. Rules: docs page Assigning Pods to Nodes.
+
+"Near" means: on nodes with the same value of the term's topology key. Required anti-affinity binds both ways: a pod
+that is already there may refuse the newcomer.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sampan.machinery.selectors import Requirement, Selector, from_label_selector
+from sampan.scheduler.framework import MAX_SCORE, ClusterEvent, NodeCheck, Rejection
+from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.state import ClusterState
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_HARD_AFFINITY_WEIGHT = 1  # what a required term of a pod that is there adds for a newcomer that it matches
+
+# The labels of a namespace by its name, for terms with a namespaceSelector.
+NamespaceLabels = Callable[[str], Mapping[str, str]]
+Place = tuple[str, str]  # a topology key and a value of it
+
+
+class Term(NamedTuple):
+    """One affinity term, compiled for the pod that has it."""
+
+    topology_key: str
+    selector: Selector
+    namespaces: frozenset[str]
+    namespace_selector: Selector
+    weight: int = 0
+
+    def covers(self, namespace: str, labels: NamespaceLabels) -> bool:
+        """Whether pods of a namespace are meant."""
+        return namespace in self.namespaces or self.namespace_selector.matches(labels(namespace))
+
+    def matches(self, pod: PodInfo, labels: NamespaceLabels) -> bool:
+        """Whether a pod is meant."""
+        return self.selector.matches(pod.labels) and self.covers(pod.namespace, labels)
+
+
+class InterPodAffinity:
+    """A ClusterFilter and a ClusterScore."""
+
+    name = "InterPodAffinity"
+    events = frozenset(
+        {
+            ClusterEvent.NODE_ADD,
+            ClusterEvent.NODE_LABELS,
+            ClusterEvent.POD_ADD,
+            ClusterEvent.POD_LABELS,
+            ClusterEvent.POD_REMOVE,
+        }
+    )
+    weight = 2
+
+    def __init__(self, namespace_labels: NamespaceLabels) -> None:
+        self._namespace_labels = namespace_labels
+
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None:
+        labels = self._namespace_labels
+        refused = _places_that_refuse(pod, state, labels)
+        wanted = terms(pod, "podAffinity", _REQUIRED)
+        unwanted = terms(pod, "podAntiAffinity", _REQUIRED)
+        if not refused and not wanted and not unwanted:
+            return None
+        present = [_places_of([term], wanted, state, labels) for term in wanted]
+        # The first pod of a group that wants to be together has nobody to join.
+        first = wanted and not any(present) and all(term.matches(pod, labels) for term in wanted)
+        taken = [_places_of([term], [term], state, labels) for term in unwanted]
+
+        def check(node: NodeInfo) -> Rejection | None:
+            if not all(term.topology_key in node.labels for term in wanted) or not (
+                first or all(_at(term, node) in places for term, places in zip(wanted, present, strict=True))
+            ):
+                return Rejection(self.name, ("node(s) didn't match pod affinity rules",), resolvable=False)
+            if any(_at(term, node) in places for term, places in zip(unwanted, taken, strict=True)):
+                return Rejection(self.name, ("node(s) didn't match pod anti-affinity rules",))
+            if any((key, node.labels.get(key, "")) in refused for key in {key for key, _ in refused}):
+                return Rejection(self.name, ("node(s) didn't satisfy existing pods anti-affinity rules",))
+            return None
+
+        return check
+
+    def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
+        labels = self._namespace_labels
+        liking = _liking(pod, state, labels)
+        if not liking:
+            return None
+        keys = {key for key, _ in liking}
+        sums = [sum(liking.get((key, node.labels.get(key, "")), 0) for key in keys) for node in nodes]
+        lowest, highest = min(sums), max(sums)
+        if lowest == highest:
+            return [0] * len(nodes)
+        return [MAX_SCORE * (total - lowest) // (highest - lowest) for total in sums]
+
+
+def terms(pod: PodInfo, field: str, sort: str) -> Sequence[Term]:
+    """The terms of podAffinity or podAntiAffinity, required or preferred; compiled once for the pod."""
+    compiled: list[Term] | None = pod.terms.get((field, sort))
+    if compiled is None:
+        found = ((pod.spec.get("affinity") or {}).get(field) or {}).get(sort) or ()
+        pairs = [(t, 0) if sort == _REQUIRED else (t["podAffinityTerm"], t["weight"]) for t in found]
+        compiled = pod.terms[field, sort] = [_compile(term, pod, weight) for term, weight in pairs]
+    return compiled
+
+
+def _compile(term: Mapping[str, Any], pod: PodInfo, weight: int) -> Term:
+    selector = from_label_selector(term.get("labelSelector"))
+    more = [Requirement(k, "in", (pod.labels[k],)) for k in term.get("matchLabelKeys") or () if k in pod.labels]
+    more += [Requirement(k, "notin", (pod.labels[k],)) for k in term.get("mismatchLabelKeys") or () if k in pod.labels]
+    if more:
+        selector = Selector([*selector.requirements, *more], nothing=selector.is_nothing)
+    namespaces = frozenset(term.get("namespaces") or ())
+    if not namespaces and term.get("namespaceSelector") is None:
+        namespaces = frozenset({pod.namespace})
+    return Term(term["topologyKey"], selector, namespaces, from_label_selector(term.get("namespaceSelector")), weight)
+
+
+def _at(term: Term, node: NodeInfo) -> Place:
+    return term.topology_key, node.labels.get(term.topology_key, "")
+
+
+def _places_of(
+    where: Iterable[Term], all_of: Sequence[Term], state: ClusterState, labels: NamespaceLabels
+) -> dict[Place, int]:
+    """How many pods that meet all of some terms there are at each place of the terms `where`."""
+    if len(all_of) == 1:
+        together = all_of[0].selector
+    else:
+        together = Selector(r for term in all_of for r in term.selector.requirements)
+    if any(term.selector.is_nothing for term in all_of):
+        return {}
+    found: dict[Place, int] = {}
+    for namespace in state.namespaces():
+        if all(term.covers(namespace, labels) for term in all_of):
+            for name, count in state.counts.by_node(namespace, together, terminating=True).items():
+                _add_places(found, state.node(name), where, count)
+    return found
+
+
+def _add_places(found: dict[Place, int], node: NodeInfo | None, where: Iterable[Term], amount: int) -> None:
+    for term in where:
+        if node is not None and term.topology_key in node.labels:
+            place = _at(term, node)
+            found[place] = found.get(place, 0) + amount
+
+
+def _places_that_refuse(pod: PodInfo, state: ClusterState, labels: NamespaceLabels) -> Mapping[Place, int]:
+    """Where pods are whose required anti-affinity means this one."""
+    found: dict[Place, int] = {}
+    for key, other in state.affine.items():
+        if other.has_anti_affinity:
+            meant = [t for t in terms(other, "podAntiAffinity", _REQUIRED) if t.matches(pod, labels)]
+            _add_places(found, state.node(state.place_of(key)), meant, 1)
+    return found
+
+
+def _liking(pod: PodInfo, state: ClusterState, labels: NamespaceLabels) -> dict[Place, int]:
+    """How much the pod is drawn to each place, by its own preferences and by those of the pods that are there."""
+    found: dict[Place, int] = {}
+    for field, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
+        for term in terms(pod, field, _PREFERRED):
+            for place, count in _places_of([term], [term], state, labels).items():
+                found[place] = found.get(place, 0) + sign * term.weight * count
+    for key, other in state.affine.items():
+        node = state.node(state.place_of(key))
+        for weight, term in _pulls(other):
+            if term.matches(pod, labels):
+                _add_places(found, node, [term], weight)
+    return {place: weight for place, weight in found.items() if weight}
+
+
+def _pulls(other: PodInfo) -> Iterable[tuple[int, Term]]:
+    for term in terms(other, "podAffinity", _REQUIRED):
+        yield _HARD_AFFINITY_WEIGHT, term
+    for term in terms(other, "podAffinity", _PREFERRED):
+        yield term.weight, term
+    for term in terms(other, "podAntiAffinity", _PREFERRED):
+        yield -term.weight, term

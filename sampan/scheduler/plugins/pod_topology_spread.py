@@ -1,0 +1,189 @@
+"""PodTopologySpread: pods that a selector matches are to be spread evenly over the values of a node label.
+
+DoNotSchedule constraints filter, ScheduleAnyway constraints score. A pod without constraints of its own that belongs to
+a Service, ReplicaSet or the like gets upstream's default ones: over hosts and over zones, as a preference. Rules: docs
+page Pod Topology Spread Constraints; KEP-895, KEP-1258, KEP-3022 (minDomains), KEP-3094 (inclusion policies).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+from sampan.machinery.selectors import Requirement, Selector, from_label_selector
+from sampan.scheduler.framework import MAX_SCORE, ClusterEvent, NodeCheck, Rejection
+from sampan.scheduler.node_info import HOSTNAME, ZONE, NodeInfo
+from sampan.scheduler.plugins.node_affinity import is_picky, matches_required
+from sampan.scheduler.plugins.taint_toleration import TaintToleration
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.state import ClusterState
+
+_UNEVEN = "node(s) didn't match pod topology spread constraints"
+_NO_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
+_TAINTS = TaintToleration()
+
+# The selector of whatever a pod belongs to, None where it belongs to nothing (owners.py).
+OwnerSelector = Callable[[PodInfo], Selector | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One spread constraint, compiled."""
+
+    topology_key: str
+    max_skew: int
+    selector: Selector
+    min_domains: int = 1
+    honor_affinity: bool = True
+    honor_taints: bool = False
+
+    def includes_all(self, pod: PodInfo) -> bool:
+        """Whether every node's pods are to be counted, as far as the constraint is concerned."""
+        return not self.honor_taints and not (self.honor_affinity and is_picky(pod))
+
+    def includes(self, pod: PodInfo, node: NodeInfo) -> bool:
+        """Whether a node's pods are to be counted at all."""
+        if self.honor_affinity and is_picky(pod) and not matches_required(pod, node):
+            return False
+        return not (self.honor_taints and node.taints and _TAINTS.filter(pod, node))
+
+
+class PodTopologySpread:
+    """A ClusterFilter and a ClusterScore."""
+
+    name = "PodTopologySpread"
+    events = frozenset(
+        {
+            ClusterEvent.NODE_ADD,
+            ClusterEvent.NODE_REMOVE,
+            ClusterEvent.NODE_LABELS,
+            ClusterEvent.NODE_TAINTS,
+            ClusterEvent.POD_ADD,
+            ClusterEvent.POD_LABELS,
+            ClusterEvent.POD_REMOVE,
+        }
+    )
+    weight = 2
+
+    def __init__(self, owner_selector: OwnerSelector) -> None:
+        self._owner_selector = owner_selector
+
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None:
+        constraints = list(_own(pod, "DoNotSchedule"))
+        if not constraints:
+            return None
+        domains = [_Domains(constraint, pod, state, constraints) for constraint in constraints]
+
+        def check(node: NodeInfo) -> Rejection | None:
+            if any(constraint.topology_key not in node.labels for constraint in constraints):
+                return Rejection(self.name, (_NO_LABEL,), resolvable=False)
+            if all(domain.allows(node) for domain in domains):
+                return None
+            return Rejection(self.name, (_UNEVEN,))
+
+        return check
+
+    def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
+        constraints = list(_own(pod, "ScheduleAnyway"))
+        own = bool(pod.spec.get("topologySpreadConstraints"))
+        if not own:
+            constraints = self._defaults(pod)
+        if not constraints:
+            return None
+        # Nodes without the labels that a pod's own constraints name are not compared: they score nothing.
+        compared = [not own or all(c.topology_key in node.labels for c in constraints) for node in nodes]
+        each = [found for c in constraints if (found := _costs(c, pod, state, nodes)) is not None]
+        return _as_scores([round(sum(costs)) for costs in zip(*each, strict=True)], compared) if each else None
+
+    def _defaults(self, pod: PodInfo) -> list[Constraint]:
+        selector = self._owner_selector(pod)
+        if selector is None:
+            return []
+        return [Constraint(HOSTNAME, 3, selector), Constraint(ZONE, 5, selector)]
+
+
+class _Domains:
+    """How many matching pods each value of the topology key has, among the nodes that count."""
+
+    def __init__(self, constraint: Constraint, pod: PodInfo, state: ClusterState, all_: Sequence[Constraint]) -> None:
+        self._constraint = constraint
+        self._itself = int(constraint.selector.matches(pod.labels))
+        self._matches, domains = _matches(constraint, pod, state, [other.topology_key for other in all_])
+        enough = domains >= constraint.min_domains and domains == len(self._matches)
+        self._least = min(self._matches.values(), default=0) if enough else 0
+
+    def allows(self, node: NodeInfo) -> bool:
+        here = self._matches.get(node.labels[self._constraint.topology_key], 0)
+        return here + self._itself - self._least <= self._constraint.max_skew
+
+
+def _matches(
+    constraint: Constraint, pod: PodInfo, state: ClusterState, keys: Sequence[str]
+) -> tuple[Mapping[str, int], int]:
+    """The matching pods per domain, and how many domains there are; nodes without all of `keys` are left out."""
+    key = constraint.topology_key
+    everywhere = all(state.values(other).total() == len(state.nodes) for other in keys if other != key)
+    if everywhere and constraint.includes_all(pod):
+        counts = state.counts.by_domain(pod.namespace, constraint.selector, key, terminating=False)
+        return counts, len(state.values(key))
+    eligible = [n for n in state.nodes if all(k in n.labels for k in keys) and constraint.includes(pod, n)]
+    by_node = state.counts.by_node(pod.namespace, constraint.selector, terminating=False)
+    found: dict[str, int] = {}
+    for node in eligible:
+        domain = node.labels[key]
+        found[domain] = found.get(domain, 0) + by_node.get(node.name, 0)
+    return found, len(found)
+
+
+def _costs(
+    constraint: Constraint, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]
+) -> Sequence[float] | None:
+    """What it would cost to put the pod on each node: the matching pods in its domain, weighted.
+
+    The weight grows with the number of domains, so that spreading over few zones is not drowned by many hosts. None
+    where no node has the label.
+    """
+    key = constraint.topology_key
+    skew = constraint.max_skew - 1
+    if key == HOSTNAME:
+        weight = log(len(nodes) + 2)
+        here = state.counts.by_node(pod.namespace, constraint.selector, terminating=False)
+        return [here.get(node.name, 0) * weight + skew for node in nodes]
+    values = [node.labels.get(key) for node in nodes]
+    domains = set(values) - {None}
+    if not domains:
+        return None
+    weight = log(len(domains) + 2)
+    matches, _ = _matches(constraint, pod, state, [key])
+    return [0.0 if value is None else matches.get(value, 0) * weight + skew for value in values]
+
+
+def _as_scores(costs: Sequence[int], compared: Sequence[bool]) -> list[int]:
+    """The cheapest node scores MAX_SCORE, dearer ones less in proportion."""
+    seen = [cost for cost, counts in zip(costs, compared, strict=True) if counts]
+    highest, lowest = max(seen, default=0), min(seen, default=0)
+    if highest == 0:
+        return [MAX_SCORE if counts else 0 for counts in compared]
+    return [
+        MAX_SCORE * (highest + lowest - cost) // highest if counts else 0
+        for cost, counts in zip(costs, compared, strict=True)
+    ]
+
+
+def _own(pod: PodInfo, when: str) -> Iterable[Constraint]:
+    for constraint in pod.spec.get("topologySpreadConstraints") or ():
+        if constraint.get("whenUnsatisfiable") == when:
+            yield _compile(constraint, pod)
+
+
+def _compile(constraint: Mapping[str, Any], pod: PodInfo) -> Constraint:
+    selector = from_label_selector(constraint.get("labelSelector"))
+    same = [Requirement(k, "=", (pod.labels[k],)) for k in constraint.get("matchLabelKeys") or () if k in pod.labels]
+    return Constraint(
+        constraint["topologyKey"],
+        constraint["maxSkew"],
+        Selector([*selector.requirements, *same], nothing=selector.is_nothing),
+        constraint.get("minDomains") or 1,
+        (constraint.get("nodeAffinityPolicy") or "Honor") == "Honor",
+        constraint.get("nodeTaintsPolicy") == "Honor",
+    )

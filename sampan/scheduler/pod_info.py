@@ -1,0 +1,125 @@
+"""A pod as the scheduler sees it: read once from the object, in integers and tuples.
+
+Made when the pod arrives from the informer; shared by queue, state and plugins; never changed.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
+from sampan.scheduler.resources import CPU, MEMORY, Amounts, requested
+
+_FINISHED = ("Succeeded", "Failed")
+_ANY = "0.0.0.0"
+
+
+class HostPort(NamedTuple):
+    """A port of the node that a container wants."""
+
+    ip: str  # "0.0.0.0" for every address
+    protocol: str
+    port: int
+
+    def conflicts_with(self, other: "HostPort") -> bool:
+        """Whether both cannot be had: the same port, and addresses that overlap."""
+        if self.port != other.port or self.protocol != other.protocol:
+            return False
+        return self.ip == other.ip or _ANY in (self.ip, other.ip)
+
+
+class PodInfo:
+    """See the module."""
+
+    __slots__ = (
+        "has_affinity",
+        "has_anti_affinity",
+        "key",
+        "labels",
+        "node_name",
+        "object",
+        "ports",
+        "priority",
+        "requests",
+        "score_cpu",
+        "score_memory",
+        "signature",
+        "spec",
+        "terminating",
+        "terms",
+        "uid",
+    )
+
+    def __init__(self, pod: Object) -> None:
+        spec: Mapping[str, Any] = pod["spec"]
+        self.object = pod
+        self.spec = spec
+        self.key: Key = key_of(pod)
+        self.uid: str = pod["metadata"].get("uid", "")
+        self.labels = labels_of(pod)
+        self.node_name: str = spec.get("nodeName") or ""
+        self.priority: int = spec.get("priority") or 0
+        self.terminating = is_deleting(pod)
+        self.requests: Amounts = requested(spec)
+        assumed = requested(spec, assume_defaults=True)
+        self.score_cpu = assumed.get(CPU, 0)  # what scoring counts, see resources.DEFAULT_CPU
+        self.score_memory = assumed.get(MEMORY, 0)
+        self.ports = tuple(_host_ports(spec))
+        affinity = spec.get("affinity") or {}
+        anti = affinity.get("podAntiAffinity") or {}
+        self.has_affinity = bool(affinity.get("podAffinity") or anti)
+        self.has_anti_affinity = bool(anti.get("requiredDuringSchedulingIgnoredDuringExecution"))
+        self.signature = _signature(spec)
+        self.terms: dict[tuple[str, str], Any] = {}  # compiled affinity terms: inter_pod_affinity.py fills it in
+
+    def __repr__(self) -> str:
+        return f"PodInfo({self.key})"
+
+    @property
+    def namespace(self) -> str:
+        """The pod's namespace."""
+        return self.key.namespace
+
+    @property
+    def best_effort(self) -> bool:
+        """Whether it asks for neither CPU nor memory."""
+        return not self.requests.get(CPU) and not self.requests.get(MEMORY)
+
+
+def is_finished(pod: Object) -> bool:
+    """Whether the pod has ended and needs nothing of its node any more."""
+    return (pod.get("status") or {}).get("phase") in _FINISHED
+
+
+def images_of(spec: Mapping[str, Any]) -> list[str]:
+    """The images of all containers, with repetitions."""
+    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    return [container.get("image") or "" for container in containers]
+
+
+def _host_ports(spec: Mapping[str, Any]) -> Iterator[HostPort]:
+    init = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    for container in [*spec["containers"], *init]:
+        for port in container.get("ports") or ():
+            if port.get("hostPort"):
+                yield HostPort(port.get("hostIP") or _ANY, port.get("protocol") or "TCP", port["hostPort"])
+
+
+def _signature(spec: Mapping[str, Any]) -> bytes:
+    """Equal for pods whose every judgement of a single node is equal (see memo.py)."""
+    return orjson.dumps(
+        (
+            [_container_signature(container) for container in spec["containers"]],
+            [_container_signature(container) for container in spec.get("initContainers") or ()],
+            spec.get("nodeSelector"),
+            (spec.get("affinity") or {}).get("nodeAffinity"),
+            spec.get("tolerations"),
+            spec.get("overhead"),
+            spec.get("resources"),
+        )
+    )
+
+
+def _container_signature(container: Mapping[str, Any]) -> tuple[Any, ...]:
+    return container.get("image"), container.get("resources"), container.get("ports"), container.get("restartPolicy")

@@ -1,0 +1,185 @@
+"""What the scheduler knows of the cluster: nodes with the pods on them, including those it has just sent there.
+
+Fed by the informers' callbacks and by the scheduling loop, on one event loop, so a decision sees one consistent state.
+A pod that was decided is *assumed* until the informer shows it bound; upstream's counterpart is the scheduler cache.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+
+from sampan.machinery.meta import Key, Object
+from sampan.scheduler.counts import MatchCounts
+from sampan.scheduler.framework import ClusterEvent
+from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.pod_info import PodInfo
+
+
+class ClusterState:
+    """`nodes` are in an order that takes turns among zones, so that any stretch of it covers them all."""
+
+    def __init__(self) -> None:
+        self.counts = MatchCounts(self._pods_of)
+        self.affine: dict[Key, PodInfo] = {}  # assigned pods with affinity or anti-affinity to others
+        self.images: dict[str, dict[str, int]] = {}  # image name -> node name -> bytes
+        self.layout = 0  # moves when nodes come, go, or change their labels
+        self._nodes: dict[str, NodeInfo] = {}
+        self._places: dict[Key, str] = {}
+        self._by_namespace: dict[str, dict[Key, PodInfo]] = {}
+        self._assumed: set[Key] = set()
+        self._order: list[NodeInfo] | None = None
+        self._values: dict[str, Counter[str]] = {}
+        self._generation = 0
+
+    @property
+    def nodes(self) -> Sequence[NodeInfo]:
+        """Every node that exists."""
+        if self._order is None:
+            self._order = _take_turns(node for node in self._nodes.values() if node.known)
+        return self._order
+
+    def node(self, name: str) -> NodeInfo | None:
+        """A node that exists."""
+        node = self._nodes.get(name)
+        return node if node is not None and node.known else None
+
+    def place_of(self, key: Key) -> str:
+        """The node to which a pod is assigned or assumed to be; "" if none."""
+        return self._places.get(key, "")
+
+    def is_assumed(self, key: Key) -> bool:
+        """Whether the pod was decided and is not yet seen bound."""
+        return key in self._assumed
+
+    def values(self, label: str) -> Counter[str]:
+        """How many nodes have each value of a label."""
+        found = self._values.get(label)
+        if found is None:
+            found = self._values[label] = Counter(node.labels[label] for node in self.nodes if label in node.labels)
+        return found
+
+    def namespaces(self) -> Iterable[str]:
+        """Every namespace with an assigned pod."""
+        return self._by_namespace.keys()
+
+    def put_node(self, obj: Object) -> set[ClusterEvent]:
+        """A node came or changed; says what changed."""
+        node = self._node(obj["metadata"]["name"])
+        before = node.images
+        changes = node.update(obj)
+        self._file_images(node.name, before, node.images)
+        if not node.known:
+            node.known = True
+            changes = {ClusterEvent.NODE_ADD}
+        if changes & {ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABELS}:
+            self._lay_out()
+        if changes:
+            self._touch(node)
+        return changes
+
+    def remove_node(self, name: str) -> None:
+        """A node is gone; its pods are remembered until they go too."""
+        node = self._nodes[name]
+        self._file_images(name, node.images, {})
+        node.known, node.images = False, {}
+        if not node.pods:
+            del self._nodes[name]
+        self._lay_out()
+
+    def assume(self, pod: PodInfo, node_name: str) -> None:
+        """Count a pod as assigned before the API server has said so."""
+        self.put_pod(pod, node_name)
+        self._assumed.add(pod.key)
+
+    def put_pod(self, pod: PodInfo, node_name: str) -> None:
+        """An assigned pod came or changed."""
+        self.remove_pod(pod.key)
+        node = self._node(node_name)
+        node.add(pod)
+        self._touch(node)
+        self._places[pod.key] = node_name
+        self._by_namespace.setdefault(pod.namespace, {})[pod.key] = pod
+        self.counts.change(pod, node, 1)
+        if pod.has_affinity:
+            self.affine[pod.key] = pod
+
+    def remove_pod(self, key: Key) -> PodInfo | None:
+        """An assigned or assumed pod is gone; returns it if it was there."""
+        place = self._places.pop(key, None)
+        if place is None:
+            return None
+        self._assumed.discard(key)
+        self.affine.pop(key, None)
+        node = self._nodes[place]
+        pod = node.pods[key]
+        node.remove(key)
+        self._touch(node)
+        self._forget_in_namespace(key)
+        self.counts.change(pod, node, -1)
+        if not node.known and not node.pods:
+            del self._nodes[place]
+        return pod
+
+    @contextmanager
+    def supposing(self, *, gone: Iterable[Key] = (), there: Iterable[tuple[PodInfo, str]] = ()) -> Iterator[None]:
+        """Ask what would be if some pods were gone and others there. Nothing may be awaited inside."""
+        taken = [
+            (pod, place) for key in gone if (place := self.place_of(key)) and (pod := self._nodes[place].pods[key])
+        ]
+        assumed = {pod.key for pod, _ in taken if pod.key in self._assumed}
+        added = [(pod, place) for pod, place in there if not self.place_of(pod.key)]
+        for pod, _ in taken:
+            self.remove_pod(pod.key)
+        for pod, place in added:
+            self.put_pod(pod, place)
+        try:
+            yield
+        finally:
+            for pod, _ in added:
+                self.remove_pod(pod.key)
+            for pod, place in taken:
+                self.put_pod(pod, place)
+            self._assumed |= assumed
+
+    def _file_images(self, name: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        if before is after:
+            return
+        for image in before.keys() - after.keys():
+            del self.images[image][name]
+            if not self.images[image]:
+                del self.images[image]
+        for image, size in after.items():
+            self.images.setdefault(image, {})[name] = size
+
+    def _forget_in_namespace(self, key: Key) -> None:
+        pods = self._by_namespace[key.namespace]
+        del pods[key]
+        if not pods:
+            del self._by_namespace[key.namespace]
+
+    def _pods_of(self, namespace: str) -> Iterable[tuple[PodInfo, NodeInfo]]:
+        pods: Mapping[Key, PodInfo] = self._by_namespace.get(namespace, {})
+        return [(pod, self._nodes[self._places[key]]) for key, pod in pods.items()]
+
+    def _node(self, name: str) -> NodeInfo:
+        if name not in self._nodes:
+            self._nodes[name] = NodeInfo(name)
+        return self._nodes[name]
+
+    def _touch(self, node: NodeInfo) -> None:
+        self._generation += 1
+        node.generation = self._generation
+
+    def _lay_out(self) -> None:
+        self._order = None
+        self._values = {}
+        self.counts.forget_domains()
+        self.layout += 1
+
+
+def _take_turns(nodes: Iterable[NodeInfo]) -> list[NodeInfo]:
+    zones: dict[tuple[str, str], list[NodeInfo]] = {}
+    for node in nodes:
+        zones.setdefault(node.region_and_zone, []).append(node)
+    return [node for turn in zip_longest(*zones.values()) for node in turn if node is not None]
