@@ -4,8 +4,8 @@
 
 For every definition: `pointer`, the fields that are Go pointers, whose empty values are kept; `written`, those that are
 none and lack omitempty, so that Go writes them always; `omitzero`, those whose empty structs are left out; `go`, the
-fields whose Go types have names of their own, which error messages show. These facts hardly ever change for a released
-type. tools/schema.py merges them into the field schema.
+fields whose Go types have names of their own, which error messages show; `enum`, the values of fields of enumerated
+types. These facts hardly ever change for a released type. tools/schema.py merges them into the field schema.
 """
 
 import json
@@ -19,6 +19,8 @@ META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"^type (\w+) (?!struct|interface)\S+$", re.MULTILINE)
+_ENUM = re.compile(r"^// \+enum\n(?://.*\n)*type (\w+) string$", re.MULTILINE)
+_CONSTANT = re.compile(r'^(?:const)?\s*\w+\s+(\w+)\s*=\s*"([^"]*)"', re.MULTILINE)
 _FIELD = re.compile(r'^\t(?:(\w+)\s+)?([\w.*\[\]]+)\s+`[^`]*json:"([^"]*)"', re.MULTILINE)
 
 
@@ -28,6 +30,7 @@ class Package(NamedTuple):
     name: str
     structs: dict[str, str]
     named: frozenset[str]
+    enums: dict[str, list[str]]
 
 
 class GoField(NamedTuple):
@@ -41,7 +44,11 @@ class GoField(NamedTuple):
 def read(folder: Path) -> Package:
     """The types of a package."""
     text = "\n".join(path.read_text() for path in sorted(folder.glob("*types*.go")))
-    return Package(folder.name, dict(_STRUCT.findall(text)), frozenset(_NAMED.findall(text)))
+    enums: dict[str, list[str]] = {name: [] for name in _ENUM.findall(text)}
+    for name, value in _CONSTANT.findall(text):
+        if name in enums and value not in enums[name]:
+            enums[name].append(value)
+    return Package(folder.name, dict(_STRUCT.findall(text)), frozenset(_NAMED.findall(text)), enums)
 
 
 def fields(package: Package, struct: str) -> list[GoField]:
@@ -57,7 +64,7 @@ def fields(package: Package, struct: str) -> list[GoField]:
     return found
 
 
-def facts(package: Package, struct: str) -> dict[str, object]:
+def facts(package: Package, core: Package, struct: str) -> dict[str, object]:
     """What is worth knowing of one struct."""
     listed = fields(package, struct)
     plain = [field for field in listed if not field.go_type.startswith("*")]
@@ -66,6 +73,7 @@ def facts(package: Package, struct: str) -> dict[str, object]:
         "written": [field.name for field in plain if "omitempty" not in field.options],
         "omitzero": [field.name for field in plain if "omitzero" in field.options],
         "go": {field.name: shown for field in listed if (shown := go_name(package, field.go_type.lstrip("*")))},
+        "enum": {field.name: sorted(values) for field in listed if (values := enum(package, core, field.go_type))},
     }
     return {key: value for key, value in result.items() if value}
 
@@ -78,15 +86,22 @@ def go_name(package: Package, go_type: str) -> str:
     return go_type if item.startswith("types.") else ""
 
 
+def enum(package: Package, core: Package, go_type: str) -> list[str]:
+    """The values of an enumerated type, of a list of one, or of one of the core group."""
+    qualifier, _, name = go_type.removeprefix("[]").lstrip("*").rpartition(".")
+    return (core if qualifier in ("v1", "corev1") else package).enums.get(name, [])
+
+
 def definitions(api: Path, apimachinery: Path) -> dict[str, dict[str, object]]:
     """Facts by definition name, in order."""
     folders = {f"io.k8s.api.{f.parent.parent.name}.{f.parent.name}": f.parent for f in api.glob("*/*/types.go")}
     folders[META] = apimachinery / "pkg" / "apis" / "meta" / "v1"
+    core = read(api / "core" / "v1")
     result = {}
     for prefix, folder in sorted(folders.items()):
         package = read(folder)
         for struct in sorted(package.structs):
-            result[f"{prefix}.{struct}"] = facts(package, struct)
+            result[f"{prefix}.{struct}"] = facts(package, core, struct)
     return result
 
 

@@ -51,7 +51,8 @@ def type_text(schema: dict[str, Any]) -> str:
     """A JSON schema as one word of the schema file's little type language."""
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
-        return str(SPECIAL.get(name, name))
+        special = SPECIAL.get(name, name)
+        return f"any({name})" if special == "any" else special
     declared = schema.get("type")
     kind = next((t for t in declared if t != "null"), "") if isinstance(declared, list) else declared
     if kind == "array":
@@ -78,6 +79,8 @@ def field(name: str, schema: dict[str, Any], go: dict[str, Any] | None) -> str |
         extras["always"] = True
     if go_name := go.get("go", {}).get(name):
         extras["go"] = go_name
+    if values := go.get("enum", {}).get(name):
+        extras["enum"] = values
     return {"type": shown, **extras} if extras else shown
 
 

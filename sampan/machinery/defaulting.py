@@ -84,7 +84,7 @@ def _ref(field: Field) -> str:
     """The definition at the end of lists and maps, or ""."""
     while field.items:
         field = field.items
-    return field.ref
+    return field.ref if field.type == "object" else ""
 
 
 def _compile(name: str) -> DefaultFunction:

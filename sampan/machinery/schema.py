@@ -3,7 +3,8 @@
 One line of the file is one definition, parsed when it is first asked for. Types are written in a small language:
 
     string bytes boolean int32 int64 double time micro-time quantity int-or-string any
-    []T   a list of T        {}T   a map from strings to T        anything else: the name of a definition
+    []T   a list of T        {}T   a map from strings to T        any(NAME)   any, documented as NAME
+    anything else: the name of a definition
 
 Not here: what values mean, defaults, validation. Called by codec, patches, apply and openapi; a kind's file calls
 `derive` and `define` for the types of legacy versions. `make schema` writes the file (tools/schema.py).
@@ -29,7 +30,7 @@ class Field:
     """A field, the items of a list, or the values of a map."""
 
     type: str  # string integer number boolean bytes time micro-time quantity int-or-string any object array map
-    ref: str = ""  # of an object: the name of its definition
+    ref: str = ""  # of an object: the name of its definition; of an any: what it is documented as
     items: "Field | None" = None  # of an array or map
     format: str = ""  # int32 int64 double
     required: bool = False
@@ -41,6 +42,7 @@ class Field:
     pointer: bool = False  # a Go pointer: an empty value differs from none and is kept
     always: bool = False  # Go writes it even where the object lacks it
     go_type: str = ""  # where it is a Go type of its own: v1.Protocol
+    enum: tuple[str, ...] = ()  # of an enumerated type (or a list of one): its values, for documentation only
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Definition:
     name: str  # io.k8s.api.apps.v1.DeploymentSpec
     fields: Mapping[str, Field]
     map_type: str = ""  # atomic: server-side apply never merges it
+    base: str = ""  # what it was derived from
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -78,6 +81,8 @@ def parse_type(text: str) -> Field:
         return Field("array", items=parse_type(text[2:]))
     if text.startswith("{}"):
         return Field("map", items=parse_type(text[2:]))
+    if text.startswith("any("):
+        return Field("any", ref=text[4:-1])
     if text in _INTEGERS:
         return Field(_INTEGERS[text], format=text)
     if text in _SCALARS:
@@ -128,7 +133,7 @@ class Schema:
         fields = {field: spec for field, spec in parent.fields.items() if field not in dropped}
         for field, given in (add or {}).items():
             fields[field] = _field(given, field in fields and fields[field].required)
-        return self._add(Definition(name, fields, parent.map_type))
+        return self._add(Definition(name, fields, parent.map_type, base))
 
     def _add(self, made: Definition) -> Definition:
         if made.name in self._lines:
@@ -165,6 +170,7 @@ def _parse_field(given: str | Mapping[str, Any], required: bool) -> Field:
         pointer=given.get("pointer", False),
         always=given.get("always", False),
         go_type=given.get("go", ""),
+        enum=tuple(given.get("enum", ())),
     )
 
 
