@@ -19,10 +19,10 @@ from pathlib import Path
 
 from sampan.cluster import containerd_config as config
 from sampan.cluster.containerd_cleanup import clear_leftovers, remove_pods
-from sampan.cluster.mounts import unmount_below
 from sampan.cluster.pause import PAUSE_IMAGE, pause_archive
 from sampan.cluster.processes import Process, find
 from sampan.kubelet.cri import CRI, CRIError
+from sampan.kubelet.mounting import unmount_below
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from sampan.cluster.mounts import unmount_below
 from sampan.cluster.processes import Process, find
 from sampan.kubelet.cri import CRI, CRIError
+from sampan.kubelet.mounting import unmount_below
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from sampan.cluster.mounts import mount, unmount
+from sampan.kubelet.mounting import mount, unmount
 
 CAP_SYS_RESOURCE = 24
 
@@ -127,8 +127,8 @@ def best_snapshotter(root: Path) -> str:
             Path(scratch, name).mkdir()
         options = f"lowerdir={scratch}/lower,upperdir={scratch}/upper,workdir={scratch}/work"
         try:
-            mount("overlay", f"{scratch}/merged", "overlay", options)
+            mount("overlay", Path(scratch, "merged"), "overlay", options)
         except OSError:
             return "native"
-        unmount(f"{scratch}/merged")
+        unmount(Path(scratch, "merged"))
         return "overlayfs"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.containerd import Containerd, ContainerdOptions
-from sampan.cluster.mounts import unmount_below
 from sampan.cluster.network import Network, NetworkConfig
 from sampan.cluster.registry import registry_hosts
+from sampan.kubelet import cgroups
+from sampan.kubelet.mounting import unmount_below
 
 NODE_PREFIX = 24
 
@@ -48,6 +49,11 @@ def kubelet_directory(config: ClusterConfig) -> Path:
     return config.directory / "kubelet"
 
 
+def cgroup_root(config: ClusterConfig) -> str:
+    """The cgroup above all of the cluster's pods, in every hierarchy."""
+    return f"/sampan-{config.name}"
+
+
 def write_registry_hosts(config: ClusterConfig) -> None:
     """Point containerd at the cluster's own registry first, whatever registry an image names."""
     directory = config.directory / "registries" / "_default"
@@ -63,4 +69,5 @@ def tear_down(config: ClusterConfig) -> None:
 async def _tear_down(config: ClusterConfig) -> None:
     await containerd_of(config).stop(remove_containers=True)
     unmount_below(kubelet_directory(config))
+    cgroups.remove(cgroup_root(config))
     await network_of(config).down()

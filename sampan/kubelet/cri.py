@@ -157,9 +157,9 @@ class CRI:
         """Where to stream the main process's stdin, stdout, stderr, tty."""
         return str((await self._call("Attach", container_id=container, **streams)).url)
 
-    async def port_forward_url(self, sandbox: str) -> str:
-        """Where to stream connections to the sandbox's ports."""
-        return str((await self._call("PortForward", pod_sandbox_id=sandbox)).url)
+    async def port_forward_url(self, sandbox: str, ports: Sequence[int]) -> str:
+        """Where to stream connections to the sandbox's ports; WebSocket clients need them named beforehand."""
+        return str((await self._call("PortForward", pod_sandbox_id=sandbox, port=ports)).url)
 
     # Images
 

@@ -104,7 +104,7 @@ def plan(at: Situation) -> Plan:
         _run(at, sandbox, found)
     else:
         _begin(at, found)
-    found.actions = [action for action in found.actions if _subject(action) not in at.busy]
+    found.actions = [action for action in found.actions if subject(action) not in at.busy]
     return found
 
 
@@ -268,7 +268,7 @@ def _stop(at: Situation, found: Plan) -> None:
     found.stopped = not ready and not at.busy
 
 
-def _subject(action: Action) -> str:
+def subject(action: Action) -> str:
     """What an action is about: its key in Situation.busy."""
     match action:
         case StartSandbox():

@@ -98,3 +98,9 @@ def _sum(members: Iterable[Object], name: str) -> int:
 
 def _most(members: Iterable[Object], name: str) -> int:
     return max((_asked(container, name) for container in members), default=0)
+
+
+def orphan_cgroups(uid: str, root: str) -> list[str]:
+    """Where the cgroup of a pod whose class is not known any more may be."""
+    base = root.rstrip("/") + "/kubepods"
+    return [f"{base}/pod{uid}", f"{base}/burstable/pod{uid}", f"{base}/besteffort/pod{uid}"]

@@ -5,14 +5,15 @@ status.py, which know nothing of CRI; `Runtime` reads through cri.py.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from sampan.kubelet import cri_pb2 as pb
 from sampan.kubelet.cri import CRI, CRIError
+from sampan.kubelet.messages import termination_message
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -158,7 +159,7 @@ class Runtime:
             raise
         container = container_of(status, item.pod_sandbox_id)
         if container.state is State.EXITED:
-            self._ended[item.id] = container
+            container = self._ended[item.id] = with_message(container)
         return container
 
 
@@ -193,6 +194,15 @@ def container_of(status: Any, sandbox: str) -> Container:
     )
 
 
+def with_message(container: Container) -> Container:
+    """The same, with what it left in its termination message file or, by its policy, in its log."""
+    notes = container.annotations
+    file = dict(container.mounts).get(notes.get(TERMINATION_PATH, ""), "")
+    policy = notes.get(TERMINATION_POLICY, "File")
+    message = termination_message(file, policy, container.exit_code, container.log_path)
+    return replace(container, termination_message=message)
+
+
 def _addresses(status: Any) -> tuple[str, ...]:
     first = (status.network.ip,) if status.network.ip else ()
     return first + tuple(extra.ip for extra in status.network.additional_ips)
@@ -206,11 +216,3 @@ def pod_labels(pod: Mapping[str, Any]) -> dict[str, str]:
     """The labels that lead from a sandbox or container to its pod."""
     meta = pod["metadata"]
     return {POD_NAME: meta["name"], POD_NAMESPACE: meta["namespace"], POD_UID: meta["uid"]}
-
-
-def newest(containers: Sequence[Container], count: int) -> list[Container]:
-    """The newest `count` instances of every name, to keep for `kubectl logs --previous`."""
-    kept: list[Container] = []
-    for name in {container.name for container in containers}:
-        kept += [container for container in containers if container.name == name][:count]
-    return kept

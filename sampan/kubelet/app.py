@@ -1,0 +1,188 @@
+"""The kubelet: one task per pod of this node, and the tasks that serve them all.
+
+    pods informer -> a PodWorker each -> containers, status
+    containerd's events, relisting    -> wake the worker concerned; pods that the API doesn't know are removed
+    node_status.py, gc.py, log_rotation.py, server.py
+
+It is a client of the API and of CRI and nothing else; cancelling `run` leaves all containers running, and the next one
+adopts them. Called by the cluster's bring-up.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+
+from sampan.client.api import Client
+from sampan.client.informer import Informers
+from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.kubelet import service_env
+from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.cri import CRI, CRIError
+from sampan.kubelet.dns import parse_resolv_conf
+from sampan.kubelet.gc import collect_garbage
+from sampan.kubelet.images import Images
+from sampan.kubelet.log_rotation import rotate_logs
+from sampan.kubelet.machine import read_machine
+from sampan.kubelet.node import allocatable
+from sampan.kubelet.node_status import NodeReporter
+from sampan.kubelet.orphans import remove_orphan
+from sampan.kubelet.podspec import uid_of
+from sampan.kubelet.runtime import Runtime
+from sampan.kubelet.server import KubeletServer
+from sampan.kubelet.services import Services
+from sampan.kubelet.sources import SourceReader
+from sampan.kubelet.task_events import follow_tasks
+from sampan.kubelet.volumes.manager import Volumes
+from sampan.kubelet.volumes.tokens import Tokens
+from sampan.kubelet.worker import PodWorker
+from sampan.machinery.meta import Object
+from sampan.reconcile.clock import Clock
+from sampan.reconcile.events import EventRecorder
+
+log = logging.getLogger(__name__)
+
+RELIST_WITHOUT_EVENTS, RELIST_WITH_EVENTS = 1.0, 30.0
+RECONNECT = 0.5
+WORKER_RETRY = 5.0
+
+
+class Kubelet:
+    """The node agent of one node."""
+
+    def __init__(self, client: Client, config: KubeletConfig, clock: Clock) -> None:
+        config.root_dir.mkdir(parents=True, exist_ok=True)
+        self.config = config
+        self.clock = clock
+        self.cri = CRI(config.cri_socket)
+        self.informers = Informers(client)
+        self._pods = self.informers.of(POD, fields=f"spec.nodeName={config.node_name}")
+        self._services = self.informers.of(SERVICE)
+        self._workers: dict[str, PodWorker] = {}
+        self._has_events = False
+        machine = read_machine(config)
+        self._allocatable = allocatable(machine, config.max_pods)
+        recorder = EventRecorder(client, "kubelet", clock, host=config.node_name)
+        sources = SourceReader(client)
+        self.services = Services(
+            client=client,
+            config=config,
+            clock=clock,
+            cri=self.cri,
+            runtime=Runtime(self.cri),
+            images=Images(self.cri, clock),
+            volumes=Volumes(config, sources, Tokens(client, clock), clock, lambda: self._allocatable),
+            sources=sources,
+            recorder=recorder,
+            resolver=parse_resolv_conf(config.resolv_conf.read_text()),
+            memory_capacity=machine.memory,
+            service_env=self._service_variables,
+            allocatable=lambda: self._allocatable,
+        )
+        self._reporter = NodeReporter(client, config, self.cri, clock, recorder, machine)
+        self.server = KubeletServer(self.services, self.pods)
+
+    @property
+    def port(self) -> int:
+        """Where the kubelet's HTTPS server listens, once `ready`."""
+        return self._reporter.port
+
+    def pods(self) -> list[Object]:
+        """The pods of this node as they are known now, with the newest status."""
+        return [worker.pod for worker in self._workers.values()]
+
+    async def run(self, ready: Callable[[], None]) -> None:
+        """Work until cancelled; calls `ready` once, when the node is registered and its pods are known."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.informers.run(group)
+                group.create_task(self.services.recorder.run(), name="kubelet events")
+                self._reporter.port = await self.server.start()
+                await self._reporter.register()
+                await self._services.synced()
+                await self._pods.synced()
+                self._pods.on_change(lambda old, new: self._on_pod(group, old, new))
+                group.create_task(self._reporter.run(), name="node heartbeats")
+                group.create_task(self._follow(), name="containerd events")
+                group.create_task(self._relist(), name="relist")
+                group.create_task(collect_garbage(self.services), name="garbage collection")
+                group.create_task(rotate_logs(self.services), name="log rotation")
+                ready()
+        finally:
+            await self.server.stop()
+            await self.cri.close()
+
+    # Pods
+
+    def _on_pod(self, group: asyncio.TaskGroup, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            assert old is not None, "a change has an old or a new form"
+            if worker := self._workers.get(uid_of(old)):
+                worker.remove()
+            return
+        worker = self._workers.get(uid_of(new))
+        if worker is not None:
+            worker.update(new)
+            return
+        worker = self._workers[uid_of(new)] = PodWorker(self.services, new)
+        group.create_task(self._work(worker), name=f"pod {new['metadata']['namespace']}/{new['metadata']['name']}")
+
+    async def _work(self, worker: PodWorker) -> None:
+        """Run a worker to its end; a bug in it must not take the node down."""
+        while True:
+            try:
+                await worker.run()
+                break
+            except Exception:
+                log.exception("the worker of pod %s failed; it starts again", worker.uid)
+                await self.clock.sleep(WORKER_RETRY)
+        del self._workers[worker.uid]
+
+    def _service_variables(self, pod: Object) -> Mapping[str, str]:
+        links = pod["spec"].get("enableServiceLinks") is not False
+        seen = service_env.visible(self._services.items(), pod["metadata"]["namespace"], links)
+        return service_env.variables(seen)
+
+    # The runtime's changes
+
+    async def _follow(self) -> None:
+        """Follow containerd's events; while that fails, relisting is quick."""
+        while True:
+            self._has_events = True
+            if not await follow_tasks(self.cri.channel, self._on_task):
+                self._has_events = False
+                log.info("the runtime announces nothing; listing its containers every second instead")
+                return
+            self._has_events = False
+            await self.clock.sleep(RECONNECT)
+
+    def _on_task(self, identity: str, topic: str) -> None:
+        uid = self.services.runtime.owner(identity)
+        worker = self._workers.get(uid) if uid else None
+        if worker is not None:
+            worker.container_ended(identity)
+
+    async def _relist(self) -> None:
+        """Wake the workers of pods whose containers changed unannounced; remove pods that nobody knows."""
+        before: dict[str, int] = {}
+        while True:
+            with contextlib.suppress(CRIError):  # the node's status tells of it
+                before = await self._compare(before)
+                await self._remove_orphans()
+            await self.clock.sleep(RELIST_WITH_EVENTS if self._has_events else RELIST_WITHOUT_EVENTS)
+
+    async def _compare(self, before: dict[str, int]) -> dict[str, int]:
+        listed = [*await self.cri.list_containers(), *await self.cri.list_sandboxes()]
+        now = {item.id: int(item.state) for item in listed}
+        for identity in now.keys() | before.keys():
+            uid = self.services.runtime.owner(identity)
+            if now.get(identity) != before.get(identity) and uid in self._workers:
+                self._workers[uid].wake()
+        return now
+
+    async def _remove_orphans(self) -> None:
+        for uid, (namespace, name) in (await self.services.runtime.uids()).items():
+            if uid not in self._workers:
+                log.info("removing the pod %s/%s, which the API no longer has", namespace, name)
+                await remove_orphan(self.services, namespace, name, uid)

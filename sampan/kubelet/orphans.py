@@ -1,0 +1,34 @@
+"""Pods that run here although the API does not know them: deleted while no kubelet ran. Called by app.py."""
+
+import asyncio
+import logging
+import shutil
+
+from sampan.kubelet.cri import CRIError
+from sampan.kubelet.resources import orphan_cgroups
+from sampan.kubelet.runtime import POD_GRACE
+from sampan.kubelet.services import Services
+from sampan.kubelet.stop import remove_cgroup
+
+log = logging.getLogger(__name__)
+
+DEFAULT_GRACE = 30
+
+
+async def remove_orphan(at: Services, namespace: str, name: str, uid: str) -> None:
+    """End its containers as gently as their pod asked, then remove all that is left. Raises CRIError, OSError."""
+    runtime = await at.runtime.pod(uid)
+    running = runtime.running()
+    graces = [int(c.annotations.get(POD_GRACE, DEFAULT_GRACE)) for c in running]
+    stops = (at.cri.stop_container(c.id, grace) for c, grace in zip(running, graces, strict=True))
+    for result in await asyncio.gather(*stops, return_exceptions=True):
+        if isinstance(result, CRIError):
+            log.warning("a container of the orphan %s/%s: %s", namespace, name, result)
+    for sandbox in runtime.sandboxes:
+        await at.cri.stop_sandbox(sandbox.id)
+        await at.cri.remove_sandbox(sandbox.id)
+    await at.volumes.tear_down(uid)
+    if not at.config.systemd_cgroup:
+        for path in orphan_cgroups(uid, at.config.cgroup_root):
+            await remove_cgroup(at, path)
+    await asyncio.to_thread(shutil.rmtree, at.config.pod_log_dir(namespace, name, uid), ignore_errors=True)

@@ -1,0 +1,41 @@
+"""What all pod workers of a kubelet share, handed around as one value. Made by app.py."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sampan.client.api import Client
+from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.cri import CRI
+from sampan.kubelet.dns import Resolver
+from sampan.kubelet.images import Images
+from sampan.kubelet.podspec import field_path
+from sampan.kubelet.runtime import Runtime
+from sampan.kubelet.sources import SourceReader
+from sampan.kubelet.volumes.manager import Volumes
+from sampan.machinery.meta import Object
+from sampan.reconcile.clock import Clock
+from sampan.reconcile.events import EventRecorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """See the module."""
+
+    client: Client
+    config: KubeletConfig
+    clock: Clock
+    cri: CRI
+    runtime: Runtime
+    images: Images
+    volumes: Volumes
+    sources: SourceReader
+    recorder: EventRecorder
+    resolver: Resolver  # the node's own
+    memory_capacity: int  # bytes
+    service_env: Callable[[Object], Mapping[str, str]]  # of a pod
+    allocatable: Callable[[], Mapping[str, str]]  # of the node
+
+    def tell(self, pod: Object, type_: str, reason: str, message: str, container: str = "") -> None:
+        """Record an event about a pod or one of its containers."""
+        where = field_path(pod, container) if container else ""
+        self.recorder.event(pod, type_, reason, message, field_path=where)

@@ -1,0 +1,136 @@
+"""Making, refreshing and removing the volumes of pods.
+
+`prepare` is idempotent: called before the first container starts and again from time to time, when it brings
+configMaps, secrets, tokens and labels up to date. Which kinds of volumes exist is _make(); what is in the files of the
+generated ones is volumes/content.py. Called by worker.py.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.mounting import is_mounted, mount_tmpfs, unmount_below
+from sampan.kubelet.podspec import uid_of
+from sampan.kubelet.sources import SourceReader
+from sampan.kubelet.volumes import atomic
+from sampan.kubelet.volumes.content import Sources, Token, VolumeError, files, wanted
+from sampan.kubelet.volumes.host_path import prepare_host_path
+from sampan.kubelet.volumes.tokens import Tokens
+from sampan.machinery.meta import Object
+from sampan.machinery.quantity import parse
+from sampan.reconcile.clock import Clock
+
+# Where upstream keeps them; tools that look into a node's directories know these names.
+_PLUGINS = {
+    "emptyDir": "kubernetes.io~empty-dir",
+    "configMap": "kubernetes.io~configmap",
+    "secret": "kubernetes.io~secret",
+    "downwardAPI": "kubernetes.io~downward-api",
+    "projected": "kubernetes.io~projected",
+}
+_IN_MEMORY = ("secret", "projected")  # never written to a disk
+
+
+class Volumes:
+    """The volumes of the node's pods."""
+
+    def __init__(
+        self,
+        config: KubeletConfig,
+        sources: SourceReader,
+        tokens: Tokens,
+        clock: Clock,
+        allocatable: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._config = config
+        self._sources = sources
+        self._tokens = tokens
+        self._clock = clock
+        self._allocatable = allocatable
+
+    async def prepare(self, pod: Object) -> None:
+        """Make or refresh all volumes; raises VolumeError, the message with the volume's name, as upstream's events."""
+        await asyncio.gather(*(self._prepare_one(pod, volume) for volume in pod["spec"].get("volumes") or ()))
+
+    def path(self, pod: Object, name: str) -> Path:
+        """Where a volume is on the node; raises VolumeError for a name that the pod has not."""
+        volume = next((v for v in pod["spec"].get("volumes") or () if v["name"] == name), None)
+        if volume is None:
+            raise VolumeError(f'no volume named "{name}"')
+        if "hostPath" in volume:
+            return Path(volume["hostPath"]["path"])
+        return self._config.pod_dir(uid_of(pod)) / "volumes" / _PLUGINS[_kind(volume)] / name
+
+    async def tear_down(self, uid: str) -> None:
+        """Unmount and remove everything of a pod; raises OSError."""
+        await asyncio.to_thread(_remove, self._config.pod_dir(uid))
+        self._tokens.forget(uid)
+
+    async def _prepare_one(self, pod: Object, volume: Object) -> None:
+        try:
+            content = await self._content(pod, volume)
+            await asyncio.to_thread(self._make, pod, volume, content)
+        except (VolumeError, OSError) as error:
+            raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
+
+    async def _content(self, pod: Object, volume: Object) -> dict[str, atomic.Content]:
+        objects, tokens = wanted(volume)
+        found = await self._sources.read(pod["metadata"]["namespace"], objects)
+        made: dict[Token, str] = {token: await self._tokens.get(pod, token) for token in tokens}
+        return files(volume, pod, Sources(found, made, self._allocatable()))
+
+    def _make(self, pod: Object, volume: Object, content: dict[str, atomic.Content]) -> None:
+        """On the node's file system; runs in a thread."""
+        kind = _kind(volume)
+        if kind == "hostPath":
+            prepare_host_path(self.path(pod, volume["name"]), volume["hostPath"].get("type") or "")
+            return
+        path, group = self.path(pod, volume["name"]), _fs_group(pod)
+        fresh = not path.exists()
+        if fresh:
+            path.mkdir(parents=True)
+            path.chmod(0o777)
+        if kind == "emptyDir":
+            _make_empty_dir(path, volume["emptyDir"] or {}, group, fresh)
+            return
+        if kind in _IN_MEMORY and not is_mounted(path):
+            mount_tmpfs(path)
+        atomic.write(path, content, group, self._clock.now())
+
+
+def _kind(volume: Object) -> str:
+    for kind in (*_PLUGINS, "hostPath"):
+        if kind in volume:
+            return kind
+    found = ", ".join(sorted(set(volume) - {"name"}))
+    raise VolumeError(f"this node has no volume plugin for {found}")
+
+
+def _make_empty_dir(path: Path, source: Object, group: int | None, fresh: bool) -> None:
+    medium = source.get("medium") or ""
+    if medium not in ("", "Memory"):
+        raise VolumeError(f'unknown storage medium "{medium}"')
+    if medium == "Memory" and not is_mounted(path):
+        limit = source.get("sizeLimit")
+        mount_tmpfs(path, parse(str(limit)).value() if limit else 0)
+        fresh = True
+    if fresh:
+        path.chmod(0o777)
+        if group is not None:
+            os.chown(path, -1, group)
+            path.chmod(0o2777)
+
+
+def _fs_group(pod: Object) -> int | None:
+    group: Any = (pod["spec"].get("securityContext") or {}).get("fsGroup")
+    return group if group is None else int(group)
+
+
+def _remove(directory: Path) -> None:
+    unmount_below(directory)
+    if directory.exists():
+        shutil.rmtree(directory)
