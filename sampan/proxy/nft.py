@@ -9,9 +9,12 @@ Called by the proxy and, for removal, by cluster/network.py. Knows nothing of Se
 
 import asyncio
 import ctypes
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from types import TracebackType
+
+log = logging.getLogger(__name__)
 
 _LIBRARY = "libnftables.so.1"
 
@@ -63,6 +66,7 @@ class Nft:
         output: bytes = self._library.nft_ctx_get_output_buffer(self._context)
         error: bytes = self._library.nft_ctx_get_error_buffer(self._context)
         if failed:
+            log.debug("nftables refused this script:\n%s", script)
             raise NftError(error.decode(errors="replace").partition("\n")[0])  # the others follow from the first
         return output.decode(errors="replace")
 

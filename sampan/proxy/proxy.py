@@ -21,7 +21,7 @@ from sampan.proxy.conntrack import forget_stale
 from sampan.proxy.nft import Nft, NftError
 from sampan.proxy.render import FlowChanges, Renderer, slice_owner
 from sampan.proxy.ruleset import RuleSet, diff, full
-from sampan.proxy.tablewatch import watch_table
+from sampan.proxy.tablewatch import watching
 from sampan.reconcile.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -54,11 +54,11 @@ class Proxy:
                 self._informers.run(group)
                 await self._informers.synced()
                 await self._sync(nft)
-                ready()
-                group.create_task(watch_table(self.config.table, self._lost))
-                while True:
-                    await self._changed.wait()
-                    await self._sync(nft)
+                with watching(self.config.table, self._lost):
+                    ready()
+                    while True:
+                        await self._changed.wait()
+                        await self._sync(nft)
 
     def _subscribe(self) -> None:
         self._slices.add_index(_BY_SERVICE, _owner_index)

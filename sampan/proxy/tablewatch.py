@@ -9,6 +9,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,9 @@ _FAMILY_SIZE = 4
 _RECEIVE = 1 << 16
 
 
-async def watch_table(table: str, lost: Callable[[], None]) -> None:
-    """Call `lost` whenever the table of family ip is deleted and not made anew at once. Runs until cancelled."""
+@contextmanager
+def watching(table: str, lost: Callable[[], None]) -> Iterator[None]:
+    """Within, `lost` is called whenever the table of family ip is deleted and not made anew at once."""
     loop = asyncio.get_running_loop()
     with socket.socket(
         socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, _NETLINK_NETFILTER
@@ -31,7 +33,7 @@ async def watch_table(table: str, lost: Callable[[], None]) -> None:
         netlink.bind((0, _GROUP_NFTABLES))
         loop.add_reader(netlink, lambda: _read(netlink, table, lost))
         try:
-            await loop.create_future()
+            yield
         finally:
             loop.remove_reader(netlink)
 

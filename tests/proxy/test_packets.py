@@ -186,6 +186,19 @@ def test_udp_follows_the_endpoints_within_a_running_flow(cluster: Cluster) -> No
         assert client.recv(100).split()[0] == b"b"
 
 
+def test_a_service_may_lead_to_the_node_itself(cluster: Cluster) -> None:
+    """As `kubernetes` does to the API server and `kube-dns` to the DNS server."""
+    for address, number in ((NODE, 6443), (GATEWAY, 10053)):
+        for kind in (socket.SOCK_STREAM, UDP):
+            cluster.serve(cluster.node, address, number, "node", kind)
+        ports = [{"name": name, "protocol": name, "port": number} for name in ("TCP", "UDP")]
+        both = service("s", "10.96.0.1", port(443, name="TCP"), port(443, name="UDP", protocol="UDP"))
+        cluster.apply([both], [endpoint_slice("s", endpoint(address), ports=ports)])
+        for space in (cluster.node, cluster.pods["a"]):
+            assert cluster.ask(space, "10.96.0.1", 443)[0] == "node"
+            assert cluster.ask(space, "10.96.0.1", 443, UDP)[0] == "node"
+
+
 def test_another_clusters_table_takes_nothing_from_this_one(cluster: Cluster) -> None:
     """Two tables hook into the same places; what the first does not know, the second must still get."""
     cluster.forwards(A)
