@@ -1,9 +1,144 @@
-"""The client's transport over HTTPS."""
+"""The client's transport over HTTPS: for components in processes of their own, for tests, and for other clusters."""
+
+import base64
+import platform
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
 
 from sampan.client.kubeconfig import Access
-from sampan.client.transport import Transport
+from sampan.client.transport import WatchEvent
+from sampan.machinery.errors import APIError, from_status
+from sampan.machinery.meta import Object
+from sampan.transport.connection import HTTPClient, Streaming
+from sampan.transport.tls import client_context
+
+MAX_EVENT = 64 << 20  # of one line of a watch; objects are far smaller
 
 
-def https_transport(access: Access, *, user_agent: str = "sampan", timeout: float = 60.0) -> Transport:
-    """A transport to the cluster that `access` describes."""
-    raise NotImplementedError
+def user_agent(component: str = "sampan") -> str:
+    """`component/version (os/architecture)`, as client-go writes it."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return f"{component}/{version('sampan')} ({platform.system().lower()}/{machine})"
+
+
+class HTTPSTransport:
+    """Implements client.transport.Transport. Failures of the API are raised as APIError, those of the connection as
+    OSError (ConnectionError, TimeoutError, ssl.SSLError)."""
+
+    def __init__(self, access: Access, *, component: str = "sampan", timeout: float = 60.0) -> None:
+        headers = {"User-Agent": user_agent(component), "Accept": "application/json", **_authorization(access)}
+        context = None
+        if access.server.startswith("https:"):
+            context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
+        self._http = HTTPClient(access.server, context, headers, server_name=access.tls_server_name)
+        self._timeout = timeout  # of one call; watches and streams have none
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        """One call and its decoded answer; list items get the kind and apiVersion that the wire leaves out."""
+        headers = {"Content-Type": content_type} if body is not None else {}
+        data = orjson.dumps(body) if body is not None else b""
+        answer = await self._http.request(method, _target(path, query), headers, data, timeout=self._timeout)
+        if answer.status >= 400:
+            raise failure(answer.status, answer.body)
+        tree: Object = orjson.loads(answer.body) if answer.body else {}
+        return _with_types(tree)
+
+    def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+        """The events of a collection. The iterator ends when the server closes the watch, raises OSError when the
+        connection breaks, and APIError (Expired for 410) for an ERROR event."""
+        return self._watch(_target(path, {**query, "watch": "true"}))
+
+    @asynccontextmanager
+    async def _watch(self, target: str) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        async with self._http.stream("GET", target) as answer:
+            await _check(answer)
+            yield _events(answer.body)
+
+    def stream(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A GET whose body is passed on as it arrives."""
+        return self._stream(_target(path, query))
+
+    @asynccontextmanager
+    async def _stream(self, target: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self._http.stream("GET", target, {"Accept": "*/*"}) as answer:
+            await _check(answer)
+            yield answer.body
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        await self._http.close()
+
+
+def failure(status: int, body: bytes) -> APIError:
+    """The error that an answer stands for: its Status, or what client-go says where there is none."""
+    try:
+        tree = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        tree = None
+    if isinstance(tree, dict) and tree.get("kind") == "Status":
+        return from_status(tree)
+    text = body.decode("utf-8", "replace").strip()
+    return from_status({"code": status, "message": text or f"the server answered with status {status}"})
+
+
+async def _check(answer: Streaming) -> None:
+    if answer.status >= 400:
+        raise failure(answer.status, await answer.read())
+
+
+async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
+    async for line in _lines(body):
+        event = orjson.loads(line)
+        if event["type"] == "ERROR":
+            raise from_status(event["object"])
+        yield WatchEvent(event["type"], event["object"])
+
+
+async def _lines(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Lines without their ends; one that the end of the stream cuts off is dropped, as it is not an event."""
+    buffer = bytearray()
+    async for piece in body:
+        buffer += piece
+        if b"\n" not in piece:
+            if len(buffer) > MAX_EVENT:
+                raise ConnectionError("the server sent a watch event without end")
+            continue
+        *lines, rest = buffer.split(b"\n")
+        buffer = bytearray(rest)
+        for line in lines:
+            if line:
+                yield bytes(line)
+
+
+def _with_types(tree: Object) -> Object:
+    kind = tree.get("kind", "")
+    if kind.endswith("List") and isinstance(tree.get("items"), list):
+        types = {"kind": kind.removesuffix("List"), "apiVersion": tree.get("apiVersion", "")}
+        tree["items"] = [{**types, **item} for item in tree["items"]]
+    return tree
+
+
+def _target(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{quote(path)}?{urlencode(query)}" if query else quote(path)
+
+
+def _authorization(access: Access) -> dict[str, str]:
+    if access.token:
+        return {"Authorization": f"Bearer {access.token}"}
+    if access.username:
+        pair = base64.b64encode(f"{access.username}:{access.password}".encode()).decode("ascii")
+        return {"Authorization": f"Basic {pair}"}
+    return {}
