@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from sampan.client.api import Client
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # Which keys of the controller's queue a watched object concerns. Called for the old and for the new form of it.
 KeysOf = Callable[[Object], Iterable[Key]]
+# Whether an update (old, new) matters at all. Not asked about additions and removals: they always do.
+Matters = Callable[[Object, Object], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,12 @@ class Controller:
     async def background(self) -> None:
         """What the controller does besides reconciling, once all is synced; cancelled with it. By default nothing."""
 
-    def watch(
-        self, kind: Kind, keys: KeysOf | None = own_key, *, namespace: str = "", labels: str = "", fields: str = ""
-    ) -> Informer:
+    def watch(self, kind: Kind, keys: KeysOf | None = own_key, *, matters: Matters | None = None) -> Informer:
         """Follow a kind and enqueue the keys that a change concerns; `keys` None follows without enqueueing."""
-        informer = self.informers.of(kind, namespace, labels, fields)
+        informer = self.informers.of(kind)
         self._watched.append(informer)
         if keys is not None:
-            informer.on_change(lambda old, new: self._enqueue(informer, keys, old, new))
+            informer.on_change(partial(self._enqueue, informer, keys, matters))
         return informer
 
     async def synced(self) -> None:
@@ -102,7 +103,11 @@ class Controller:
             for number in range(self.workers):
                 group.create_task(self._work(), name=f"{self.name} worker {number}")
 
-    def _enqueue(self, informer: Informer, keys: KeysOf, old: Object | None, new: Object | None) -> None:
+    def _enqueue(
+        self, informer: Informer, keys: KeysOf, matters: Matters | None, old: Object | None, new: Object | None
+    ) -> None:
+        if matters is not None and old is not None and new is not None and not matters(old, new):
+            return
         priority = LOW if informer.relisting else HIGH
         for obj in (old, new):
             if obj is not None:
