@@ -101,7 +101,9 @@ class App:
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
 
-    def dispatch(self, request: Request, user: User, payload: Payload) -> tuple[Call | None, Result | Awaitable[Result]]:
+    def dispatch(
+        self, request: Request, user: User, payload: Payload
+    ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
         info = parse_request(request.method, request.path, parse_query(request.raw_query))
         authorize(self.services.rbac, user, info)

@@ -1,4 +1,4 @@
-"""Request bodies: from bytes (JSON or YAML) to trees, from trees to objects in the storage version.
+"""Request bodies: from bytes (JSON, YAML or protobuf) to trees, from trees to objects in the storage version.
 
 Sizes are bounded by the transport, depth by the parsers. What a field must look like is the codec's business.
 """
@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 
 from sampan.apiserver.call import Call, Payload
-from sampan.machinery import jsonio, yamlio
+from sampan.machinery import jsonio, protobuf, yamlio
 from sampan.machinery.codec import codec_for
 from sampan.machinery.errors import UnsupportedMediaType
 from sampan.machinery.meta import Object
 
 _JSON = frozenset({"application/json", "", "text/json", "*/*"})
 _YAML = frozenset({"application/yaml", "application/yml", "application/x-yaml", "text/yaml"})
-_ACCEPTED = "application/json, application/yaml"
+_ACCEPTED = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
 
 def media_type(payload: Payload) -> str:
@@ -48,6 +48,8 @@ def _parse(payload: Payload, *, strict: bool = False) -> tuple[Any, list[str]]:
         return tree, jsonio.duplicate_fields(payload.raw, tree) if strict else []
     if kind in _YAML:
         return yamlio.parse_yaml_strict(payload.raw)
+    if kind == protobuf.MEDIA_TYPE:
+        return protobuf.parse_protobuf(payload.raw), []
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}"
     )

@@ -119,7 +119,9 @@ class APIServer:
         context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
-        await bootstrap(self.local_client(), config.service_range, config.advertise_address, self.port, config.client_ca)
+        await bootstrap(
+            self.local_client(), config.service_range, config.advertise_address, self.port, config.client_ca
+        )
         self._ready = True
         log.info("API server ready", extra={"port": self.port})
 

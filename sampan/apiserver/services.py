@@ -8,10 +8,10 @@ from datetime import datetime
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.keys import key_of, prefix_of
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
-from sampan.apiserver.keys import key_of, prefix_of
 
 
 @dataclass(slots=True)

@@ -19,9 +19,7 @@ def _sentence(api_version: str, kind: str, deprecated: str, removed: str, replac
 def deprecation(served: Served) -> str:
     """`extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment`."""
     version = served.version
-    return _sentence(
-        version.api_version, served.kind.name, version.deprecated, version.removed, version.replacement
-    )
+    return _sentence(version.api_version, served.kind.name, version.deprecated, version.removed, version.replacement)
 
 
 def headers(warnings: Iterable[str]) -> list[tuple[str, str]]:

@@ -216,4 +216,3 @@ def conflict(kind: Kind, key: str) -> Conflict:
 
 def _store_full(error: StoreFull) -> ServiceUnavailable:
     return ServiceUnavailable(f"storage cannot take writes: {error}")
-

@@ -47,7 +47,9 @@ def _check_pod(admission: Admission, node: str) -> None:
     if admission.operation == "CREATE":
         pod = admission.new
         if _MIRROR not in (pod["metadata"].get("annotations") or {}):
-            raise _forbidden(admission, f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods')
+            raise _forbidden(
+                admission, f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods'
+            )
         if pod["spec"].get("nodeName") != node:
             raise _forbidden(admission, f'node "{node}" can only create pods with spec.nodeName set to itself')
         return
@@ -61,7 +63,7 @@ def _check_lease(admission: Admission, node: str) -> None:
     if admission.call.info.namespace != _LEASES:
         raise _forbidden(admission, f'can only access leases in the "{_LEASES}" system namespace')
     if _name(admission) != node:
-        raise _forbidden(admission, f'can only access node lease with the same name as the requesting node')
+        raise _forbidden(admission, "can only access node lease with the same name as the requesting node")
 
 
 def _name(admission: Admission) -> str:

@@ -123,9 +123,7 @@ class ServiceAllocators:
             yield from self._take_port(holder, "spec.healthCheckNodePort", wanted, held, taken)
             spec["healthCheckNodePort"] = holder["nodePort"]
 
-    def _take_port(
-        self, port: Object, field: str, wanted: int, held: Taken, taken: Taken
-    ) -> Iterator[FieldError]:
+    def _take_port(self, port: Object, field: str, wanted: int, held: Taken, taken: Taken) -> Iterator[FieldError]:
         try:
             port["nodePort"] = self._take(self.ports, wanted, str(wanted), held, taken)
         except PoolError as error:

@@ -75,6 +75,5 @@ def _sentence(attributes: Attributes) -> str:
         return f'User "{user}" cannot {verb} path "{attributes.path}"'
     where = f'in the namespace "{attributes.namespace}"' if attributes.namespace else "at the cluster scope"
     return (
-        f'User "{user}" cannot {verb} resource "{attributes.full_resource}" '
-        f'in API group "{attributes.group}" {where}'
+        f'User "{user}" cannot {verb} resource "{attributes.full_resource}" in API group "{attributes.group}" {where}'
     )

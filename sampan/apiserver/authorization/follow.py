@@ -5,7 +5,7 @@ Subscribes to the store itself, behind the cache: a write is in force before its
 
 from collections.abc import Callable, Sequence
 
-from sampan.apiserver.authorization.rbac import BINDINGS, GROUP, ROLES, RBAC
+from sampan.apiserver.authorization.rbac import BINDINGS, GROUP, RBAC, ROLES
 from sampan.machinery.meta import Key
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Event, Store

@@ -42,7 +42,9 @@ def impersonate(rbac: RBAC, user: User, headers: Mapping[str, str]) -> User:
     uid, extra = headers.get(_UID, ""), dict(_extra(headers))
     if not name:
         raise BadRequest(
-            f"requested [{_join(groups)}] without impersonating a user" if groups else "a user to impersonate is missing"
+            f"requested [{_join(groups)}] without impersonating a user"
+            if groups
+            else "a user to impersonate is missing"
         )
     for attributes in _questions(user, name, groups, uid, extra):
         if not rbac.authorize(attributes).allowed:
@@ -55,7 +57,9 @@ def _questions(
 ) -> Iterator[Attributes]:
     account = split_service_account(name)
     if account:
-        yield Attributes(user, "impersonate", namespace=account[0], version="v1", resource="serviceaccounts", name=account[1])
+        yield Attributes(
+            user, "impersonate", namespace=account[0], version="v1", resource="serviceaccounts", name=account[1]
+        )
     else:
         yield Attributes(user, "impersonate", version="v1", resource="users", name=name)
     for group in groups:

@@ -20,8 +20,16 @@ def namespaces() -> list[Object]:
 def priority_classes() -> list[Object]:
     """The two classes of the system's own pods."""
     return [
-        _priority_class("system-node-critical", 2000001000, "Used for system critical pods that must not be moved from their current node."),
-        _priority_class("system-cluster-critical", 2000000000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+        _priority_class(
+            "system-node-critical",
+            2000001000,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+        _priority_class(
+            "system-cluster-critical",
+            2000000000,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
     ]
 
 

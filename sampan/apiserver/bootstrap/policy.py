@@ -1,4 +1,5 @@
 """Default RBAC."""
+
 from sampan.machinery.meta import Object
 
 

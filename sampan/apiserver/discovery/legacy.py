@@ -24,9 +24,7 @@ def group(found: Group) -> Document:
 
 
 def _group(found: Group) -> Document:
-    versions = [
-        {"groupVersion": f"{found.name}/{version.name}", "version": version.name} for version in found.versions
-    ]
+    versions = [{"groupVersion": f"{found.name}/{version.name}", "version": version.name} for version in found.versions]
     return {"name": found.name, "versions": versions, "preferredVersion": versions[0]}
 
 

@@ -9,7 +9,6 @@ from sampan import KUBERNETES_VERSION
 from sampan.transport.messages import Response
 
 
-
 @cache
 def version_info() -> dict[str, str]:
     """The version.Info tree."""

@@ -33,7 +33,14 @@ async def rollback(services: Services, call: Call) -> Tree:
     how = writes.Update(change, options, "whole", subresource="rollback")
     await writes.update(services, call, key_of(kind, info.namespace, info.name), how)
     message = f'rollback request for deployment "{info.name}" succeeded'
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "message": message, "code": 200}
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "message": message,
+        "code": 200,
+    }
     return Tree(status, 200)
 
 

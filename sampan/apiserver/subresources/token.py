@@ -77,7 +77,7 @@ def _bound(services: Services, call: Call, ref: Any) -> list[Bound]:
     if not isinstance(ref, dict) or ref.get("kind") not in _BOUND or ref.get("apiVersion") != "v1":
         shown = ref if isinstance(ref, dict) else {}
         raise BadRequest(
-            f"cannot bind token for serviceaccount \"{call.info.name}\" to object of type "
+            f'cannot bind token for serviceaccount "{call.info.name}" to object of type '
             f"{shown.get('apiVersion')}, Kind={shown.get('kind')}"
         )
     plural, name, uid = _BOUND[ref["kind"]], ref.get("name") or "", ref.get("uid") or ""

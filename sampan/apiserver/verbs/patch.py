@@ -81,9 +81,7 @@ def _has_version(call: Call) -> bool:
     """Whether a merge patch names a resourceVersion, so that a conflict is the client's."""
     body = _patch_body(call)
     if not isinstance(body, Mapping):
-        return any(
-            isinstance(step, Mapping) and step.get("path") == "/metadata/resourceVersion" for step in body or ()
-        )
+        return any(isinstance(step, Mapping) and step.get("path") == "/metadata/resourceVersion" for step in body or ())
     meta = body.get("metadata")
     return isinstance(meta, Mapping) and bool(meta.get("resourceVersion"))
 
