@@ -1,0 +1,203 @@
+"""The scheduler as a whole, against an API in memory and a clock that tests turn."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import Random
+
+import pytest
+
+from sampan.client.api import Client
+from sampan.machinery.errors import InternalError, NotFound
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import with_changes
+from sampan.scheduler.app import Scheduler
+from sampan.testing.clock import VirtualClock
+from tests.scheduler.api import FakeAPI
+from tests.scheduler.objects import node, pod
+
+Running = Callable[[FakeAPI], AbstractAsyncContextManager[Scheduler]]
+UNTOLERATED = [{"key": "k", "effect": "NoSchedule"}]
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def running(clock: VirtualClock) -> Running:
+    """Runs a scheduler on an API until everything has come to rest."""
+
+    @asynccontextmanager
+    async def run(api: FakeAPI) -> AsyncIterator[Scheduler]:
+        scheduler = Scheduler(Client(api), clock, chance=Random(1))
+        ready = asyncio.Event()
+        task = asyncio.create_task(scheduler.run(ready))
+        await asyncio.wait_for(ready.wait(), 10)
+        await clock.advance(0)
+        yield scheduler
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    return run
+
+
+async def test_a_pod_is_bound_and_told_so(running: Running) -> None:
+    api = FakeAPI(node("node-1"), pod("kubia"))
+    async with running(api):
+        assert api.bound == {"kubia": "node-1"}
+        assert api.events == [("kubia", "Scheduled", "Successfully assigned default/kubia to node-1")]
+
+
+async def test_pods_that_are_not_ours_are_left_alone(running: Running) -> None:
+    gated = pod("gated", schedulingGates=[{"name": "wait"}])
+    going = with_changes(pod("going"), {("metadata", "deletionTimestamp"): "2025-01-01T00:00:00Z"})
+    others = (pod("other", schedulerName="mine"), gated, going, pod("done", status={"phase": "Failed"}))
+    async with running(api := FakeAPI(node("a"), *others)):
+        assert api.bound == {} and api.events == []
+
+
+async def test_a_gate_that_opens_lets_the_pod_in(running: Running, clock: VirtualClock) -> None:
+    async with running(api := FakeAPI(node("a"), pod("p", schedulingGates=[{"name": "wait"}]))):
+        api.put(pod("p"))
+        await clock.advance(0)
+        assert api.bound == {"p": "a"}
+
+
+async def test_room_is_counted_before_the_api_has_confirmed_it(running: Running) -> None:
+    pods = [pod(f"p{number}", cpu="1") for number in range(10)]
+    async with running(api := FakeAPI(node("a"), node("b"), *pods)) as scheduler:
+        assert sorted(api.bound.values()) == ["a"] * 4 + ["b"] * 4
+        assert len(scheduler.queue) == 2
+
+
+async def test_a_pod_that_fits_nowhere_says_why(running: Running, clock: VirtualClock) -> None:
+    message = (
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    )
+    async with running(api := FakeAPI(node("a"), pod("p", nodeSelector={"gpu": "true"}))):
+        assert api.events == [("p", "FailedScheduling", message)]
+        assert api.condition("p") == {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "lastProbeTime": None,
+            "lastTransitionTime": "2025-01-01T00:00:00Z",
+        }
+        api.put(node("a", labels={"gpu": "true"}))
+        await clock.advance(0)
+        assert api.bound == {"p": "a"}
+
+
+async def test_without_nodes_pods_wait_for_the_first(running: Running, clock: VirtualClock) -> None:
+    async with running(api := FakeAPI(pod("p"))):
+        assert api.events == [("p", "FailedScheduling", "no nodes available to schedule pods")]
+        api.put(node("a"))
+        await clock.advance(0)
+        assert api.bound == {"p": "a"}
+
+
+async def test_a_failure_that_repeats_is_written_once(running: Running, clock: VirtualClock) -> None:
+    async with running(api := FakeAPI(node("a", taints=UNTOLERATED), pod("p"))):
+        first = api.pod("p")["metadata"]["resourceVersion"]
+        api.put(node("a", taints=[{"key": "other", "effect": "NoSchedule"}]))
+        await clock.advance(20)
+        assert api.pod("p")["metadata"]["resourceVersion"] == first
+        assert len(api.events) >= 1 and api.bound == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda api: api.put(node("b", cpu="4")),
+        lambda api: api.put(node("a", cpu="8")),
+        lambda api: api.remove(api.pod("old")),
+        lambda api: api.put(with_changes(api.pod("old"), {("status", "phase"): "Succeeded"})),
+    ],
+    ids=["a node came", "the node grew", "a pod went", "a pod ended"],
+)
+async def test_what_makes_room_brings_pods_back(
+    running: Running, clock: VirtualClock, change: Callable[[FakeAPI], None]
+) -> None:
+    api = FakeAPI(node("a"), pod("old", node="a", cpu="4"), pod("new", cpu="3"))
+    async with running(api):
+        assert api.bound == {}
+        change(api)
+        await clock.advance(0)
+        assert set(api.bound) == {"new"}
+
+
+async def test_a_refused_binding_is_told_and_tried_again(running: Running, clock: VirtualClock) -> None:
+    api = FakeAPI(node("a"), pod("p", cpu="4"))
+    api.refusals.append(InternalError("no"))
+    async with running(api) as scheduler:
+        assert api.bound == {}
+        assert not scheduler.state.nodes[0].pods
+        condition = api.condition("p")
+        assert condition is not None and condition["reason"] == "SchedulerError"
+        assert api.events[0][2] == 'binding rejected: running Bind plugin "DefaultBinder": no'
+        await clock.advance(1)
+        assert api.bound == {"p": "a"}
+
+
+async def test_a_pod_that_went_while_being_bound_is_forgotten(running: Running) -> None:
+    api = FakeAPI(node("a"), pod("p", cpu="4"))
+    api.refusals.append(NotFound.of("pods", "", "p"))
+    async with running(api) as scheduler:
+        api.remove(api.pod("p"))
+    assert len(scheduler.queue) == 0 and not scheduler.state.nodes[0].pods
+
+
+async def test_less_important_pods_make_room(running: Running, clock: VirtualClock) -> None:
+    api = FakeAPI(node("a"), pod("low", node="a", cpu="4"), pod("high", cpu="2", priority=100))
+    async with running(api):
+        assert api.deleted == ["low"]
+        assert api.bound == {"high": "a"}
+        told = {(name, reason): message for name, reason, message in api.events}
+        assert told["low", "Preempted"] == "Preempted by pod uid-high on node a"
+        assert told["high", "FailedScheduling"] == "0/1 nodes are available: 1 Insufficient cpu."
+
+
+async def test_room_that_was_made_is_kept(running: Running, clock: VirtualClock) -> None:
+    """The victim takes its time to go; a pod of lower priority that comes meanwhile must not take the room."""
+    slow = _SlowToGo(node("a"), pod("low", node="a", cpu="4"), pod("high", cpu="3", priority=100))
+    async with running(slow):
+        assert slow.pod("high")["status"]["nominatedNodeName"] == "a"
+        slow.put(pod("middle", cpu="2", priority=50))
+        await clock.advance(0)
+        slow.remove(slow.pod("low"))
+        await clock.advance(10)
+        assert slow.bound == {"high": "a"}
+
+
+class _SlowToGo(FakeAPI):
+    """Deletion only marks the pod."""
+
+    async def request(self, method: str, path: str, **more: object) -> Object:
+        if method == "DELETE":
+            changes = {("metadata", "deletionTimestamp"): "2025-01-01T00:00:00Z"}
+            self.put(with_changes(self.pod(path.rsplit("/", 1)[-1]), changes))
+            return {}
+        return await super().request(method, path, **more)  # type: ignore[arg-type]
+
+
+async def test_services_are_spread_over_nodes(running: Running) -> None:
+    pods = [pod(f"p{number}", labels={"app": "web"}, owner=_replica_set()) for number in range(6)]
+    large = node("a", cpu="64", memory="256Gi")  # where all would go if room were all that counts
+    api = FakeAPI(large, node("b"), node("c"), *pods)
+    api.objects["/apis/apps/v1/replicasets"] = {
+        "web": {
+            "metadata": {"name": "web", "namespace": "default", "resourceVersion": "1"},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}},
+        }
+    }
+    async with running(api):
+        assert sorted(api.bound.values()) == ["a", "a", "b", "b", "c", "c"]
+
+
+def _replica_set() -> Object:
+    return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
