@@ -10,7 +10,7 @@ from sampan.machinery.validation import not_supported, required
 def _validate(binding: Object) -> Errors:
     kind = get_path(binding, ("target", "kind"), "")
     if kind not in ("", "Node"):
-        yield not_supported("target.kind", kind, ("<empty>", "Node"))
+        yield not_supported("target.kind", kind, ("Node", "<empty>"))
     if not get_path(binding, ("target", "name")):
         yield required("target.name")
 

@@ -7,7 +7,7 @@ from sampan.machinery.errors import FIELD_DUPLICATE, FieldError
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, invalid, label_value, not_supported, qualified_name, required
 
-EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 def validate_taints(taints: Iterable[Object] | None, path: Path) -> Errors:
