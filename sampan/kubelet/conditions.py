@@ -10,6 +10,7 @@ from sampan.kubelet.podspec import containers, init_containers, is_sidecar
 from sampan.machinery.meta import Object, format_time
 
 OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
+SCHEDULED = "PodScheduled"
 Finding = tuple[bool, str, str]  # status, reason, message
 _TRUE: Finding = (True, "", "")
 
@@ -26,7 +27,10 @@ def conditions(pod: Object, status: Object, has_network: bool, now: datetime) ->
     }
     generation = status["observedGeneration"]
     ours = [_condition(type_, finding, old.get(type_), generation, now) for type_, finding in found.items()]
-    return ours + [condition for type_, condition in old.items() if type_ not in OURS]
+    others = [condition for type_, condition in old.items() if type_ not in OURS]
+    if SCHEDULED not in old:  # a pod that was created with its node's name never met the scheduler
+        others.append(_condition(SCHEDULED, _TRUE, None, generation, now))
+    return ours + others
 
 
 def _initialized(pod: Object, status: Object) -> Finding:

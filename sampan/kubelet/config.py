@@ -28,7 +28,7 @@ class KubeletConfig:
     resolv_conf: Path = Path("/etc/resolv.conf")
     status_interval: float = 300.0  # node status without a change
     lease_interval: float = 10.0
-    sync_interval: float = 60.0  # volumes and everything that has no event
+    sync_interval: float = 30.0  # how old the content of volumes may get
     image_gc_high: int = 85  # percent of the disk
     image_gc_low: int = 80
     log_max_size: int = 10 * 1024 * 1024

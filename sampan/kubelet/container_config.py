@@ -114,7 +114,7 @@ def _security(made: Prepared, config: KubeletConfig) -> Any:
             add_capabilities=capabilities.get("add") or (), drop_capabilities=capabilities.get("drop") or ()
         ),
         seccomp=_seccomp(merged, config),
-        apparmor=_profile(merged.get("appArmorProfile") or {"type": "RuntimeDefault"}),
+        apparmor=_profile(merged["appArmorProfile"]) if merged.get("appArmorProfile") else None,
     )
 
 

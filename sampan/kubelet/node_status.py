@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
-RETRY = 0.5
+REGISTER_RETRY = (0.1, 7.0)  # first and longest wait
 
 
 class NodeReporter:
@@ -52,13 +52,15 @@ class NodeReporter:
 
     async def register(self) -> None:
         """Create the Node, or take over the one that is there; tries until it works."""
+        wait, longest = REGISTER_RETRY
         while True:
             try:
                 await self._register_once()
                 return
             except (APIError, OSError) as error:
                 log.warning("the node could not be registered: %s", error)
-                await self._clock.sleep(RETRY)
+                await self._clock.sleep(wait)
+                wait = min(wait * 2, longest)
 
     async def run(self) -> None:
         """Heartbeats until cancelled; register comes first."""

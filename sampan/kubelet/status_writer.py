@@ -93,8 +93,8 @@ class StatusWriter:
 def _merged(base: Object, wanted: Object) -> Object:
     """Our status with the conditions of others as they are in `base`."""
     others = [c for c in (base.get("status") or {}).get("conditions") or () if c["type"] not in OURS]
-    ours = [c for c in wanted["conditions"] if c["type"] in OURS]
-    return wanted | {"conditions": ours + others}
+    known = {condition["type"] for condition in others}
+    return wanted | {"conditions": [c for c in wanted["conditions"] if c["type"] not in known] + others}
 
 
 def _revision(pod: Object) -> int:
