@@ -1,0 +1,212 @@
+"""The garbage collector: deletes what has lost all its owners, and carries out foreground deletion and orphaning.
+
+ownership_graph.py knows who owns whom, `decide` says what becomes of an object once it is known which of its owners
+exist. Rules: docs, Garbage Collection and Owners and Dependents; upstream's pkg/controller/garbagecollector.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from sampan.controllers.ownership_graph import FOREGROUND, ORPHAN, Graph, Node, blocking
+from sampan.kinds.core.event import KIND as EVENT
+from sampan.kinds.registry import all_kinds, by_kind
+from sampan.machinery.errors import NotFound
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Key, Object, key_of
+from sampan.reconcile.action import WAIT, Action, TerminalError
+from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.events import WARNING
+
+COLLECTABLE = {"delete", "list", "watch"}
+
+
+class Owner(Enum):
+    """What is known of an owner."""
+
+    SOLID = "solid"  # it is there
+    WAITING = "waiting"  # it is being deleted and waits for its dependents
+    DANGLING = "dangling"  # it is not there
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an object: some references go, or it is deleted by a policy, or neither."""
+
+    drop: frozenset[str] = frozenset()  # uids of owners
+    delete: str = ""  # Background, Foreground or Orphan
+    unblock: bool = False  # before deleting: let it block no owner any more, as it is part of a circle
+
+
+def decide(node: Node, owners: Mapping[str, Owner], dependents: Iterable[Node]) -> Decision:
+    """What becomes of an object with these owners (uid -> state), which is not itself being deleted."""
+    states = set(owners.values())
+    if Owner.SOLID in states:
+        return Decision(drop=frozenset(uid for uid, state in owners.items() if state is not Owner.SOLID))
+    below = list(dependents)
+    if Owner.WAITING in states and below:
+        return Decision(delete="Foreground", unblock=any(one.waits_for_dependents for one in below))
+    for finalizer, policy in ((ORPHAN, "Orphan"), (FOREGROUND, "Foreground")):
+        if finalizer in node.finalizers:
+            return Decision(delete=policy)
+    return Decision(delete="Background")
+
+
+class GarbageCollector(Controller):
+    """Keys are uids: Key("", uid)."""
+
+    name = "garbage-collector-controller"
+    workers = 20
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.graph = Graph()
+        self.absent: dict[str, None] = {}  # uids that the API has denied; they never come back
+        for kind in all_kinds():
+            if kind is not EVENT and set(kind.verbs) >= COLLECTABLE:
+                self.watch(kind, None).on_change(partial(self._changed, kind))
+
+    def _changed(self, kind: Kind, old: Object | None, new: Object | None) -> None:
+        for uid in self.graph.change(kind, old, new):
+            self.queue.add(Key("", uid))
+
+    async def reconcile(self, key: Key) -> Action:
+        node = self.graph.get(key.name)
+        if node is None:
+            return WAIT
+        if node.orphans_dependents:
+            await self._orphan(node)
+        elif node.waits_for_dependents:
+            await self._delete_dependents(node)
+        elif node.owners and not node.is_deleting:
+            await self._judge(node)
+        return WAIT
+
+    # Objects that are being deleted
+
+    async def _orphan(self, node: Node) -> None:
+        for dependent in self.graph.dependents(node.uid):
+            await self._drop_owners(dependent, frozenset((node.uid,)))
+        await self._drop_finalizer(node, ORPHAN)
+
+    async def _delete_dependents(self, node: Node) -> None:
+        blockers = blocking(self.graph.dependents(node.uid), node.uid)
+        if not blockers:
+            await self._drop_finalizer(node, FOREGROUND)
+        for dependent in blockers:
+            if not dependent.waits_for_dependents:
+                self.queue.add(Key("", dependent.uid))
+
+    async def _drop_finalizer(self, node: Node, finalizer: str) -> None:
+        meta = node.object["metadata"]
+        left = [name for name in node.finalizers if name != finalizer]
+        patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"], "finalizers": left}}
+        await self._patch(node, patch)
+
+    # Objects that may have lost their owners
+
+    async def _judge(self, node: Node) -> None:
+        fresh = await self._fresh(node)
+        if fresh is None or not fresh.owners or fresh.is_deleting:
+            return
+        owners = {ref["uid"]: await self._state(fresh, ref) for ref in fresh.owners}
+        decision = decide(fresh, owners, self.graph.dependents(node.uid))
+        if decision.drop:
+            await self._drop_owners(fresh, decision.drop)
+        if decision.unblock:
+            fresh = await self._unblock(fresh) or fresh
+        if decision.delete:
+            await self._delete(fresh, decision.delete)
+
+    async def _fresh(self, node: Node) -> Node | None:
+        """The object as it is now, not as an informer last saw it; None if it has gone or been replaced."""
+        key = key_of(node.object)
+        try:
+            found = await self.client.get(node.kind, key.name, key.namespace)
+        except NotFound:
+            return None
+        return Node(node.kind, found) if found["metadata"]["uid"] == node.uid else None
+
+    async def _state(self, node: Node, ref: Object) -> Owner:
+        """Ask the graph, and, before anything is deleted for want of an owner, the API."""
+        known = self.graph.get(ref["uid"])
+        if known is not None and _may_own(known, node):
+            return Owner.WAITING if known.waits_for_dependents else Owner.SOLID
+        if known is not None:
+            self._tell_wrong_namespace(node, ref)
+        if known is not None or ref["uid"] in self.absent:
+            return Owner.DANGLING
+        return await self._ask(node, ref)
+
+    async def _ask(self, node: Node, ref: Object) -> Owner:
+        served = by_kind().get((ref["apiVersion"], ref["kind"]))
+        if served is None:
+            raise TerminalError(f"the kind of the owner {ref['apiVersion']} {ref['kind']} is not known")
+        if served.kind.namespaced and not node.namespace:
+            raise TerminalError(f"{node.object['metadata']['name']} is cluster-scoped, but its owner {ref} is not")
+        namespace = node.namespace if served.kind.namespaced else ""
+        try:
+            owner = Node(served.kind, await self.client.get(served.kind, ref["name"], namespace))
+        except NotFound:
+            return self._deny(ref["uid"])
+        if owner.uid != ref["uid"]:
+            return self._deny(ref["uid"])
+        return Owner.WAITING if owner.waits_for_dependents else Owner.SOLID
+
+    def _deny(self, uid: str) -> Owner:
+        self.absent[uid] = None
+        if len(self.absent) > 5000:
+            del self.absent[next(iter(self.absent))]
+        return Owner.DANGLING
+
+    def _tell_wrong_namespace(self, node: Node, ref: Object) -> None:
+        what = f"{ref['apiVersion']}/{ref['kind']}, namespace: {node.namespace}, name: {ref['name']}, uid: {ref['uid']}"
+        message = f'ownerRef [{what}] does not exist in namespace "{node.namespace}"'
+        self.recorder.event(node.object, WARNING, "OwnerRefInvalidNamespace", message)
+
+    # Writing
+
+    async def _drop_owners(self, node: Node, uids: frozenset[str]) -> None:
+        left = [ref for ref in node.owners if ref["uid"] not in uids]
+        if len(left) != len(node.owners):
+            await self._patch(node, _owner_patch(node, left))
+
+    async def _unblock(self, node: Node) -> Node | None:
+        refs = [{**ref, "blockOwnerDeletion": False} for ref in node.owners]
+        return await self._patch(node, _owner_patch(node, refs))
+
+    async def _patch(self, node: Node, patch: dict[str, Any]) -> Node | None:
+        """A merge patch, conditional on the form that was decided upon; None if the object is gone."""
+        key = key_of(node.object)
+        try:
+            return Node(node.kind, await self.client.patch(node.kind, key.name, patch, key.namespace))
+        except NotFound:
+            return None
+
+    async def _delete(self, node: Node, policy: str) -> None:
+        key, meta = key_of(node.object), node.object["metadata"]
+        with suppress(NotFound):
+            await self.client.delete(
+                node.kind,
+                key.name,
+                key.namespace,
+                propagation=policy,
+                uid=meta["uid"],
+                resource_version=meta["resourceVersion"],
+            )
+
+
+def _owner_patch(node: Node, refs: list[Object]) -> dict[str, Any]:
+    meta = node.object["metadata"]
+    return {"metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"], "ownerReferences": refs}}
+
+
+def _may_own(owner: Node, dependent: Node) -> bool:
+    """Owners are cluster-scoped or live in the namespace of their dependents."""
+    return not owner.namespace or owner.namespace == dependent.namespace
+
+
+CONTROLLER = GarbageCollector
