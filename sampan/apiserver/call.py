@@ -4,7 +4,7 @@ Verbs know neither HTTP nor in-process clients: app.py makes Calls of requests a
 local.py does both without any bytes.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -96,7 +96,7 @@ class Change(NamedTuple):
 class Watching:
     """A watch: batches of changes until the client goes away or the time is up. Raises Expired from the iterator."""
 
-    changes: AsyncIterator[Sequence[Change]]
+    changes: AsyncGenerator[Sequence[Change], None]
 
 
 Result = One | Tree | Many | Watching | Reply

@@ -5,7 +5,7 @@ everybody. Objects that come out are the cache's own: shared, never to be change
 """
 
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -114,8 +114,8 @@ def _object(call: Call, stored: Object) -> Object:
     return stored if call.served.version is call.served.kind.storage else in_version(call.served, stored)
 
 
-async def _events(call: Call, result: Watching) -> AsyncIterator[WatchEvent]:
-    async with aclosing(result.changes) as changes:  # type: ignore[type-var]
+async def _events(call: Call, result: Watching) -> AsyncGenerator[WatchEvent, None]:
+    async with aclosing(result.changes) as changes:
         async for batch in changes:
             for change in batch:
                 yield WatchEvent(change.type, _changed(call, change))

@@ -78,7 +78,8 @@ class Metrics(Collector):
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
     """Counts per bucket as Prometheus's cumulative ones."""
-    found, so_far = [], 0
+    so_far = 0
+    found: list[tuple[str, float]] = []
     for bound, count in zip((*map(str, _BUCKETS), "+Inf"), counts, strict=True):
         so_far += count
         found.append((bound, so_far))

@@ -46,7 +46,7 @@ class Update:
     """How to replace an object."""
 
     change: Change
-    options: WriteOptions = WriteOptions()
+    options: WriteOptions
     part: Part = "main"
     conditional: bool = False  # a conflict is the client's; not retried
     operation: str = "UPDATE"

@@ -2,7 +2,8 @@
 
 Newer clients send objects in it and take JSON back, so there is no writer. A body is the magic `k8s\\0` and a
 runtime.Unknown: apiVersion, kind, and the message. Field numbers are data/protobuf.json, types come from the schema.
-Called by the API server; everything it raises is a BadRequest. Format: k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
+Called by the API server; everything it raises is a BadRequest.
+Format: k8s.io/apimachinery/pkg/runtime/serializer/protobuf.
 """
 
 import base64
@@ -40,7 +41,7 @@ def parse_protobuf(body: bytes) -> Object:
     if not body.startswith(_MAGIC):
         raise BadRequest("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     try:
-        envelope = {number: value for number, value in _wire(memoryview(body)[len(_MAGIC) :])}
+        envelope = dict(_wire(memoryview(body)[len(_MAGIC) :]))
         type_meta = {number: _text(value) for number, value in _wire(_bytes(envelope.get(1, b"")))}
         api_version, kind = type_meta.get(1, ""), type_meta.get(2, "")
         tree = _message(_bytes(envelope.get(2, b"")), _definition(api_version, kind), 0)

@@ -75,7 +75,7 @@ class RBAC:
         binding, subjects = self._subjects.pop((plural, key), (None, frozenset()))
         for subject in subjects:
             bindings = self._bindings[subject]
-            bindings.discard(binding)  # type: ignore[arg-type]
+            bindings.discard(binding)
             if not bindings:
                 del self._bindings[subject]
 

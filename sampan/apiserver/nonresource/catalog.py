@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sampan.apiserver.discovery.paths import discovery_paths
 from sampan.apiserver.nonresource.health import health
+from sampan.apiserver.nonresource.openapi import openapi
 from sampan.apiserver.nonresource.paths import NonResource, paths_document
 from sampan.apiserver.nonresource.version import version_reply
 from sampan.apiserver.routes import Routes
@@ -26,6 +27,7 @@ def catalog(server: "APIServer", routes: Routes) -> NonResource:
     found.exact["/openid/v1/jwks"] = lambda request: Response(200, server.jwks(), "application/jwk-set+json")
     for name in ("healthz", "livez"):
         found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
+    found.prefixes["openapi"] = openapi
     found.prefixes["readyz"] = lambda request: health("readyz", server.readiness(), request)
     paths = paths_document([*found.exact, *(f"/{name}" for name in found.prefixes)])
     found.exact["/"] = lambda request: Response(200, orjson.dumps(paths))

@@ -1,6 +1,6 @@
 """Watch streams: one JSON line per event, frames shared between watchers, errors as ERROR events."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -23,14 +23,14 @@ def watch_reply(call: Call, result: Watching, wanted: Wanted, headers: Sequence[
     return StreamResponse(200, _lines(result.changes, _encoder(call, wanted)), "application/json", headers)
 
 
-async def _lines(changes: AsyncIterator[Sequence[Change]], encode: Encode) -> AsyncIterator[bytes]:
+async def _lines(changes: AsyncGenerator[Sequence[Change], None], encode: Encode) -> AsyncIterator[bytes]:
     try:
         async for batch in changes:
             yield b"".join(map(encode, batch))
     except APIError as error:
         yield _frame("ERROR", error.status())
     finally:
-        await changes.aclose()  # type: ignore[attr-defined]
+        await changes.aclose()
 
 
 def _encoder(call: Call, wanted: Wanted) -> Encode:

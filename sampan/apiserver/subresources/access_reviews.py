@@ -93,6 +93,7 @@ def _attributes(kind: str, user: User, spec: Object) -> Attributes:
         raise Invalid.of(kind, "authorization.k8s.io", "", [error])
     if path is not None:
         return Attributes(user, path.get("verb") or "", False, path=path.get("path") or "")
+    assert resource is not None
     names: Iterable[str] = ("namespace", "group", "version", "resource", "subresource", "name")
     values: dict[str, Any] = {name: resource.get(name) or "" for name in names}
     return Attributes(user, resource.get("verb") or "", **values)

@@ -1,4 +1,4 @@
-"""Which subresources a kind serves in a version. /status and /scale follow from the kind; the others are listed here."""
+"""Which subresources a kind serves in a version. /status and /scale follow from the kind; listed.py has the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

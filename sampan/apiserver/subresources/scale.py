@@ -10,7 +10,7 @@ from typing import Any
 
 from sampan.apiserver import writes
 from sampan.apiserver.bodies import read_body
-from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.call import Call, Tree, Verb
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.services import Services
@@ -30,7 +30,7 @@ _META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 @cache
 def _subresource(group: str, version: str) -> Subresource:
-    verbs = {"get": _get, "update": _update, "patch": _patch}
+    verbs: Mapping[str, Verb] = {"get": _get, "update": _update, "patch": _patch}
     return Subresource(verbs, "Scale", group, version)
 
 

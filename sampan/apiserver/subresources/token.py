@@ -90,7 +90,8 @@ def _bound(services: Services, call: Call, ref: Any) -> list[Bound]:
         raise Conflict.of(plural, "", name, why + "The object might have been deleted and then recreated")
     if ref["kind"] == "Pod" and found["spec"].get("serviceAccountName") != call.info.name:
         raise BadRequest(
-            f'cannot bind token for serviceaccount "{call.info.name}" to pod running with different serviceaccount name.'
+            f'cannot bind token for serviceaccount "{call.info.name}" to pod running with different '
+            "serviceaccount name."
         )
     bound = [Bound(ref["kind"].lower(), name, found["metadata"]["uid"])]
     if ref["kind"] == "Pod" and (node_name := found["spec"].get("nodeName")):

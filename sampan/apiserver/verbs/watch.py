@@ -6,7 +6,7 @@ leaves the selection is ADDED or DELETED as far as this watch is concerned.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import NamedTuple
 
 from sampan.apiserver.call import Call, Change, Watching
@@ -36,7 +36,7 @@ def watch(services: Services, call: Call) -> Watching:
 
 async def _changes(
     services: Services, options: ListOptions, chosen: Selection, revision: int
-) -> AsyncIterator[Sequence[Change]]:
+) -> AsyncGenerator[Sequence[Change], None]:
     start = await _start(services, options, chosen, revision)
     with services.cache.watch(chosen.prefix, start.after) as source:
         for batch in _initial(start.initial, chosen.matches):

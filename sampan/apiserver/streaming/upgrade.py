@@ -1,0 +1,45 @@
+"""exec, attach and port-forward: which way a client's upgrade goes to the kubelet.
+
+SPDY clients (kubectl before 1.30) are connected byte for byte. WebSocket clients are translated or unwrapped to SPDY, and
+port-forward over WebSocket channels, which the container runtime speaks itself, is connected byte for byte.
+"""
+
+from sampan.apiserver.streaming.target import KubeletTarget, secrets, unreachable
+from sampan.apiserver.streaming.translate import translate
+from sampan.apiserver.streaming.tunnel import tunnel, tunnelled
+from sampan.machinery.errors import APIError, BadRequest
+from sampan.transport.messages import Reply, Request, Response
+from sampan.transport.relay import relay_upgrade
+from sampan.transport.websocket import is_websocket
+
+
+async def proxy_exec(target: KubeletTarget, request: Request) -> Reply:
+    """pods/{name}/exec, over SPDY or WebSocket. Raises APIError."""
+    if is_websocket(request):
+        return translate(target, request)
+    return await _relay(target, request)
+
+
+async def proxy_attach(target: KubeletTarget, request: Request) -> Reply:
+    """pods/{name}/attach, over SPDY or WebSocket. Raises APIError."""
+    return await proxy_exec(target, request)
+
+
+async def proxy_portforward(target: KubeletTarget, request: Request) -> Reply:
+    """pods/{name}/portforward, over SPDY, a WebSocket tunnel, or WebSocket channels. Raises APIError."""
+    if is_websocket(request) and tunnelled(request):
+        return await tunnel(target, request)
+    return await _relay(target, request)
+
+
+async def _relay(target: KubeletTarget, request: Request) -> Reply:
+    if not request.headers.get("upgrade"):
+        raise BadRequest("Upgrade request required")
+    versions = ("x-stream-protocol-version",)
+    try:
+        reply = await relay_upgrade(target.client(), request, target.location, drop=secrets(request), split=versions)
+    except OSError as error:
+        raise unreachable(target, error) from error
+    if isinstance(reply, Response) and 300 <= reply.status < 400:  # CVE-2020-8559
+        raise APIError("the backend attempted to redirect this request, which is not permitted", code=502, reason="")
+    return reply
