@@ -1,7 +1,7 @@
 """The channel protocols: several streams in one WebSocket, each message led by its stream's number.
 
-After k8s.io/apimachinery/pkg/util/httpstream/wsstream and the remotecommand constants. Version 5 (KEP-4006) adds a message
-by which the client closes one stream.
+After k8s.io/apimachinery/pkg/util/httpstream/wsstream and the remotecommand constants. Version 5 (KEP-4006) adds a
+message by which the client closes one stream.
 """
 
 import base64

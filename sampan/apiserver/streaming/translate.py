@@ -108,14 +108,23 @@ class _Translation:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(_run(session))
             try:
-                streams = await _open(session, channels)
-                ways = [group.create_task(self._output(streams)), group.create_task(self._input(streams))]
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                for way in ways:
-                    way.cancel()
+                await self._converse(session, channels)
             finally:
                 await session.close()
                 running.cancel()
+
+    async def _converse(self, session: Session, channels: Mapping[Channel, str]) -> None:
+        try:
+            streams = await _open(session, channels)
+        except OSError as error:
+            with contextlib.suppress(ConnectionError):
+                await self._finish(internal_error(f"unable to open the streams: {error or 'timed out'}"))
+            return
+        async with asyncio.TaskGroup() as group:
+            ways = [group.create_task(self._output(streams)), group.create_task(self._input(streams))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
 
     async def _output(self, streams: Mapping[Channel, Stream]) -> None:
         """Pass on what the command writes, then tell how it ended."""
@@ -159,11 +168,8 @@ class _Translation:
 
 
 async def _open(session: Session, channels: Mapping[Channel, str]) -> dict[Channel, Stream]:
-    try:
-        async with asyncio.timeout(_OPEN_TIMEOUT):
-            return {channel: await session.open({"streamType": name}) for channel, name in channels.items()}
-    except OSError as error:
-        raise _Failed(f"unable to open the streams: {error or 'timed out'}") from error
+    async with asyncio.timeout(_OPEN_TIMEOUT):
+        return {channel: await session.open({"streamType": name}) for channel, name in channels.items()}
 
 
 async def _run(session: Session) -> None:

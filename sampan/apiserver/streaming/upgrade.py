@@ -1,7 +1,7 @@
 """exec, attach and port-forward: which way a client's upgrade goes to the kubelet.
 
-SPDY clients (kubectl before 1.30) are connected byte for byte. WebSocket clients are translated or unwrapped to SPDY, and
-port-forward over WebSocket channels, which the container runtime speaks itself, is connected byte for byte.
+SPDY clients (kubectl before 1.30) are connected byte for byte. WebSocket clients are translated or unwrapped to SPDY,
+except port-forward over WebSocket channels: that the container runtime speaks itself, so it is connected byte for byte.
 """
 
 from sampan.apiserver.streaming.target import KubeletTarget, secrets, unreachable
