@@ -63,7 +63,7 @@ def type_text(schema: dict[str, Any]) -> str:
         return str(schema.get("format", "int64"))
     if kind == "string":
         return {"byte": "bytes", "date-time": "time"}.get(schema.get("format", ""), "string")
-    return {"number": "number", "boolean": "boolean"}[str(kind)]
+    return {"number": "double", "boolean": "boolean"}[str(kind)]
 
 
 def field(name: str, schema: dict[str, Any], go: dict[str, Any] | None) -> str | dict[str, Any]:

@@ -25,7 +25,7 @@ _BOOLEANS = {
 }
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _INFINITIES = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
-_INTEGER = re.compile(r"[-+]?(?:0b[01]+|0o?[0-7]+|0x[0-9a-fA-F]+|[1-9][0-9]*|0)", re.ASCII)
+_INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS = 400
 _TAG = "tag:yaml.org,2002:"
@@ -187,7 +187,7 @@ def _float(plain: str) -> int | float:
 def _integer(plain: str) -> int | float:
     sign = -1 if plain[0] == "-" else 1
     digits = plain.lstrip("+-")
-    if digits.startswith(("0x", "0b", "0o")):
+    if digits[:2].lower() in ("0x", "0b", "0o"):
         number = int(digits, 0)
     else:
         number = int(digits, 8 if len(digits) > 1 and digits[0] == "0" else 10)
