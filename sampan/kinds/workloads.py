@@ -10,6 +10,7 @@ from datetime import datetime
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, NONE, count_column
 from sampan.kinds.core import podspec_defaults  # noqa: F401  registers what templates default to
+from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column
@@ -76,6 +77,12 @@ def validate_template_of(template: Object, matches: Callable[[Mapping[str, str]]
     if spec.get("activeDeadlineSeconds") is not None:
         detail = f"activeDeadlineSeconds in {kind} is not Supported"
         yield forbidden(TEMPLATE.child("spec", "activeDeadlineSeconds"), detail)
+
+
+def workload_warnings(obj: Object) -> Warnings:
+    """What is unwise about a workload: its name as part of host names, its template."""
+    yield from name_warnings(obj, "Pod names and hostnames")
+    yield from template_warnings(obj["spec"].get("template") or {}, TEMPLATE)
 
 
 def validate_counts(spec: Object, *fields: str) -> Errors:

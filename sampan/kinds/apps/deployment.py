@@ -18,6 +18,7 @@ from sampan.kinds.workloads import (
     validate_counts,
     validate_replica_status,
     validate_selector_and_template,
+    workload_warnings,
 )
 from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
@@ -175,5 +176,6 @@ KIND = Kind(
     prepare_update=_prepare_update,
     validate=_validate,
     validate_status_update=_validate_status_update,
+    warnings=workload_warnings,
     scale=Scale(),
 )

@@ -10,6 +10,7 @@ from sampan.kinds.workloads import (
     validate_counts,
     validate_replica_status,
     validate_selector_and_template,
+    workload_warnings,
 )
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Kind, Scale, ServedVersion
@@ -62,6 +63,7 @@ KIND = Kind(
     prepare_create=fresh_status(replicas=0),
     validate=_validate,
     validate_status_update=validate_replica_status,
+    warnings=workload_warnings,
     scale=Scale(),
     selectable_fields={"status.replicas": status_replicas},
 )

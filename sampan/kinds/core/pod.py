@@ -6,6 +6,7 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.pod_columns import COLUMNS
 from sampan.kinds.core.pod_defaults import default_pod
 from sampan.kinds.core.pod_update import validate_pod_update
+from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import sync_service_account
 from sampan.kinds.core.podspec_validation import validate_pod_spec
 from sampan.kinds.core.qos import qos_class
@@ -76,6 +77,7 @@ KIND = Kind(
     prepare_status_update=_prepare_status_update,
     validate=_validate,
     validate_update=validate_pod_update,
+    warnings=pod_warnings,
     selectable_fields={
         "spec.nodeName": _field("spec", "nodeName"),
         "spec.restartPolicy": _field("spec", "restartPolicy"),

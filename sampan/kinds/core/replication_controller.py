@@ -12,6 +12,7 @@ from sampan.kinds.workloads import (
     validate_counts,
     validate_replica_status,
     validate_template_of,
+    workload_warnings,
 )
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
@@ -60,6 +61,7 @@ KIND = Kind(
     prepare_create=fresh_status(replicas=0),
     validate=_validate,
     validate_status_update=validate_replica_status,
+    warnings=workload_warnings,
     scale=Scale(),
     selectable_fields={"status.replicas": status_replicas},
     default_orphan=True,
