@@ -33,6 +33,7 @@ class NodeLifecycleController(Controller):
         self.grace = context.config.node_monitor_grace_period
         self.period = context.config.node_monitor_period
         self.signs: dict[str, Sign] = {}
+        self.marked: dict[str, str] = {}  # when a node became unready, for which its pods have been marked
         self.nodes = self.watch(NODE)
         self.leases = self.watch(LEASE, None)
         self.pods = self.watch(POD, None)
@@ -49,14 +50,14 @@ class NodeLifecycleController(Controller):
         node = self.nodes.get(key)
         if node is None:
             self.signs.pop(key.name, None)
+            self.marked.pop(key.name, None)
             return WAIT
         left = self._silence_left(node)
         if left <= 0 and (readiness(node) != UNKNOWN or condition(node, "Ready") is None):
             await self._silence(node)
             return WAIT
         await self._taint(node)
-        if readiness(node) != TRUE:
-            await self._mark_pods(node)
+        await self._mark_pods(node)
         return after(left + 0.1) if left > 0 else WAIT
 
     def _silence_left(self, node: Object) -> float:
@@ -81,11 +82,18 @@ class NodeLifecycleController(Controller):
             await self.client.update(NODE, {**node, "spec": {**node["spec"], "taints": taints}})
 
     async def _mark_pods(self, node: Object) -> None:
-        """Pods on a node that is not ready are not ready either, so that Services leave them out."""
-        for pod in self.pods.by(NODE_INDEX, node["metadata"]["name"]):
+        """When a node becomes unready so do its pods, so that Services leave them out.
+
+        Once: a kubelet that is alive after all may then say otherwise.
+        """
+        name, ready = node["metadata"]["name"], condition(node, "Ready")
+        if ready is None or ready["status"] == TRUE or self.marked.get(name) == ready.get("lastTransitionTime", ""):
+            return
+        for pod in self.pods.by(NODE_INDEX, name):
             if is_ready(pod):
                 self.recorder.event(pod, WARNING, "NodeNotReady", "Node is not ready")
                 await self.client.update(POD, self._unready(pod), subresource="status")
+        self.marked[name] = ready.get("lastTransitionTime", "")
 
     def _unready(self, pod: Object) -> Object:
         now = format_time(self.clock.now())

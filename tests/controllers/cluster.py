@@ -1,4 +1,4 @@
-"""A control plane in this process: the API server on memory, the controllers, and a kubelet that only says "Running"."""
+"""A control plane in this process: API server on memory, controllers, and a kubelet that only says "Running"."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
