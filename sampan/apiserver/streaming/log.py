@@ -16,9 +16,11 @@ _MAX_MESSAGE = 50_000  # bytes of a kubelet's error that are passed on
 
 async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
     """GET .../pods/{name}/log. Raises APIError."""
+    client = target.client()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
         try:
-            answer = await stack.enter_async_context(target.client().stream("GET", target.location))
+            answer = await stack.enter_async_context(client.stream("GET", target.location))
             if not 200 <= answer.status <= 206:
                 raise _failure(target, answer.status, await _message(answer))
         except OSError as error:

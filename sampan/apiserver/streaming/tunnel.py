@@ -1,4 +1,4 @@
-"""Port-forward for WebSocket clients that tunnel SPDY: a binary message is some bytes of a SPDY connection (KEP-4006)."""
+"""Port-forward for WebSocket clients that tunnel SPDY: binary messages are pieces of a SPDY connection (KEP-4006)."""
 
 from sampan.apiserver.streaming.target import KubeletTarget, unreachable
 from sampan.machinery.errors import BadRequest
