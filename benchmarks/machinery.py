@@ -1,4 +1,4 @@
-"""Microseconds of the pure steps that every write goes through, on a pod of 3 kB; json.loads beside them as the measure.
+"""Microseconds of the pure steps that every write goes through, on a pod of 3 kB, with json.loads as the measure.
 
 Kinds are loaded as the server loads them, so decoding includes all defaults.
 """

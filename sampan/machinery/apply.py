@@ -1,0 +1,173 @@
+"""Server-side apply: merge what a manager wants into an object, knowing who owns what.
+
+    merged = live + applied                 lists by key, maps and structs by field
+           - what the manager applied before, does not apply now, and nobody else owns
+    conflict: the merge changes a field that another manager owns (unless forced)
+
+Called by the API server for PATCH with application/apply-patch+yaml. The object that comes out still has to be decoded
+(for defaults) and validated. Rules and texts: KEP-555, the documentation page "Server-Side Apply",
+sigs.k8s.io/structured-merge-diff, k8s.io/apimachinery/pkg/util/managedfields.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sampan.machinery.errors import BadRequest, Conflict
+from sampan.machinery.fieldsets import (
+    NO_FIELDS,
+    FieldSet,
+    Path,
+    applied_set,
+    below,
+    children,
+    compare,
+    is_atomic,
+    item_element,
+    show,
+)
+from sampan.machinery.managers import (
+    APPLY,
+    UPDATE,
+    ManagerId,
+    Managers,
+    Owned,
+    identify,
+    lose,
+    read,
+    without_system,
+    write,
+)
+from sampan.machinery.patch_order import ordered
+from sampan.machinery.schema import Field
+from sampan.machinery.tree import deep_copy
+
+Object = dict[str, Any]
+
+
+def apply(
+    live: Object | None,
+    applied: Object,
+    *,
+    definition: str,
+    manager: str,
+    now: str,
+    force: bool = False,
+    subresource: str = "",
+    ignored: Iterable[str] = (),
+) -> Object:
+    """The object after an apply, with its managedFields, as a new tree.
+
+    `live` is None for a create; both objects are in the client's version, `applied` is type-checked but without
+    defaults (Codec.check). `now` is RFC 3339; `ignored` are top-level fields that the request cannot change (status,
+    for the main part). Raises Conflict with a cause per field, BadRequest.
+    """
+    if applied.get("metadata", {}).get("managedFields"):
+        raise BadRequest("metadata.managedFields must be nil")
+    field, api_version = Field("object", ref=definition), applied["apiVersion"]
+    skipped = tuple(ignored)
+    wanted = {name: value for name, value in applied.items() if name not in skipped}
+    before: Object = live or {}
+    managers, id_ = read(before), identify(manager, APPLY, api_version, subresource)
+    mine = without_system(applied_set(field, wanted), skipped)
+    merged: Object = _merge(field, before, wanted)
+    last = managers[id_].paths if id_ in managers else NO_FIELDS
+    theirs = (owned.paths for other, owned in managers.items() if other != id_)
+    _prune(field, merged, last - mine, mine.union(*theirs))
+    changed, gone = (without_system(paths, skipped) for paths in compare(field, before, merged))
+    if not force:
+        _refuse_conflicts(managers, changed, id_)
+    managers = lose(managers, changed | gone, id_)
+    if mine != last or changed or gone:
+        managers[id_] = Owned(mine, api_version, now)
+    write(merged, managers)
+    return merged
+
+
+def _merge(field: Field, live: Any, applied: Any) -> Any:
+    """A new tree of live with applied over it."""
+    if is_atomic(field) or live is None or type(live) is not type(applied):
+        return deep_copy(applied)
+    if field.type == "array":
+        return _merge_list(field, live, applied)
+    result = {name: deep_copy(value) for name, value in live.items() if name not in applied}
+    for name, value in applied.items():
+        child = below(field, "f:" + name)
+        result[name] = _merge(child, live.get(name), value) if child is not None else deep_copy(value)
+    return result
+
+
+def _merge_list(field: Field, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Items by their keys; what only the live list has stays, even twice."""
+    assert field.items is not None
+    known = [(item_element(field, item), item) for item in live]
+    first = dict(reversed(known))
+    wanted = {e: _merge(field.items, first.get(e), item) for item in applied if (e := item_element(field, item))}
+    if len(wanted) < len(applied):
+        raise BadRequest("failed to create typed patch object: duplicate entries for key in a list")
+    others = [(element, deep_copy(item)) for element, item in known if element not in wanted]
+    order = ordered([*(e for e, _ in others), *wanted], list(wanted), [e for e, _ in known], "")
+    left = iter(others)
+    return [wanted[element] if element in wanted else next(left)[1] for element in order]
+
+
+def _prune(field: Field, merged: Object, given_up: FieldSet, kept: FieldSet) -> None:
+    """Take away, in place, what its last owner gave up."""
+    alive = {path[:end] for path in kept for end in range(1, len(path) + 1)}
+    for path in given_up:
+        _remove(field, merged, path, alive)
+
+
+def _remove(field: Field, node: Any, path: Path, alive: set[Path]) -> None:
+    """Remove a path: with it the outermost optional struct or list item around it of which nothing else is owned."""
+    for end, element in enumerate(path, 1):
+        child = below(field, element)
+        value = next((item for name, _, item in children(field, node) if name == element), None)
+        if child is None or value is None:
+            return
+        # Maps and lists may hold what has no owner; a struct or an item goes with all that defaults have put into it.
+        whole = (child.type == "object" and not child.always and end > 1) or element[0] in "kv"
+        if path[:end] not in alive and (end == len(path) or whole):
+            _take(field, node, element)
+            return
+        if is_atomic(child):
+            return
+        field, node = child, value
+
+
+def _take(field: Field, node: Any, element: str) -> None:
+    if isinstance(node, dict):
+        del node[element[2:]]
+    else:
+        node[:] = [item for item in node if item_element(field, item) != element]
+
+
+def _refuse_conflicts(managers: Managers, changed: FieldSet, but: ManagerId) -> None:
+    """Raise Conflict if the changes touch what others own."""
+    conflicts = sorted(
+        ((id_, path) for id_, owned in managers.items() if id_ != but for path in owned.paths & changed),
+        key=lambda conflict: (conflict[0], show(conflict[1])),
+    )
+    if conflicts:
+        causes = [
+            {"reason": "FieldManagerConflict", "message": f"conflict with {_name(id_, managers)}", "field": show(path)}
+            for id_, path in conflicts
+        ]
+        raise Conflict(_conflict_text(conflicts, managers), details={"causes": causes})
+
+
+def _conflict_text(conflicts: list[tuple[ManagerId, Path]], managers: Managers) -> str:
+    if len(conflicts) == 1:
+        ((id_, path),) = conflicts
+        return f"Apply failed with 1 conflict: conflict with {_name(id_, managers)}: {show(path)}"
+    lines: list[str] = []
+    for id_ in dict.fromkeys(id_ for id_, _ in conflicts):
+        lines.append(f"conflicts with {_name(id_, managers)}:")
+        lines += [f"- {show(path)}" for other, path in conflicts if other == id_]
+    return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
+
+
+def _name(id_: ManagerId, managers: Managers) -> str:
+    text = f'"{id_.name}"'
+    if id_.subresource:
+        text += f' with subresource "{id_.subresource}"'
+    return f"{text} using {managers[id_].api_version}" if id_.operation == UPDATE else text
