@@ -4,7 +4,7 @@ ReplicationController, ReplicaSet, Deployment and their like call these. The tem
 core/podspec_validation.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
@@ -49,29 +49,38 @@ def selector_from_template(obj: Object) -> None:
 
 
 def validate_selector_and_template(spec: Object, kind: str) -> Errors:
-    """A label selector that is not empty and that the template's labels fulfil."""
-    selector = spec.get("selector")
+    """A label selector that is not empty, and a template that it selects, for pods that run for ever."""
+    selector, template = spec.get("selector"), spec.get("template") or {}
     if selector is None:
         yield required(SELECTOR)
         return
     yield from validate_label_selector(selector, SELECTOR)
+    yield from not_empty(selector, "deployment")
+    yield from selects_template(selector, template)
+    yield from validate_template(template, TEMPLATE)
+    yield from runs_for_ever(template.get("spec") or {}, kind)
+
+
+def not_empty(selector: Object, kind: str) -> Errors:
+    """An empty selector would select every pod of the namespace."""
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        yield invalid(SELECTOR, selector, "empty selector is invalid for deployment")
+        yield invalid(SELECTOR, selector, f"empty selector is invalid for {kind}")
+
+
+def selects_template(selector: Object | None, template: Object) -> Errors:
+    """The controller recognises the pods that it makes as its own."""
+    labels = get_path(template, ("metadata", "labels"), {})
     try:
-        matches = from_label_selector(selector).matches
+        matches = from_label_selector(selector).matches(labels)
     except SelectorError:
         yield invalid(SELECTOR, selector, "invalid label selector")
         return
-    yield from validate_template_of(spec.get("template") or {}, matches, kind)
-
-
-def validate_template_of(template: Object, matches: Callable[[Mapping[str, str]], bool], kind: str) -> Errors:
-    """A template for pods that run for ever and that the controller recognises as its own."""
-    labels = get_path(template, ("metadata", "labels"), {})
-    if not matches(labels):
+    if not matches:
         yield invalid(TEMPLATE.child("metadata", "labels"), labels, MISMATCH)
-    yield from validate_template(template, TEMPLATE)
-    spec = template.get("spec") or {}
+
+
+def runs_for_ever(spec: Object, kind: str) -> Errors:
+    """Pods that a controller replaces when they end may not end by themselves."""
     if (policy := spec.get("restartPolicy", "Always")) != "Always":
         yield not_supported(TEMPLATE.child("spec", "restartPolicy"), policy, ["Always"])
     if spec.get("activeDeadlineSeconds") is not None:

@@ -8,6 +8,7 @@ from sampan.machinery.names import percent
 from sampan.machinery.validation import Path, check, forbidden, invalid, non_negative, not_supported, required
 
 _STRATEGIES = ("Recreate", "RollingUpdate")
+_NOTHING = (0, "0%")
 
 
 def validate_strategy(strategy: Object, path: Path) -> Errors:
@@ -28,9 +29,34 @@ def _rolling(rolling: Object, path: Path) -> Errors:
     unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
     yield from int_or_percent(unavailable, path.child("maxUnavailable"))
     yield from int_or_percent(surge, path.child("maxSurge"))
-    if unavailable in (0, "0%") and surge in (0, "0%"):
+    if unavailable in _NOTHING and surge in _NOTHING:
         yield invalid(path.child("maxUnavailable"), unavailable, "may not be 0 when `maxSurge` is 0")
     yield from at_most_all(unavailable, path.child("maxUnavailable"))
+
+
+def validate_daemon_strategy(strategy: Object, path: Path) -> Errors:
+    """A DaemonSet's strategy: pods are replaced after they are gone, or before, but not both."""
+    type_, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if type_ == "OnDelete":
+        return
+    if type_ != "RollingUpdate":
+        yield not_supported(path, strategy, ("RollingUpdate", "OnDelete"))
+    elif rolling is None:
+        yield required(path.child("rollingUpdate"))
+    else:
+        yield from _daemon_rolling(rolling, path.child("rollingUpdate"))
+
+
+def _daemon_rolling(rolling: Object, path: Path) -> Errors:
+    unavailable, surge = rolling.get("maxUnavailable", 0), rolling.get("maxSurge", 0)
+    yield from int_or_percent(unavailable, path.child("maxUnavailable"))
+    yield from int_or_percent(surge, path.child("maxSurge"))
+    if unavailable not in _NOTHING and surge not in _NOTHING:
+        yield invalid(path.child("maxSurge"), surge, "may not be set when maxUnavailable is non-zero")
+    if unavailable in _NOTHING and surge in _NOTHING:
+        yield required(path.child("maxUnavailable"), "cannot be 0 when maxSurge is 0")
+    yield from at_most_all(unavailable, path.child("maxUnavailable"))
+    yield from at_most_all(surge, path.child("maxSurge"))
 
 
 def int_or_percent(value: Any, path: Path) -> Errors:

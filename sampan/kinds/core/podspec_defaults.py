@@ -6,6 +6,7 @@ pod_defaults.py. Registered on import; every file of a kind with a pod template 
 
 from typing import Any
 
+from sampan.kinds.core import volume_claim_defaults  # noqa: F401  ephemeral volumes have claim templates
 from sampan.machinery.defaulting import register_default_function, register_defaults
 from sampan.machinery.meta import Object
 
@@ -91,7 +92,6 @@ register_defaults(
             "readOnly": False,
         },
         CORE + "ScaleIOVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
-        CORE + "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
     }
 )
 

@@ -4,20 +4,22 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import labels_text
+from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     REPLICA_COLUMNS,
+    TEMPLATE,
     labels_from_template,
+    runs_for_ever,
+    selects_template,
     status_replicas,
     validate_counts,
     validate_replica_status,
-    validate_template_of,
     workload_warnings,
 )
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.selectors import EVERYTHING, from_labels
 from sampan.machinery.validation import required
 
 register_defaults(
@@ -43,8 +45,10 @@ def _validate(controller: Object) -> Errors:
     if spec.get("template") is None:
         yield required(SPEC.child("template"))
         return
-    selector = from_labels(spec["selector"]) if spec.get("selector") else EVERYTHING
-    yield from validate_template_of(spec["template"], selector.matches, "ReplicationController")
+    if spec.get("selector"):
+        yield from selects_template({"matchLabels": spec["selector"]}, spec["template"])
+    yield from validate_template(spec["template"], TEMPLATE)
+    yield from runs_for_ever(spec["template"].get("spec") or {}, "ReplicationController")
 
 
 def _selector(controller: Object, now: datetime) -> str:

@@ -1,0 +1,175 @@
+"""StatefulSet: pods with names and volumes of their own, started and stopped in order."""
+
+from datetime import datetime
+
+from sampan.kinds.checks import SPEC, Errors, supported
+from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
+from sampan.kinds.prepare import fresh_status
+from sampan.kinds.workloads import (
+    SELECTOR,
+    TEMPLATE,
+    not_empty,
+    runs_for_ever,
+    selector_from_template,
+    selects_template,
+    validate_counts,
+    validate_replica_status,
+    workload_warnings,
+)
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Column, Kind, PrepareCreate, Scale, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path, semantic_equal
+from sampan.machinery.validation import (
+    forbidden,
+    invalid,
+    non_negative,
+    required,
+    validate_annotations,
+    validate_label_selector,
+    validate_labels,
+)
+
+_DEFINITION = "io.k8s.api.apps.v1.StatefulSet"
+_REPLACEMENT = "apps/v1 StatefulSet"
+_STRATEGY = SPEC.child("updateStrategy")
+_CHANGEABLE = (
+    *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
+    *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
+)
+_FIXED_TEXT = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+)
+
+register_defaults(
+    {
+        _DEFINITION: {"spec": {}},
+        _DEFINITION + "Spec": {
+            "replicas": 1,
+            "template": {},
+            "podManagementPolicy": "OrderedReady",
+            "revisionHistoryLimit": 10,
+            "persistentVolumeClaimRetentionPolicy": {},
+        },
+        _DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+    }
+)
+
+
+def _defaults(strategy: str, *, selector: bool) -> PrepareCreate:
+    def default(stateful_set: Object) -> None:
+        spec = stateful_set["spec"]
+        if selector:
+            selector_from_template(stateful_set)
+        update = spec.setdefault("updateStrategy", {})
+        update.setdefault("type", strategy)
+        if update["type"] == "RollingUpdate":
+            update.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+        for template in spec.get("volumeClaimTemplates") or ():
+            template |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+
+    return default
+
+
+_DEFAULT_V1 = _defaults("RollingUpdate", selector=False)
+
+
+def _validate(stateful_set: Object) -> Errors:
+    spec = stateful_set["spec"]
+    policy = spec.get("podManagementPolicy")
+    if not policy:
+        yield required(SPEC.child("podManagementPolicy"))
+    elif policy not in ("OrderedReady", "Parallel"):
+        yield invalid(SPEC.child("podManagementPolicy"), policy, "must be 'OrderedReady' or 'Parallel'")
+    yield from _strategy(spec.get("updateStrategy") or {})
+    for field, value in (spec.get("persistentVolumeClaimRetentionPolicy") or {}).items():
+        path = SPEC.child("persistentVolumeClaimRetentionPolicy", field)
+        yield from supported(path, value, ("Retain", "Delete"))
+    yield from validate_counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit")
+    yield from non_negative(SPEC.child("ordinals", "start"), get_path(spec, ("ordinals", "start")))
+    yield from _selector_and_template(spec)
+
+
+def _strategy(strategy: Object) -> Errors:
+    type_, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if not type_:
+        yield required(_STRATEGY)
+    elif type_ == "OnDelete":
+        if rolling is not None:
+            detail = "only allowed for updateStrategy 'RollingUpdate'"
+            yield invalid(_STRATEGY.child("rollingUpdate"), rolling, detail)
+    elif type_ != "RollingUpdate":
+        yield invalid(_STRATEGY, strategy, "must be 'RollingUpdate' or 'OnDelete'")
+    else:
+        yield from non_negative(_STRATEGY.child("rollingUpdate", "partition"), (rolling or {}).get("partition"))
+
+
+def _selector_and_template(spec: Object) -> Errors:
+    """Only the template's metadata is checked: its mounts name volumes that claim templates will bring."""
+    selector, template = spec.get("selector"), spec.get("template") or {}
+    metadata = template.get("metadata") or {}
+    if selector is None:
+        yield required(SELECTOR)
+    else:
+        yield from validate_label_selector(selector, SELECTOR)
+        yield from not_empty(selector, "statefulset")
+        yield from selects_template(selector, template)
+    yield from validate_labels(metadata.get("labels"), TEMPLATE.child("labels"))
+    yield from validate_annotations(metadata.get("annotations"), TEMPLATE.child("annotations"))
+    yield from runs_for_ever(template.get("spec") or {}, "StatefulSet")
+
+
+def _validate_update(new: Object, old: Object) -> Errors:
+    """Names and volumes hang on the rest of the spec."""
+    after, before = new["spec"], old["spec"]
+    fixed = (after.keys() | before.keys()) - set(_CHANGEABLE)
+    if any(not semantic_equal(after.get(field), before.get(field)) for field in fixed):
+        yield forbidden(SPEC, _FIXED_TEXT)
+
+
+def _ready(stateful_set: Object, now: datetime) -> str:
+    return f"{get_path(stateful_set, ('status', 'readyReplicas'), 0)}/{stateful_set['spec'].get('replicas', 0)}"
+
+
+KIND = Kind(
+    name="StatefulSet",
+    plural="statefulsets",
+    versions=(
+        ServedVersion("apps", "v1", _DEFINITION, default=_DEFAULT_V1),
+        ServedVersion(
+            "apps",
+            "v1beta2",
+            _DEFINITION,
+            default=_DEFAULT_V1,
+            deprecated="1.9",
+            removed="1.16",
+            replacement=_REPLACEMENT,
+        ),
+        ServedVersion(
+            "apps",
+            "v1beta1",
+            _DEFINITION,
+            default=_defaults("OnDelete", selector=True),
+            default_orphan=True,
+            deprecated="1.8",
+            removed="1.16",
+            replacement=_REPLACEMENT,
+        ),
+    ),
+    short_names=("sts",),
+    categories=("all",),
+    columns=(
+        NAME,
+        Column("Ready", _ready, description="Ready pods out of those desired."),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+    ),
+    prepare_create=fresh_status(replicas=0, availableReplicas=0),
+    validate=_validate,
+    validate_update=_validate_update,
+    validate_status_update=validate_replica_status,
+    warnings=workload_warnings,
+    scale=Scale(),
+)
