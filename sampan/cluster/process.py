@@ -17,6 +17,8 @@ from typing import IO
 
 from sampan.cluster.config import ClusterConfig
 
+STEP_PATIENCE = 60.0  # seconds in which each step of a start must be done
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -77,7 +79,7 @@ def start(config: ClusterConfig) -> Iterator[Progress]:
 
 def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, mark: int) -> Iterator[Progress]:
     buffer = b""
-    while data := progress.read(65536):
+    while data := _read(progress, log):
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
             report = Progress(**json.loads(line))
@@ -89,6 +91,14 @@ def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, 
     process.wait()
     said = log.read_bytes()[mark:].decode(errors="replace").strip().splitlines()
     raise StartError("\n".join(said[-20:]) or f"the server exited with {process.returncode} and said nothing")
+
+
+def _read(progress: IO[bytes], log: Path) -> bytes:
+    """What the server reports next; raises StartError when it reports nothing for too long."""
+    if not select.select([progress], [], [], STEP_PATIENCE)[0]:
+        said = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+        raise StartError(f"nothing has happened for {STEP_PATIENCE:.0f} s; it still runs. Its last words:\n{said}")
+    return progress.read(65536)
 
 
 def stop(pid: int, *, grace: float = 30) -> bool:

@@ -1,0 +1,119 @@
+"""A cluster's life and deaths: killed, resumed, taken down, brought back, deleted, beside another cluster."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from examples.images.standins import ensure
+from sampan.cluster.config import ClusterConfig, load
+from sampan.cluster.process import server_pid
+from tests.e2e.conftest import Kubectl, eventually, replication_controller
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
+
+
+class Life:
+    """A cluster of this test's own, driven by the sampan command."""
+
+    def __init__(self, home: Path) -> None:
+        self.name = f"life-{os.getpid()}"
+        self.directory = home / "clusters" / self.name
+        self.environment = os.environ | {"SAMPAN_HOME": str(home / "clusters"), "KUBECONFIG": str(home / "kubeconfig")}
+
+    def sampan(self, command: str) -> str:
+        words = [sys.executable, "-m", "sampan.cli.app", command, "--name", self.name]
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def config(self) -> ClusterConfig:
+        found = load(self.directory)
+        assert found is not None
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Whatever on this machine still belongs to the cluster."""
+        config = self.config
+        marks = (str(config.directory), f"sampan-{self.name}")
+        found = [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if marks[0] in line]
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_text().replace("\0", " ")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if any(mark in words for mark in marks) and path.parent.name != str(os.getpid()):
+                found.append(f"process {words}")
+        gateway = config.pod_cidr.rsplit(".", 1)[0]
+        for command in (["nft", "list", "tables"], ["ip", "-4", "route"], ["ip", "-4", "-o", "address"]):
+            lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+            ours = (marks[1], config.service_cidr, f"{gateway}.", config.lb_pool)
+            found += [line for line in lines if any(mark in line for mark in ours)]
+        found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/*{marks[1]}*")]
+        return found
+
+
+@pytest.fixture
+def life(tmp_path: Path, cluster: ClusterConfig) -> Iterator[Life]:
+    life = Life(tmp_path)
+    yield life
+    if life.directory.exists():
+        life.sampan("delete")
+
+
+def container_of(kubectl: Kubectl) -> str:
+    """The id of the one pod's running container, "" while there is none."""
+    for pod in kubectl.json("get", "pods")["items"]:
+        for status in pod["status"].get("containerStatuses", ()):
+            if "running" in status["state"]:
+                return str(status["containerID"])
+    return ""
+
+
+def test_a_clusters_life(life: Life) -> None:
+    assert "is ready after" in life.sampan("up")
+    kubectl = Kubectl(life.config, "default")
+    ensure(life.config, ["busybox"])
+    kubectl.apply(replication_controller("kubia", image="busybox", command=["sleep", "10000"]))
+    container = eventually(lambda: container_of(kubectl), "a running container")
+
+    # Killed, the server is no loss: what was acknowledged is there, and no container was touched.
+    kubectl("create", "configmap", "written-last", "--from-literal=a=1")
+    pid = server_pid(life.config)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: server_pid(life.config) is None, "the server's death")
+    assert "is ready after" in life.sampan("up")
+    assert kubectl.json("get", "configmap", "written-last")["data"] == {"a": "1"}
+    eventually(lambda: len(kubectl.ready_pods("app=kubia")) == 1, "the pod ready")
+    assert container_of(kubectl) == container
+    kubectl("scale", "rc", "kubia", "--replicas=2")
+    eventually(lambda: len(kubectl.ready_pods("app=kubia")) == 2, "a second pod")
+    assert "is running" in life.sampan("up")
+
+    # Down leaves nothing but the state, even when the server was killed before.
+    pid = server_pid(life.config)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert "is down" in life.sampan("down")
+    assert life.leftovers() == []
+
+    # And up again, everything runs as it did.
+    life.sampan("up")
+    eventually(lambda: len(kubectl.ready_pods("app=kubia")) == 2, "both pods back")
+    assert json.loads(kubectl("get", "configmap", "written-last", "-o", "json"))["data"] == {"a": "1"}
+
+    config = life.config
+    kubeconfig = Path(life.environment["KUBECONFIG"])
+    assert life.name in kubeconfig.read_text()
+    life.sampan("down")
+    assert life.leftovers() == []
+    assert "is deleted" in life.sampan("delete")
+    assert not config.directory.exists()
+    assert life.name not in kubeconfig.read_text()
