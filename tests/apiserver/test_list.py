@@ -1,0 +1,174 @@
+"""LIST: selectors, pages, resource versions, and the forms it can be had in."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.apiserver.harness import CONFIG_MAPS, DEPLOYMENTS, PODS, API, config_map, deployment, pod
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+
+
+@pytest.fixture
+async def five(api: API) -> API:
+    """ConfigMaps a to e; the vowels are labelled so."""
+    for name in "abcde":
+        body = config_map(name)
+        body["metadata"]["labels"] = {"vowel": str(name in "ae").lower()}
+        await api.create(CONFIG_MAPS, body)
+    return api
+
+
+def names(answer: Any) -> list[str]:
+    return [item["metadata"]["name"] for item in answer["items"]]
+
+
+async def test_items_carry_no_type(five: API) -> None:
+    answer = await five.get(CONFIG_MAPS)
+    assert (answer["kind"], answer["apiVersion"]) == ("ConfigMapList", "v1")
+    assert names(answer) == list("abcde")
+    assert not {"kind", "apiVersion"} & set(answer["items"][0])
+    assert all(item["metadata"]["resourceVersion"] for item in answer["items"])
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"labelSelector": "vowel=true"}, "ae"),
+        ({"labelSelector": "vowel in (true),!other"}, "ae"),
+        ({"labelSelector": "vowel!=true"}, "bcd"),
+        ({"fieldSelector": "metadata.name=c"}, "c"),
+        ({"fieldSelector": "metadata.name!=c"}, "abde"),
+        ({"fieldSelector": "metadata.name=c", "labelSelector": "vowel=true"}, ""),
+        ({"fieldSelector": "metadata.namespace=default"}, "abcde"),
+    ],
+)
+async def test_selectors(five: API, query: dict[str, str], expected: str) -> None:
+    assert names(await five.get(CONFIG_MAPS, query=query)) == list(expected)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"labelSelector": "a in b"},
+        {"labelSelector": "a=b=c"},
+        {"fieldSelector": "spec.x=1"},
+        {"fieldSelector": "nothing"},
+        {"limit": "x"},
+        {"continue": "x"},
+        {"continue": "e30"},
+    ],
+)
+async def test_bad_queries(five: API, query: dict[str, str]) -> None:
+    answer = await five.call("GET", CONFIG_MAPS, query=query)
+    assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
+
+
+async def test_pages_are_of_one_moment(five: API) -> None:
+    first = await five.get(CONFIG_MAPS, query={"limit": "2"})
+    assert (names(first), first["metadata"]["remainingItemCount"]) == (["a", "b"], 3)
+    await five.call("DELETE", f"{CONFIG_MAPS}/d")
+    await five.create(CONFIG_MAPS, config_map("bb"))
+    second = await five.get(CONFIG_MAPS, query={"limit": "2", "continue": first["metadata"]["continue"]})
+    assert names(second) == ["c", "d"]
+    assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+    last = await five.get(CONFIG_MAPS, query={"limit": "2", "continue": second["metadata"]["continue"]})
+    assert names(last) == ["e"]
+    assert "continue" not in last["metadata"]
+
+
+async def test_pages_of_a_selection(five: API) -> None:
+    first = await five.get(CONFIG_MAPS, query={"limit": "2", "labelSelector": "vowel=false"})
+    assert names(first) == ["b", "c"]
+    assert "remainingItemCount" not in first["metadata"]
+    query = {"limit": "2", "labelSelector": "vowel=false", "continue": first["metadata"]["continue"]}
+    assert names(await five.get(CONFIG_MAPS, query=query)) == ["d"]
+
+
+async def test_expired_pages_say_how_to_go_on(five: API) -> None:
+    first = await five.get(CONFIG_MAPS, query={"limit": "2"})
+    await five.call("DELETE", f"{CONFIG_MAPS}/d")
+    await five.server.config.store.compact(five.server.config.store.revision)
+    expired = await five.call("GET", CONFIG_MAPS, query={"limit": "2", "continue": first["metadata"]["continue"]})
+    assert (expired.status, expired.body["reason"]) == (410, "Expired")
+    rest = await five.get(CONFIG_MAPS, query={"continue": expired.body["metadata"]["continue"]})
+    assert names(rest) == ["c", "e"]
+
+
+async def test_resource_versions(five: API) -> None:
+    before = (await five.get(CONFIG_MAPS))["metadata"]["resourceVersion"]
+    await five.call("DELETE", f"{CONFIG_MAPS}/a")
+    exact = await five.get(CONFIG_MAPS, query={"resourceVersion": before, "resourceVersionMatch": "Exact"})
+    assert (names(exact), exact["metadata"]["resourceVersion"]) == (list("abcde"), before)
+    query = {"resourceVersion": before, "resourceVersionMatch": "NotOlderThan"}
+    assert names(await five.get(CONFIG_MAPS, query=query)) == list("bcde")
+    assert names(await five.get(CONFIG_MAPS, query={"resourceVersion": "0"})) == list("bcde")
+    bad = await five.call("GET", CONFIG_MAPS, query={"resourceVersionMatch": "Exact"})
+    assert "resourceVersionMatch is forbidden unless resourceVersion is provided" in bad.body["message"]
+    assert (await five.call("GET", CONFIG_MAPS, query={"resourceVersion": "x"})).status == 422
+
+
+async def test_table(api: API) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    table = await api.get(PODS, accept=TABLE)
+    assert (table["kind"], table["apiVersion"]) == ("Table", "meta.k8s.io/v1")
+    assert [c["name"] for c in table["columnDefinitions"]][:5] == ["Name", "Ready", "Status", "Restarts", "Age"]
+    row = table["rows"][0]
+    assert row["cells"][:3] == ["p", "0/1", "Pending"]
+    assert (row["object"]["kind"], row["object"]["metadata"]["name"]) == ("PartialObjectMetadata", "p")
+    whole = await api.get(f"{PODS}/p", accept=TABLE, query={"includeObject": "Object"})
+    assert whole["rows"][0]["object"]["spec"]["containers"][0]["image"] == "busybox"
+    bad = await api.call("GET", PODS, accept=TABLE, query={"includeObject": "x"})
+    assert bad.status == 400
+
+
+async def test_metadata_only(five: API) -> None:
+    one = await five.get(f"{CONFIG_MAPS}/a", accept=PARTIAL)
+    assert set(one) == {"kind", "apiVersion", "metadata"}
+    many = await five.get(CONFIG_MAPS, accept=PARTIAL.replace("Metadata", "MetadataList"))
+    assert many["kind"] == "PartialObjectMetadataList"
+    assert {item["kind"] for item in many["items"]} == {"PartialObjectMetadata"}
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("application/vnd.kubernetes.protobuf,application/json", "application/json"),
+        ("application/vnd.kubernetes.protobuf, */*", "application/json"),
+        ("application/json;as=Unknown;v=v1;g=meta.k8s.io, application/json", "application/json"),
+        ("application/json;q=0.5, application/yaml", "application/yaml"),
+        ("*/*", "application/json"),
+    ],
+)
+async def test_negotiation(five: API, accept: str, content_type: str) -> None:
+    answer = await five.call("GET", CONFIG_MAPS, accept=accept)
+    assert (answer.status, answer.headers["content-type"]) == (200, content_type)
+
+
+@pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/json;as=X;v=v1;g=y"])
+async def test_nothing_acceptable(five: API, accept: str) -> None:
+    answer = await five.call("GET", CONFIG_MAPS, accept=accept)
+    assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")
+
+
+async def test_yaml_both_ways(api: API) -> None:
+    text = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: both}\ndata: {a: 'on'}\n"
+    answer = await api.call("POST", CONFIG_MAPS, text, content_type="application/yaml", accept="application/yaml")
+    assert answer.status == 201, answer
+    assert yaml.safe_load(answer.body)["data"] == {"a": "on"}
+
+
+async def test_old_versions_are_views_of_the_same_object(api: API) -> None:
+    await api.create(DEPLOYMENTS, deployment("web"))
+    old = "/apis/extensions/v1beta1/namespaces/default/deployments"
+    answer = await api.call("GET", old)
+    assert answer.body["items"][0]["metadata"]["name"] == "web"
+    assert answer.warnings == [
+        '299 - "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"'
+    ]
+    one = await api.get("/apis/apps/v1beta2/namespaces/default/deployments/web")
+    assert one["apiVersion"] == "apps/v1beta2"
+    assert one["metadata"]["resourceVersion"] == answer.body["items"][0]["metadata"]["resourceVersion"]
