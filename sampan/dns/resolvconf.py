@@ -67,7 +67,8 @@ class Upstreams:
                 return
             self._found = self._without_own(parse_resolv_conf(path.read_text(errors="replace")))
             self._mtime = mtime
-        except FileNotFoundError:
+        except OSError as error:  # nobody to ask, until it can be read
+            log.debug("no resolvers: %s", error)
             self._found, self._mtime = (), -1
 
     def _without_own(self, upstreams: Collection[Upstream]) -> Sequence[Upstream]:

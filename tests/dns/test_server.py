@@ -132,7 +132,7 @@ async def serving(api: FakeApi, *resolvers: str) -> AsyncIterator[Client]:
         pod_cidr="10.244.0.0/16",
         dns_ip="10.96.0.10",
         upstreams=tuple(f"{resolver}:{PORT}" for resolver in resolvers),
-        resolv_conf=Path("/nonexistent"),
+        resolv_conf=Path("/dev/null/resolv.conf"),
     )
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
