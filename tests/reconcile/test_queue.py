@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampan.reconcile.queue import LOW, RetryDelays, WorkQueue
-from sampan.testing.clock import VirtualClock
+from sampan.testing.clock import VirtualClock, settle
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_no_key_is_lost_or_worked_on_twice_at_once(queue: WorkQueue[str]) 
         if turn % 3 == 0:
             await asyncio.sleep(0)
     while queue.statistics()[:2] != (0, 0):
-        await asyncio.sleep(0)
+        await settle(1)
     assert set(done) == {f"k{n}" for n in range(7)}
     assert not any(worker.done() for worker in workers)
     for worker in workers:
