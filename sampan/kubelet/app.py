@@ -36,6 +36,7 @@ from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import follow_tasks
 from sampan.kubelet.volumes.manager import Volumes
 from sampan.kubelet.volumes.tokens import Tokens
+from sampan.kubelet.waits import first_of
 from sampan.kubelet.worker import PodWorker
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
@@ -61,6 +62,7 @@ class Kubelet:
         self._services = self.informers.of(SERVICE)
         self._workers: dict[str, PodWorker] = {}
         self._has_events = False
+        self._relist_now = asyncio.Event()
         machine = read_machine(config)
         self._allocatable = allocatable(machine, config.max_pods)
         recorder = EventRecorder(client, "kubelet", clock, host=config.node_name)
@@ -150,6 +152,7 @@ class Kubelet:
         """Follow containerd's events; while that fails, relisting is quick."""
         while True:
             self._has_events = True
+            self._relist_now.set()  # for what happened while nobody listened
             if not await follow_tasks(self.cri.channel, self._on_task):
                 self._has_events = False
                 log.info("the runtime announces nothing; listing its containers every second instead")
@@ -170,7 +173,9 @@ class Kubelet:
             with contextlib.suppress(CRIError):  # the node's status tells of it
                 before = await self._compare(before)
                 await self._remove_orphans()
-            await self.clock.sleep(RELIST_WITH_EVENTS if self._has_events else RELIST_WITHOUT_EVENTS)
+            pause = self.clock.sleep(RELIST_WITH_EVENTS if self._has_events else RELIST_WITHOUT_EVENTS)
+            await first_of(self._relist_now.wait(), pause)
+            self._relist_now.clear()
 
     async def _compare(self, before: dict[str, int]) -> dict[str, int]:
         listed = [*await self.cri.list_containers(), *await self.cri.list_sandboxes()]

@@ -220,6 +220,8 @@ def _reason_to_kill(at: Situation, spec: Object, instance: Container) -> KillCon
 def _restart(at: Situation, spec: Object, instance: Container, found: Plan) -> None:
     """Start again, or say until when that has to wait."""
     name, key = spec["name"], backoff_key(at.pod, spec["name"])
+    if name in at.busy:
+        return  # being started: its back-off has been advanced already
     allowed = at.restarts.until(key, instance.finished or at.now)
     if allowed is None or allowed <= at.now:
         found.actions.append(StartContainer(name, _next_count(at, name)))

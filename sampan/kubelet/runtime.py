@@ -134,6 +134,10 @@ class Runtime:
         labelled = (item.labels for item in found if POD_UID in item.labels)
         return {labels[POD_UID]: (labels[POD_NAMESPACE], labels[POD_NAME]) for labels in labelled}
 
+    def claim(self, identity: str, uid: str) -> None:
+        """A container has been created for a pod: so that news of it finds its way before it is ever listed."""
+        self._owners[identity] = uid
+
     def owner(self, identity: str) -> str | None:
         """The uid of the pod that a container or sandbox belongs to, as far as it has been seen."""
         return self._owners.get(identity)

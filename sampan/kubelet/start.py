@@ -103,10 +103,12 @@ class Start:
 
     async def _create(self, config: Any) -> str:
         try:
-            return await self._at.cri.create_container(self._sandbox.id, config, self._sandbox_config)
+            identity = await self._at.cri.create_container(self._sandbox.id, config, self._sandbox_config)
         except CRIError as error:
             self._failed(f"Error: {error.message}")
             raise StartError("CreateContainerError", error.message) from error
+        self._at.runtime.claim(identity, self._pod["metadata"]["uid"])
+        return identity
 
     async def _post_start(self, identity: str) -> None:
         hook = hook_of(self._spec, "postStart")

@@ -1,0 +1,301 @@
+"""Pods on a real containerd: their lives as the API shows them."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sampan.kinds.core.config_map import KIND as CONFIG_MAP
+from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.secret import KIND as SECRET
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.kubelet.app import Kubelet
+from sampan.machinery.meta import Object
+from tests.kubelet.rig import BUSYBOX, Rig, container, eventually, is_ready, is_running, state_of
+
+pytestmark = [pytest.mark.node, pytest.mark.asyncio(loop_scope="module")]
+
+FOREVER = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+
+
+def ended(pod: Object) -> bool:
+    return bool(pod["status"].get("phase") in ("Succeeded", "Failed"))
+
+
+def restarted(times: int) -> Callable[[Object], bool]:
+    return lambda pod: any(s["restartCount"] >= times for s in pod["status"].get("containerStatuses") or ())
+
+
+async def output(node: Kubelet, name: str, instance: int = 0) -> str:
+    """What a pod's main container has written."""
+    pod = next(pod for pod in node.pods() if pod["metadata"]["name"] == name)
+    found = (await node.services.runtime.pod(pod["metadata"]["uid"])).instances("main")[instance]
+    return log_text(Path(found.log_path))
+
+
+def log_text(path: Path) -> str:
+    """A CRI log without times, streams and tags."""
+    return "".join(line.split(" ", 3)[3] for line in path.read_text().splitlines(keepends=True))
+
+
+async def run(rig: Rig, node: Kubelet, name: str, *script: str, spec: Object | None = None, **more: object) -> str:
+    """Run a pod to its end; its output."""
+    await rig.create(name, {"restartPolicy": "Never", "containers": [container(*script, **more)]} | (spec or {}))
+    pod = await rig.until(name, ended)
+    assert pod["status"]["phase"] == "Succeeded", (pod["status"], await output(node, name))
+    return await output(node, name)
+
+
+async def test_a_pod_runs_and_is_deleted(rig: Rig, node: Kubelet) -> None:
+    await rig.create("plain", {"containers": [container(FOREVER)], "terminationGracePeriodSeconds": 20})
+    pod = await rig.until("plain", is_ready)
+    status = pod["status"]
+    assert status["containerStatuses"][0]["containerID"].startswith("containerd://")
+    assert [c["type"] for c in status["conditions"]] == [
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ]
+    await rig.delete("plain")
+    assert await rig.told("plain", "Killing") == "Stopping container main"
+    assert await rig.told("plain", "Created") == "Created container: main"
+
+    async def forgotten() -> bool:
+        return (await node.services.runtime.pod(pod["metadata"]["uid"])).sandboxes == ()
+
+    await eventually(forgotten)
+    assert not node.config.pod_dir(pod["metadata"]["uid"]).exists()
+
+
+async def test_a_pod_succeeds_or_fails_by_its_exit_code(rig: Rig, node: Kubelet) -> None:
+    failing = container("echo broken > /dev/termination-log; exit 3")
+    await rig.create("fails", {"restartPolicy": "Never", "containers": [failing]})
+    pod = await rig.until("fails", ended)
+    terminated = state_of(pod)["terminated"]
+    assert (pod["status"]["phase"], terminated["exitCode"], terminated["reason"]) == ("Failed", 3, "Error")
+    assert terminated["message"] == "broken\n"
+    assert await run(rig, node, "succeeds", "echo fine") == "fine\n"
+
+
+async def test_a_crashing_container_backs_off_and_keeps_its_last_words(rig: Rig, node: Kubelet) -> None:
+    await rig.create("crash", {"containers": [container("echo run; exit 1")]})
+    pod = await rig.until("crash", lambda pod: state_of(pod).get("waiting", {}).get("reason") == "CrashLoopBackOff")
+    status = pod["status"]["containerStatuses"][0]
+    uid = pod["metadata"]["uid"]
+    message = f"back-off 10s restarting failed container=main pod=crash_default({uid})"
+    assert status["state"]["waiting"]["message"] == message
+    assert (status["restartCount"], pod["status"]["phase"]) == (1, "Running")
+    assert status["lastState"]["terminated"]["exitCode"] == 1
+    assert await output(node, "crash", 1) == "run\n"
+    await rig.delete("crash")
+
+
+async def test_init_containers_run_in_order_before_the_others(rig: Rig, node: Kubelet) -> None:
+    mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    inits = [
+        container("echo one >> /work/log", name="first", **mount),
+        container("echo two >> /work/log", name="second", **mount),
+    ]
+    text = await run(
+        rig,
+        node,
+        "inits",
+        "cat /work/log",
+        spec={"initContainers": inits, "volumes": [{"name": "work", "emptyDir": {}}]},
+        **mount,
+    )
+    assert text == "one\ntwo\n"
+
+
+async def test_a_failing_init_container_fails_the_pod(rig: Rig, node: Kubelet) -> None:
+    spec = {"restartPolicy": "Never", "initContainers": [container("exit 1", name="first")]}
+    await rig.create("badinit", spec | {"containers": [container("echo never")]})
+    pod = await rig.until("badinit", ended)
+    assert pod["status"]["phase"] == "Failed"
+    assert state_of(pod) == {"waiting": {"reason": "PodInitializing"}}
+    by_type = {c["type"]: c for c in pod["status"]["conditions"]}
+    assert by_type["Initialized"]["message"] == "containers with incomplete status: [first]"
+
+
+async def test_a_sidecar_starts_first_and_does_not_hold_the_pod_up(rig: Rig, node: Kubelet) -> None:
+    sidecar = container(FOREVER, name="side", restartPolicy="Always")
+    await run(rig, node, "sidecar", "echo done", spec={"initContainers": [sidecar]})
+    pod = await rig.until("sidecar", lambda pod: "terminated" in pod["status"]["initContainerStatuses"][0]["state"])
+    assert pod["status"]["phase"] == "Succeeded"
+
+
+async def test_variables_come_from_all_their_sources(rig: Rig, node: Kubelet) -> None:
+    meta = {"name": "source", "namespace": "default"}
+    secret = {"password": base64.b64encode(b"hush").decode()}
+    await rig.client.create(CONFIG_MAP, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"A": "a"}})
+    await rig.client.create(SECRET, {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": secret})
+    service = {"metadata": {"name": "web-shop", "namespace": "default"}, "spec": {"ports": [{"port": 80}]}}
+    await rig.client.create(SERVICE, {"apiVersion": "v1", "kind": "Service"} | service)
+    env = [
+        {"name": "B", "value": "$(A)-b $(NOPE) $$(A)"},
+        {"name": "C", "valueFrom": {"secretKeyRef": {"name": "source", "key": "password"}}},
+        {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "x", "optional": True}}},
+        {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+    ]
+    text = await run(rig, node, "env", "env", envFrom=[{"configMapRef": {"name": "source"}}], env=env)
+    found = dict(line.split("=", 1) for line in text.splitlines())
+    assert (found["A"], found["B"], found["C"]) == ("a", "a-b $(NOPE) $(A)", "hush")
+    assert "D" not in found
+    assert found["IP"].startswith("10.") and found["CPU"] == "2"
+    assert found["WEB_SHOP_PORT_80_TCP_ADDR"] == found["WEB_SHOP_SERVICE_HOST"]
+    assert found["KUBERNETES_SERVICE_PORT"] == "443"
+
+
+async def test_a_missing_source_is_told_and_mended(rig: Rig, node: Kubelet) -> None:
+    env = [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "x"}}}]
+    await rig.create("late", {"containers": [container(FOREVER, env=env)]})
+    pod = await rig.until("late", lambda pod: state_of(pod).get("waiting", {}).get("message"))
+    assert state_of(pod)["waiting"] == {"reason": "CreateContainerConfigError", "message": 'configmap "late" not found'}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late", "namespace": "default"}}
+    await rig.client.create(CONFIG_MAP, config | {"data": {"x": "1"}})
+    await rig.until("late", is_running)
+    await rig.delete("late", grace=0)
+
+
+async def test_volumes_have_their_content_and_follow_changes(rig: Rig, node: Kubelet) -> None:
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "files", "namespace": "default"}}
+    await rig.client.create(CONFIG_MAP, config | {"data": {"greeting": "hello"}})
+    volumes = [
+        {"name": "config", "configMap": {"name": "files"}},
+        {"name": "down", "downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+        {"name": "fast", "emptyDir": {"medium": "Memory"}},
+    ]
+    mounts = [
+        {"name": "config", "mountPath": "/config"},
+        {"name": "config", "mountPath": "/single", "subPath": "greeting"},
+        {"name": "down", "mountPath": "/down"},
+        {"name": "fast", "mountPath": "/fast"},
+    ]
+    script = ["cat /config/greeting /single /down/name", "until test $(cat /config/greeting) = bye; do sleep 0.1; done"]
+    spec = {"restartPolicy": "Never", "volumes": volumes, "containers": [container(*script, volumeMounts=mounts)]}
+    await rig.create("volumes", spec)
+    await rig.until("volumes", is_running)
+    await rig.client.patch(CONFIG_MAP, "files", {"data": {"greeting": "bye"}}, "default")
+    await rig.until("volumes", ended)
+    assert await output(node, "volumes") == "hellohellovolumes\n"
+
+
+async def test_a_missing_volume_source_is_told(rig: Rig, node: Kubelet) -> None:
+    volumes = [{"name": "config", "configMap": {"name": "absent"}}]
+    await rig.create("novolume", {"containers": [container(FOREVER)], "volumes": volumes})
+    await rig.until("novolume", lambda pod: pod["status"].get("containerStatuses"))
+    assert await rig.told("novolume", "FailedMount") == (
+        'MountVolume.SetUp failed for volume "config" : configmap "absent" not found'
+    )
+    await rig.delete("novolume", grace=0)
+
+
+async def test_a_failing_liveness_probe_restarts_the_container(rig: Rig, node: Kubelet) -> None:
+    probe = {"exec": {"command": ["sh", "-c", "echo bad; exit 1"]}, "periodSeconds": 1, "failureThreshold": 2}
+    await rig.create("unwell", {"containers": [container("echo hi", FOREVER, livenessProbe=probe)]})
+    await rig.until("unwell", restarted(1))
+    assert await rig.told("unwell", "Killing") == "Container main failed liveness probe, will be restarted"
+    assert await rig.told("unwell", "Unhealthy") == "Liveness probe failed: bad\n"
+    await rig.delete("unwell", grace=0)
+
+
+async def test_readiness_follows_an_http_probe(rig: Rig, node: Kubelet) -> None:
+    probe = {"httpGet": {"path": "/index.html", "port": "web"}, "periodSeconds": 1, "successThreshold": 1}
+    ports = [{"containerPort": 8080, "name": "web"}]
+    await rig.create(
+        "web", {"containers": [container("sleep 1; exec httpd -f -p 8080 -h /www", readinessProbe=probe, ports=ports)]}
+    )
+    pod = await rig.until("web", is_running)
+    assert not is_ready(pod)
+    await rig.until("web", is_ready)
+    ip = pod["status"]["podIP"]
+    refused = (
+        f'Readiness probe failed: Get "http://{ip}:8080/index.html": dial tcp {ip}:8080: connect: connection refused'
+    )
+    assert await rig.told("web", "Unhealthy") == refused
+    await rig.delete("web", grace=0)
+
+
+async def test_hooks_run_around_the_container(rig: Rig, node: Kubelet) -> None:
+    spoken = {
+        "postStart": {"exec": {"command": ["sh", "-c", "echo post > /proc/1/fd/1"]}},
+        "preStop": {"exec": {"command": ["sh", "-c", "echo pre > /proc/1/fd/1; touch /hook/stopped"]}},
+    }
+    host = rig.directory / "hook"
+    mount = {"volumeMounts": [{"name": "hook", "mountPath": "/hook"}]}
+    volumes = [{"name": "hook", "hostPath": {"path": str(host), "type": "DirectoryOrCreate"}}]
+    await rig.create("hooks", {"containers": [container(FOREVER, lifecycle=spoken, **mount)], "volumes": volumes})
+    await rig.until("hooks", is_ready)
+    assert "post\n" in await output(node, "hooks")
+    await rig.delete("hooks")
+    assert (host / "stopped").exists()
+
+
+async def test_an_image_that_cannot_be_had_is_told(rig: Rig, node: Kubelet) -> None:
+    never = container(FOREVER, image="registry.example/none:1", imagePullPolicy="Never")
+    await rig.create("never", {"containers": [never]})
+    pod = await rig.until("never", lambda pod: state_of(pod).get("waiting", {}).get("reason") == "ErrImageNeverPull")
+    message = 'Container image "registry.example/none:1" is not present with pull policy of Never'
+    assert state_of(pod)["waiting"]["message"] == message
+    await rig.delete("never", grace=0)
+    await rig.create("unpullable", {"containers": [container(FOREVER, image="127.0.0.1:1/none:1")]})
+    reasons = {}
+    for reason in ("ErrImagePull", "ImagePullBackOff"):
+        pod = await rig.until("unpullable", lambda pod, r=reason: state_of(pod).get("waiting", {}).get("reason") == r)
+        reasons[reason] = state_of(pod)["waiting"]["message"]
+    assert reasons["ErrImagePull"].startswith("rpc error: code = ")
+    assert reasons["ImagePullBackOff"].startswith(
+        'Back-off pulling image "127.0.0.1:1/none:1": ErrImagePull: rpc error'
+    )
+    await rig.delete("unpullable", grace=0)
+
+
+async def test_a_pod_past_its_deadline_fails(rig: Rig, node: Kubelet) -> None:
+    await rig.create("deadline", {"containers": [container(FOREVER)], "activeDeadlineSeconds": 3})
+    pod = await rig.until("deadline", ended)
+    assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "DeadlineExceeded")
+    await rig.until("deadline", lambda pod: "terminated" in state_of(pod))
+
+
+async def test_security_and_identity_reach_the_container(rig: Rig, node: Kubelet) -> None:
+    security = {"runAsUser": 1234, "runAsGroup": 99, "readOnlyRootFilesystem": True}
+    script = ["id -u; id -g; hostname", "touch /x 2>/dev/null || echo read-only", "head -1 /etc/hosts"]
+    text = await run(rig, node, "who", *script, securityContext=security, spec={"hostname": "sailor"})
+    assert text == "1234\n99\nsailor\nread-only\n# Kubernetes-managed hosts file.\n"
+
+
+async def test_limits_become_the_pods_cgroup(rig: Rig, node: Kubelet) -> None:
+    limits = {"limits": {"cpu": "500m", "memory": "64Mi"}}
+    await rig.create("limited", {"containers": [container(FOREVER, resources=limits)]})
+    pod = await rig.until("limited", is_running)
+    assert pod["status"]["qosClass"] == "Guaranteed"
+    found = [f for name in ("memory.limit_in_bytes", "memory.max") for f in cgroup_files(rig, pod, name)]
+    assert {f.read_text().strip() for f in found} == {str(64 * 1024 * 1024)}
+    await rig.delete("limited")
+    assert not cgroup_files(rig, pod, "")
+
+
+def cgroup_files(rig: Rig, pod: Object, name: str) -> list[Path]:
+    return list(Path("/sys/fs/cgroup").glob(f"**{rig.cgroup_root}/**/pod{pod['metadata']['uid']}/{name}"))
+
+
+async def test_an_image_change_restarts_only_that_container(rig: Rig, node: Kubelet) -> None:
+    await rig.create("change", {"containers": [container(FOREVER), container(FOREVER, name="other")]})
+    await rig.until("change", is_ready)
+    patch = [
+        {
+            "op": "replace",
+            "path": "/spec/containers/0/image",
+            "value": BUSYBOX.replace("registry.example", "nowhere.example"),
+        }
+    ]
+    await rig.client.patch(POD, "change", patch, "default", type="json")
+    await rig.until("change", lambda pod: "waiting" in state_of(pod))
+    pod = await rig.client.get(POD, "change", "default")
+    assert await rig.told("change", "Killing") == "Container main definition changed, will be restarted"
+    assert pod["status"]["containerStatuses"][1]["restartCount"] == 0
+    await rig.delete("change", grace=0)

@@ -1,0 +1,80 @@
+"""What survives: a new kubelet adopts what runs, and clears away what the API no longer knows."""
+
+import pytest
+
+from sampan.kinds.core.pod import KIND as POD
+from sampan.kubelet.cri import CRIError
+from sampan.machinery.meta import Object
+from tests.kubelet.rig import Rig, container, eventually, is_ready, state_of
+
+pytestmark = [pytest.mark.node, pytest.mark.asyncio(loop_scope="module")]
+
+FOREVER = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
+
+
+def container_id(pod: Object) -> str:
+    return str(pod["status"]["containerStatuses"][0]["containerID"])
+
+
+async def test_a_restarted_kubelet_restarts_no_container(rig: Rig) -> None:
+    probe = {"exec": {"command": ["true"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
+    async with rig.kubelet():
+        await rig.create("stays", {"containers": [container(FOREVER, readinessProbe=probe)]})
+        before = await rig.until("stays", is_ready)
+    async with rig.kubelet() as kubelet:
+        await rig.client.patch(POD, "stays", {"metadata": {"labels": {"a": "b"}}}, "default")
+        after = await rig.until("stays", lambda pod: (pod["metadata"].get("labels") or {}).get("a") == "b")
+        assert is_ready(after) and container_id(after) == container_id(before)
+        runtime = await kubelet.services.runtime.pod(after["metadata"]["uid"])
+        assert len(runtime.containers) == 1 and len(runtime.sandboxes) == 1
+        await rig.delete("stays")
+
+
+async def test_an_exit_while_no_kubelet_ran_is_noticed(rig: Rig) -> None:
+    async with rig.kubelet():
+        leaves = container("until test -e /tmp/go; do sleep 0.1; done; exit 7")
+        await rig.create("leaves", {"restartPolicy": "Never", "containers": [leaves]})
+        pod = await rig.until("leaves", is_ready)
+        identity = container_id(pod).removeprefix("containerd://")
+    cri = rig.cri()
+    try:
+        await cri.exec_sync(identity, ["touch", "/tmp/go"], 5)
+    finally:
+        await cri.close()
+    async with rig.kubelet():
+        pod = await rig.until("leaves", lambda pod: "terminated" in state_of(pod))
+        assert state_of(pod)["terminated"]["exitCode"] == 7
+        await rig.delete("leaves")
+
+
+async def test_a_pod_deleted_while_no_kubelet_ran_is_removed(rig: Rig) -> None:
+    async with rig.kubelet():
+        await rig.create("orphan", {"containers": [container(FOREVER)]})
+        pod = await rig.until("orphan", is_ready)
+    await rig.client.delete(POD, "orphan", "default", grace_period=0)
+    async with rig.kubelet() as kubelet:
+
+        async def gone() -> bool:
+            return not (await kubelet.services.runtime.pod(pod["metadata"]["uid"])).sandboxes
+
+        await eventually(gone)
+
+
+async def test_containers_outlive_containerd(rig: Rig) -> None:
+    async with rig.kubelet() as kubelet:
+        await rig.create("outlives", {"containers": [container(FOREVER)]})
+        before = await rig.until("outlives", is_ready)
+        await rig.containerd.stop(remove_containers=False)
+        await rig.containerd.ensure_running()
+
+        async def answers() -> bool:
+            try:
+                await kubelet.cri.version()
+            except CRIError:
+                return False
+            return True
+
+        await eventually(answers)
+        runtime = await kubelet.services.runtime.pod(before["metadata"]["uid"])
+        assert [c.id for c in runtime.running()] == [container_id(before).removeprefix("containerd://")]
+        await rig.delete("outlives")
