@@ -4,16 +4,23 @@ Fed by the informers' callbacks and by the scheduling loop, on one event loop, s
 A pod that was decided is *assumed* until the informer shows it bound; upstream's counterpart is the scheduler cache.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
+from typing import NamedTuple
 
 from sampan.machinery.meta import Key, Object
 from sampan.scheduler.counts import MatchCounts
 from sampan.scheduler.framework import ClusterEvent
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
+
+
+class Domains(NamedTuple):
+    """The values of a node label, seen as a division of the cluster."""
+
+    number: int
+    complete: bool  # whether every node has the label
 
 
 class ClusterState:
@@ -29,7 +36,7 @@ class ClusterState:
         self._by_namespace: dict[str, dict[Key, PodInfo]] = {}
         self._assumed: set[Key] = set()
         self._order: list[NodeInfo] | None = None
-        self._values: dict[str, Counter[str]] = {}
+        self._domains: dict[str, Domains] = {}
         self._generation = 0
 
     @property
@@ -52,11 +59,12 @@ class ClusterState:
         """Whether the pod was decided and is not yet seen bound."""
         return key in self._assumed
 
-    def values(self, label: str) -> Counter[str]:
-        """How many nodes have each value of a label."""
-        found = self._values.get(label)
+    def domains(self, topology_key: str) -> "Domains":
+        """How a node label divides the nodes."""
+        found = self._domains.get(topology_key)
         if found is None:
-            found = self._values[label] = Counter(node.labels[label] for node in self.nodes if label in node.labels)
+            values = [node.labels[topology_key] for node in self.nodes if topology_key in node.labels]
+            found = self._domains[topology_key] = Domains(len(set(values)), len(values) == len(self.nodes))
         return found
 
     def namespaces(self) -> Iterable[str]:
@@ -173,7 +181,7 @@ class ClusterState:
 
     def _lay_out(self) -> None:
         self._order = None
-        self._values = {}
+        self._domains = {}
         self.counts.forget_domains()
         self.layout += 1
 

@@ -144,9 +144,10 @@ class Cache:
         `value` replaces the last state in what watchers see. Raises RevisionMismatch, StoreFull.
         """
         current = self.get(key)
+        if value is None and current is not None:
+            value = current.value  # of the expected revision, or the store refuses
         revision = await self._store.delete(key, expected, value)
-        last = value if value is not None else (current.value if current else b"{}")
-        return Cached(key, revision, last, self._collection(key).head)
+        return Cached(key, revision, value or b"", self._collection(key).head)
 
     # Watching
 

@@ -122,10 +122,10 @@ def _matches(
 ) -> tuple[Mapping[str, int], int]:
     """The matching pods per domain, and how many domains there are; nodes without all of `keys` are left out."""
     key = constraint.topology_key
-    everywhere = all(state.values(other).total() == len(state.nodes) for other in keys if other != key)
+    everywhere = all(state.domains(other).complete for other in keys if other != key)
     if everywhere and constraint.includes_all(pod):
         counts = state.counts.by_domain(pod.namespace, constraint.selector, key, terminating=False)
-        return counts, len(state.values(key))
+        return counts, state.domains(key).number
     eligible = [n for n in state.nodes if all(k in n.labels for k in keys) and constraint.includes(pod, n)]
     by_node = state.counts.by_node(pod.namespace, constraint.selector, terminating=False)
     found: dict[str, int] = {}

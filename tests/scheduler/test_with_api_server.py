@@ -1,0 +1,74 @@
+"""The scheduler against the real API server, in one process, without sockets of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from sampan.apiserver.authentication.user import authenticated
+from sampan.apiserver.server import APIServer, APIServerConfig
+from sampan.client.api import Client
+from sampan.kinds.core.event import KIND as EVENT
+from sampan.kinds.core.node import KIND as NODE
+from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
+from sampan.machinery.meta import Object
+from sampan.reconcile.clock import SystemClock
+from sampan.scheduler.app import Scheduler
+from sampan.storage.memory import MemoryStore
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    server = APIServer(APIServerConfig(store=MemoryStore(), service_account_key=pem))
+    await server.start()
+    scheduler = Scheduler(server.local_client(authenticated("system:kube-scheduler")), SystemClock())
+    client = server.local_client()
+    await client.create(SERVICE_ACCOUNT, {"metadata": {"name": "default", "namespace": "default"}})
+    async with asyncio.TaskGroup() as group:
+        ready = asyncio.Event()
+        running = group.create_task(scheduler.run(ready))
+        await ready.wait()
+        yield client
+        running.cancel()
+    await server.stop()
+
+
+async def add_node(client: Client, name: str, cpu: str) -> None:
+    await client.create(NODE, {"metadata": {"name": name}})
+    status = {"allocatable": {"cpu": cpu, "memory": "1Gi", "pods": "10"}}
+    await client.patch(NODE, name, {"status": status}, subresource="status")
+    await client.patch(NODE, name, {"spec": {"taints": None}})  # admission has tainted it as not ready
+
+
+async def seen(client: Client, name: str, condition: str) -> Object:
+    """The pod, once its PodScheduled condition has this status."""
+    async with asyncio.timeout(20), client.watch(POD, "default", resource_version="0") as events:
+        async for event in events:
+            conditions = event.object.get("status", {}).get("conditions", [])
+            if event.object["metadata"]["name"] == name and ("PodScheduled", condition) in [
+                (c["type"], c["status"]) for c in conditions
+            ]:
+                return event.object
+    raise AssertionError("the watch ended")
+
+
+async def test_a_pod_gets_its_node_with_the_schedulers_own_rights(client: Client) -> None:
+    resources = {"requests": {"cpu": "2"}}
+    spec = {"containers": [{"name": "main", "image": "app", "resources": resources}]}
+    await client.create(POD, {"metadata": {"name": "kubia", "namespace": "default"}, "spec": spec})
+    pending = await seen(client, "kubia", "False")
+    assert pending["status"]["conditions"][0]["message"] == "no nodes available to schedule pods"
+    await add_node(client, "small", "1")
+    await add_node(client, "large", "4")
+    bound = await seen(client, "kubia", "True")
+    assert bound["spec"]["nodeName"] == "large"
+    async with asyncio.timeout(20), client.watch(EVENT, "default", resource_version="0") as events:
+        async for event in events:
+            if event.object["reason"] == "Scheduled":
+                assert event.object["message"] == "Successfully assigned default/kubia to large"
+                return
