@@ -108,7 +108,7 @@ def _answer(reply: Response) -> Answer:
     body = b"".join([reply.body, *reply.chunks])
     headers = {name.lower(): value for name, value in reply.headers}
     warnings = [value for name, value in reply.headers if name == "Warning"]
-    decoded = orjson.loads(body) if reply.content_type.startswith("application/json") and body else body
+    decoded = orjson.loads(body) if "json" in reply.content_type and body else body
     return Answer(reply.status, decoded, headers | {"content-type": reply.content_type}, warnings)
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.apiserver.harness import CONFIG_MAPS, DEPLOYMENTS, PODS, API, config_map, deployment, pod
+from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod
 
 
 async def test_create_fills_in_metadata_and_get_returns_it(api: API) -> None:
@@ -34,12 +34,20 @@ async def test_create_of_a_taken_name(api: API) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ({"metadata": {}}, 422, 'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required'),
+        (
+            {"metadata": {}},
+            422,
+            'ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required',
+        ),
         ({"metadata": {"name": "a", "namespace": "b"}}, 400, "the namespace of the provided object does not match"),
         ({"metadata": {"name": "a", "resourceVersion": "3"}}, 400, "resourceVersion should not be set on objects to"),
         ({"kind": "Pod", "metadata": {"name": "a"}}, 400, "cannot be handled as a ConfigMap"),
         ({"metadata": {"name": "A"}}, 422, "a lowercase RFC 1123 subdomain must consist of"),
-        ({"metadata": {"name": "a"}, "data": {"x": 1}}, 400, "cannot unmarshal number into Go struct field ConfigMap.data"),
+        (
+            {"metadata": {"name": "a"}, "data": {"x": 1}},
+            400,
+            "cannot unmarshal number into Go struct field ConfigMap.data",
+        ),
     ],
 )
 async def test_refused_creates(api: API, body: object, status: int, message: str) -> None:
@@ -56,7 +64,9 @@ async def test_field_validation(api: API) -> None:
     warned = await api.call("POST", CONFIG_MAPS, body, query={"fieldValidation": "Warn"})
     assert warned.warnings == ['299 - "unknown field \\"unknown\\""']
     assert "unknown" not in warned.body
-    ignored = await api.call("POST", CONFIG_MAPS, {**body, "metadata": {"name": "b"}}, query={"fieldValidation": "Ignore"})
+    ignored = await api.call(
+        "POST", CONFIG_MAPS, {**body, "metadata": {"name": "b"}}, query={"fieldValidation": "Ignore"}
+    )
     assert ignored.warnings == []
 
 
@@ -189,7 +199,12 @@ async def test_pods_are_deleted_gracefully_once_they_have_a_node(api: API) -> No
     assert (await api.call("GET", f"{PODS}/free")).status == 404
 
     await api.create(PODS, pod("bound", terminationGracePeriodSeconds=20))
-    binding = {"kind": "Binding", "apiVersion": "v1", "metadata": {"name": "bound"}, "target": {"kind": "Node", "name": "n1"}}
+    binding = {
+        "kind": "Binding",
+        "apiVersion": "v1",
+        "metadata": {"name": "bound"},
+        "target": {"kind": "Node", "name": "n1"},
+    }
     assert (await api.call("POST", f"{PODS}/bound/binding", binding)).status == 201
     again = await api.call("POST", f"{PODS}/bound/binding", binding)
     assert 'pod bound is already assigned to node "n1"' in again.body["message"]

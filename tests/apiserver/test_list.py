@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.apiserver.harness import CONFIG_MAPS, DEPLOYMENTS, PODS, API, config_map, deployment, pod
+from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PARTIAL = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
@@ -148,7 +148,9 @@ async def test_negotiation(five: API, accept: str, content_type: str) -> None:
     assert (answer.status, answer.headers["content-type"]) == (200, content_type)
 
 
-@pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/json;as=X;v=v1;g=y"])
+@pytest.mark.parametrize(
+    "accept", ["application/vnd.kubernetes.protobuf", "text/html", "application/json;as=X;v=v1;g=y"]
+)
 async def test_nothing_acceptable(five: API, accept: str) -> None:
     answer = await five.call("GET", CONFIG_MAPS, accept=accept)
     assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")

@@ -1,0 +1,218 @@
+"""Who gets in, as whom, and what they may do."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sampan.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid
+from sampan.apiserver.authentication.x509 import CertificateAuthenticator
+from sampan.transport.messages import Request
+from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod
+from tests.apiserver.pki import authority
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+REVIEWS = "/apis/authorization.k8s.io/v1"
+SYSTEM_ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
+
+
+async def grant(api: API, *subjects: Any, verbs: list[str], resources: list[str], namespace: str = "default") -> None:
+    """A Role and its RoleBinding."""
+    base = f"{RBAC}/namespaces/{namespace}"
+    rules = [{"apiGroups": [""], "verbs": verbs, "resources": resources}]
+    await api.create(f"{base}/roles", {"metadata": {"name": "r"}, "rules": rules})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
+    await api.create(f"{base}/rolebindings", {"metadata": {"name": "b"}, "roleRef": ref, "subjects": list(subjects)})
+
+
+def user(name: str) -> dict[str, str]:
+    """A binding's subject."""
+    return {"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "message"),
+    [
+        (
+            "GET",
+            PODS,
+            'pods is forbidden: User "joe" cannot list resource "pods" in API group "" in the namespace "default"',
+        ),
+        (
+            "GET",
+            f"{PODS}/p/log",
+            'pods "p" is forbidden: User "joe" cannot get resource "pods/log" in API group "" in the namespace "default"',
+        ),
+        (
+            "DELETE",
+            "/apis/apps/v1/namespaces/a/deployments/d",
+            'deployments.apps "d" is forbidden: User "joe" cannot delete resource "deployments" in API group "apps" '
+            'in the namespace "a"',
+        ),
+        (
+            "GET",
+            "/api/v1/nodes",
+            'nodes is forbidden: User "joe" cannot list resource "nodes" in API group "" at the cluster scope',
+        ),
+        ("GET", "/metrics", 'forbidden: User "joe" cannot get path "/metrics"'),
+    ],
+)
+async def test_forbidden(api: API, method: str, path: str, message: str) -> None:
+    answer = await api.call(method, path, user="joe")
+    assert (answer.status, answer.body["message"]) == (403, message)
+
+
+async def test_anonymous_sees_only_public_information(api: API) -> None:
+    for path in ("/healthz", "/livez", "/readyz", "/version"):
+        assert (await api.call("GET", path, user="")).status == 200
+    answer = await api.call("GET", "/api", user="")
+    assert (answer.status, answer.body["message"]) == (403, 'forbidden: User "system:anonymous" cannot get path "/api"')
+
+
+async def test_bad_credentials_are_unauthorized(api: API) -> None:
+    for token in ("unknown", "a.b.c"):
+        answer = await api.call("GET", "/version", user=token)
+        assert (answer.status, answer.body["message"]) == (401, "Unauthorized")
+
+
+async def test_grants_and_withdrawals_work_at_once(api: API) -> None:
+    await grant(api, user("joe"), verbs=["get", "list"], resources=["configmaps"])
+    assert (await api.call("GET", CONFIG_MAPS, user="joe")).status == 200
+    assert (await api.call("GET", "/api/v1/configmaps", user="joe")).status == 403
+    assert (await api.call("POST", CONFIG_MAPS, config_map("a"), user="joe")).status == 403
+    await api.call("DELETE", f"{RBAC}/namespaces/default/rolebindings/b")
+    assert (await api.call("GET", CONFIG_MAPS, user="joe")).status == 403
+
+
+async def test_nobody_grants_what_they_lack(api: API) -> None:
+    role = {"metadata": {"name": "more"}, "rules": [{"apiGroups": [""], "verbs": ["get"], "resources": ["secrets"]}]}
+    base = f"{RBAC}/namespaces/default"
+    rules = [{"apiGroups": ["rbac.authorization.k8s.io"], "verbs": ["*"], "resources": ["roles", "rolebindings"]}]
+    await api.create(f"{base}/roles", {"metadata": {"name": "rbac"}, "rules": [{**rules[0], "verbs": ["create"]}]})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "rbac"}
+    await api.create(f"{base}/rolebindings", {"metadata": {"name": "rbac"}, "roleRef": ref, "subjects": [user("joe")]})
+    refused = await api.call("POST", f"{base}/roles", role, user="joe")
+    assert refused.status == 403
+    assert 'is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], ' in refused.body["message"]
+    own = {"metadata": {"name": "own"}, "rules": [{**rules[0], "verbs": ["create"]}]}
+    assert (await api.call("POST", f"{base}/roles", own, user="joe")).status == 201
+    bind = {"metadata": {"name": "x"}, "roleRef": {**ref, "kind": "ClusterRole", "name": "cluster-admin"}}
+    assert (
+        await api.call("POST", f"{base}/rolebindings", {**bind, "subjects": [user("joe")]}, user="joe")
+    ).status == 403
+
+
+async def test_impersonation(api: API) -> None:
+    await grant(api, user("jane"), verbs=["list"], resources=["configmaps"])
+    as_jane = {"impersonate-user": "jane"}
+    assert (await api.call("GET", CONFIG_MAPS, headers=as_jane)).status == 200
+    assert (await api.call("GET", PODS, headers=as_jane)).status == 403
+    refused = await api.call("GET", CONFIG_MAPS, headers=as_jane, user="joe")
+    assert refused.body["message"] == (
+        'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group "" at the cluster scope'
+    )
+    account = {"impersonate-user": "system:serviceaccount:default:x"}
+    review = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    found = (await api.create(path, review, headers=account))["status"]["userInfo"]
+    assert found["groups"] == ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"]
+    assert (await api.call("GET", PODS, headers={"impersonate-group": "a"})).status == 400
+
+
+async def test_client_certificates(api: API) -> None:
+    pair = authority().issue("jane", ("team",))
+    der = x509.load_pem_x509_certificate(pair.certificate).public_bytes(Encoding.DER)
+    reply = await api.raw(Request("GET", PODS, "", {}, peer_certificate=der))
+    assert b'User \\"jane\\" cannot list' in reply.body
+    found = CertificateAuthenticator().authenticate(der, datetime.now(UTC))
+    assert found is not None
+    assert found.groups == ("team", "system:authenticated")
+    assert CertificateAuthenticator().authenticate(der, datetime.now(UTC) + timedelta(days=2)) is None
+    server = authority().issue("server", server=True)
+    der = x509.load_pem_x509_certificate(server.certificate).public_bytes(Encoding.DER)
+    assert CertificateAuthenticator().authenticate(der, datetime.now(UTC)) is None
+
+
+async def token_of(api: API, name: str, **spec: Any) -> Any:
+    """A TokenRequest's answer."""
+    return await api.create(f"{SYSTEM_ACCOUNTS}/{name}/token", {"spec": spec})
+
+
+async def test_service_account_tokens(api: API) -> None:
+    await api.service_account()
+    request = await token_of(api, "default", expirationSeconds=600)
+    token = request["status"]["token"]
+    await grant(api, {"kind": "ServiceAccount", "name": "default"}, verbs=["list"], resources=["configmaps"])
+    assert (await api.call("GET", CONFIG_MAPS, user=token)).status == 200
+    review = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": token}}
+    status = (await api.create("/apis/authentication.k8s.io/v1/tokenreviews", review))["status"]
+    assert status["authenticated"] is True
+    assert status["user"]["username"] == "system:serviceaccount:default:default"
+    await api.call("DELETE", f"{SYSTEM_ACCOUNTS}/default")
+    assert (await api.call("GET", CONFIG_MAPS, user=token)).status == 401
+
+
+async def test_a_token_dies_with_its_pod(api: API) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    ref = {"kind": "Pod", "apiVersion": "v1", "name": "p"}
+    token = (await token_of(api, "default", boundObjectRef=ref))["status"]["token"]
+    assert (await api.call("GET", "/api", user=token)).status == 200
+    await api.call("DELETE", f"{PODS}/p")
+    assert (await api.call("GET", "/api", user=token)).status == 401
+    missing = await api.call("POST", f"{SYSTEM_ACCOUNTS}/default/token", {"spec": {"boundObjectRef": ref}})
+    assert (missing.status, missing.body["message"]) == (404, 'pods "p" not found')
+
+
+async def test_tokens_expire_and_are_for_an_audience(api: API) -> None:
+    account = await api.service_account()
+    tokens: ServiceAccountTokens = api.server.services.authenticator.service_accounts
+    now = datetime.now(UTC)
+    token = tokens.issue(account, ["vault"], timedelta(minutes=10), now)
+    with pytest.raises(TokenInvalid, match=r'token audiences \["vault"\] is invalid for the target audiences'):
+        tokens.verify(token, now)
+    assert tokens.verify(token, now, ["vault", "x"]).audiences == ("vault",)
+    with pytest.raises(TokenInvalid, match="expired"):
+        tokens.verify(token, now + timedelta(minutes=11), ["vault"])
+    short = await api.call("POST", f"{SYSTEM_ACCOUNTS}/default/token", {"spec": {"expirationSeconds": 5}})
+    assert "may not specify a duration less than 10 minutes" in short.body["message"]
+
+
+async def test_openid_discovery(api: API) -> None:
+    document = await api.get("/.well-known/openid-configuration")
+    assert document["jwks_uri"].endswith("/openid/v1/jwks")
+    keys = (await api.get("/openid/v1/jwks"))["keys"]
+    assert keys[0]["alg"] in document["id_token_signing_alg_values_supported"]
+    assert "d" not in keys[0]
+
+
+async def test_access_reviews(api: API) -> None:
+    await grant(api, user("joe"), verbs=["list"], resources=["configmaps"])
+    attributes = {"namespace": "default", "verb": "list", "resource": "configmaps"}
+    own = {"spec": {"resourceAttributes": attributes}}
+    answer = await api.create(f"{REVIEWS}/selfsubjectaccessreviews", own, user="joe")
+    assert answer["status"] == {"allowed": True}
+    other = {"spec": {"user": "jane", "resourceAttributes": attributes}}
+    assert (await api.create(f"{REVIEWS}/subjectaccessreviews", other))["status"] == {"allowed": False}
+    local = f"{REVIEWS}/namespaces/default/localsubjectaccessreviews"
+    other["spec"]["user"] = "joe"
+    assert (await api.create(local, {**other, "metadata": {"namespace": "default"}}))["status"]["allowed"]
+    rules = await api.create(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, user="joe")
+    assert {"verbs": ["list"], "apiGroups": [""], "resources": ["configmaps"]} in rules["status"]["resourceRules"]
+    both = {"spec": {"resourceAttributes": attributes, "nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    assert (await api.call("POST", f"{REVIEWS}/selfsubjectaccessreviews", both)).status == 422
+    assert (await api.call("POST", f"{REVIEWS}/subjectaccessreviews", own)).status == 422
+
+
+async def test_nodes_are_kept_to_themselves(api: API) -> None:
+    await asyncio.gather(*(api.create("/api/v1/nodes", {"metadata": {"name": name}}) for name in ("n1", "n2")))
+    ready = {"status": {"phase": "Running"}}
+    own = await api.patch("/api/v1/nodes/n1/status", ready, user="node")
+    assert own.status == 200
+    other = await api.patch("/api/v1/nodes/n2/status", ready, user="node")
+    assert other.body["message"] == ('nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"')
+    stranger = await api.call("POST", PODS, pod("p", nodeName="n1"), user="node")
+    assert stranger.status == 403

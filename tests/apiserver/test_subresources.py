@@ -1,0 +1,139 @@
+"""scale, eviction, rollback, and which kubelet a stream goes to."""
+
+from typing import Any
+
+import pytest
+
+from sampan.apiserver.subresources import streams
+from sampan.transport.messages import Request, Response
+from tests.apiserver.harness import API, DEPLOYMENTS, PODS, deployment, pod
+
+OLD = "/apis/extensions/v1beta1/namespaces/default/deployments"
+CONTROLLERS = "/api/v1/namespaces/default/replicationcontrollers"
+
+
+async def test_scale(api: API) -> None:
+    made = await api.create(DEPLOYMENTS, deployment("web", replicas=2))
+    scale = await api.get(f"{DEPLOYMENTS}/web/scale")
+    assert scale["kind"] == "Scale"
+    assert scale["apiVersion"] == "autoscaling/v1"
+    assert (scale["spec"], scale["status"]) == ({"replicas": 2}, {"replicas": 0, "selector": "app=web"})
+    scaled = await api.call("PUT", f"{DEPLOYMENTS}/web/scale", {**scale, "spec": {"replicas": 5}})
+    assert scaled.body["spec"] == {"replicas": 5}
+    found = await api.get(f"{DEPLOYMENTS}/web")
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (5, 2)
+    assert found["spec"]["template"] == made["spec"]["template"]
+    stale = await api.call("PUT", f"{DEPLOYMENTS}/web/scale", {**scale, "spec": {"replicas": 6}})
+    assert stale.status == 409
+    patched = await api.patch(f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": 0}})
+    assert patched.body["spec"] == {}
+    negative = await api.patch(f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": -1}})
+    assert (negative.status, negative.body["details"]["causes"][0]["field"]) == (422, "spec.replicas")
+    assert (await api.patch(f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": "x"}})).status == 400
+
+
+async def test_scale_of_a_replication_controller_has_its_plain_selector(api: API) -> None:
+    template = deployment("rc")["spec"]["template"]
+    await api.create(CONTROLLERS, {"metadata": {"name": "rc"}, "spec": {"replicas": 1, "template": template}})
+    assert (await api.get(f"{CONTROLLERS}/rc/scale"))["status"]["selector"] == "app=rc"
+
+
+async def test_old_scale_and_rollback(api: API) -> None:
+    await api.create(DEPLOYMENTS, deployment("web", replicas=2))
+    scale = await api.get(f"{OLD}/web/scale")
+    assert scale["apiVersion"] == "extensions/v1beta1"
+    assert scale["status"] == {"replicas": 0, "selector": {"app": "web"}, "targetSelector": "app=web"}
+    rollback = {"kind": "DeploymentRollback", "apiVersion": "extensions/v1beta1", "name": "web"}
+    answer = await api.call("POST", f"{OLD}/web/rollback", {**rollback, "rollbackTo": {"revision": 3}})
+    assert answer.body["message"] == 'rollback request for deployment "web" succeeded'
+    assert (await api.get(f"{OLD}/web"))["spec"]["rollbackTo"] == {"revision": 3}
+
+
+async def test_eviction_deletes(api: API) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    wrong = await api.call("POST", f"{PODS}/p/eviction", {"metadata": {"name": "q"}})
+    assert (wrong.status, wrong.body["message"]) == (400, "name in URL does not match name in Eviction object")
+    eviction = {"kind": "Eviction", "apiVersion": "policy/v1", "metadata": {"name": "p", "namespace": "default"}}
+    assert (await api.call("POST", f"{PODS}/p/eviction", eviction)).status == 201
+    assert (await api.call("GET", f"{PODS}/p")).status == 404
+
+
+NODE = {
+    "metadata": {"name": "n1"},
+    "status": {
+        "addresses": [{"type": "Hostname", "address": "host"}, {"type": "InternalIP", "address": "10.0.0.7"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": 12345}},
+    },
+}
+
+
+@pytest.fixture
+async def bound(api: API) -> API:
+    """Pod `one` and pod `two` (of two containers and an init container) on node n1."""
+    await api.service_account()
+    made = await api.create("/api/v1/nodes", NODE)
+    await api.call("PUT", "/api/v1/nodes/n1/status", {**made, "status": NODE["status"]})
+    two: list[dict[str, Any]] = [{"name": name, "image": "i"} for name in ("a", "b")]
+    await api.create(PODS, pod("one", nodeName="n1"))
+    await api.create(PODS, pod("two", nodeName="n1", containers=two, initContainers=[{"name": "i", "image": "i"}]))
+    return api
+
+
+async def stream(
+    api: API, monkeypatch: pytest.MonkeyPatch, path: str, query: str, proxy: str
+) -> tuple[streams.KubeletTarget | None, Any]:
+    """The target that a stream would have gone to, and the reply."""
+    seen: list[streams.KubeletTarget] = []
+
+    async def fake(target: streams.KubeletTarget, request: Request) -> Response:
+        seen.append(target)
+        return Response(200)
+
+    monkeypatch.setattr(streams, proxy, fake)
+    reply = await api.raw(Request("GET", path, query, {"authorization": "Bearer admin"}))
+    return (seen[0] if seen else None), reply
+
+
+async def test_log_goes_to_the_kubelet_of_the_node(bound: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, _ = await stream(bound, monkeypatch, f"{PODS}/one/log", "follow=true&tailLines=5&x=1", "proxy_log")
+    assert target == streams.KubeletTarget(
+        "10.0.0.7", 12345, "/containerLogs/default/one/main", "follow=true&tailLines=5"
+    )
+
+
+async def test_exec_names_the_streams_as_the_kubelet_does(bound: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "command=sh&command=-c&command=a+b&container=b&stdin=true&stdout=true&stderr=true&tty=true"
+    target, _ = await stream(bound, monkeypatch, f"{PODS}/two/exec", query, "proxy_exec")
+    assert target is not None
+    assert target.path == "/exec/default/two/b"
+    assert target.query == "command=sh&command=-c&command=a+b&input=1&output=1&tty=1"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "message"),
+    [
+        (
+            "two/log",
+            "",
+            "a container name must be specified for pod two, choose one of: [a b] or one of the init containers: [i]",
+        ),
+        ("two/log", "container=x", "container x is not valid for pod two"),
+        ("one/log", "tailLines=-1", "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+        ("one/exec", "stdout=true", "you must specify at least 1 command for the container"),
+        ("one/exec", "command=ls", "you must specify at least one of stdin, stdout, stderr"),
+    ],
+)
+async def test_refused_streams(
+    bound: API, monkeypatch: pytest.MonkeyPatch, path: str, query: str, message: str
+) -> None:
+    target, reply = await stream(bound, monkeypatch, f"{PODS}/{path}", query, "proxy_log")
+    assert target is None
+    assert (reply.status, message.encode() in reply.body) == (400, True)
+
+
+async def test_a_pod_without_a_node_has_an_empty_log(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    target, reply = await stream(api, monkeypatch, f"{PODS}/p/log", "", "proxy_log")
+    assert (target, reply.status, reply.body) == (None, 200, b"")
