@@ -1,0 +1,214 @@
+"""The subcommands that only look: kubectl's pass-through, env, logs, status, version."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from sampan.cli import status
+from sampan.cli.app import main
+from sampan.cli.env import commands
+from sampan.cli.kubectl import flag_value, split_name
+from sampan.cli.real_kubectl import find_kubectl
+from sampan.cluster.config import ClusterConfig
+from sampan.cluster.process import write_pid
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SAMPAN_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def cluster(home: Path, name: str = "sampan") -> ClusterConfig:
+    """A cluster that was made and does not run."""
+    config = ClusterConfig(
+        name=name,
+        state=str(home / name),
+        api_port=1,
+        kubelet_port=2,
+        dns_port=3,
+        registry_port=4,
+        node_ip="192.0.2.1",
+        pod_cidr="10.244.0.0/16",
+        service_cidr="10.96.0.0/12",
+        dns_ip="10.96.0.10",
+        lb_pool="10.240.0.0/24",
+    )
+    config.save()
+    return config
+
+
+def tool(path: Path, text: str = "#!/bin/sh\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def sampan(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "sampan.cli.app", *words]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+# Finding the real kubectl
+
+
+def test_the_newest_kubectl_is_found_beside_where_the_plain_one_leads(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    for name in ("kubectl", "kubectl.1.9", "kubectl.1.33", "kubectl.1.33.old", "kubectl.sh"):
+        tool(package / name)
+    (package / "kubectl.1.40").write_text("not executable")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "kubectl").symlink_to(package / "kubectl")
+    assert find_kubectl(f"/nowhere:{tmp_path / 'bin'}") == package / "kubectl.1.33"
+
+
+def test_a_lonely_kubectl_will_do_and_the_first_in_path_wins(tmp_path: Path) -> None:
+    first, second = (tool(tmp_path / folder / "kubectl") for folder in ("one", "two"))
+    assert find_kubectl(f"{first.parent}:{second.parent}") == first
+    assert find_kubectl(str(tmp_path)) is None
+
+
+# sampan kubectl
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "rest"),
+    [
+        (["--name", "two", "get", "pods"], "two", ["get", "pods"]),
+        (["--name=two", "get"], "two", ["get"]),
+        (["expose", "rc", "kubia", "--name", "http"], "", ["expose", "rc", "kubia", "--name", "http"]),
+        (["--name"], "", ["--name"]),
+    ],
+)
+def test_only_a_leading_name_is_ours(words: Sequence[str], name: str, rest: Sequence[str]) -> None:
+    assert split_name(words) == (name, rest)
+
+
+def test_flags_behind_a_double_dash_belong_to_the_pods_command() -> None:
+    words = ["exec", "web", "--", "tool", "--context", "x"]
+    assert flag_value(words, "--context") == ""
+    assert flag_value(["--context", "y", *words], "--context") == "y"
+    assert flag_value(["--context=y", *words], "--context") == "y"
+
+
+ECHO = '#!/bin/sh\necho "KUBECONFIG=$KUBECONFIG $0 $*"\n'
+
+
+def test_kubectl_gets_its_words_and_the_clusters_kubeconfig(home: Path, tmp_path: Path) -> None:
+    cluster(home)
+    cluster(home, "two")
+    path = {"PATH": f"{tool(tmp_path / 'bin' / 'kubectl', ECHO).parent}:/usr/bin:/bin", "KUBECONFIG": "mine"}
+    own, other = f"KUBECONFIG={home}/sampan/kubeconfig", f"KUBECONFIG={home}/two/kubeconfig"
+    assert sampan("kubectl", "get", "pods", "-o", "wide", **path).stdout.startswith(own)
+    assert sampan("kubectl", "get", "pods", "-o", "wide", **path).stdout.endswith("get pods -o wide\n")
+    assert sampan("kubectl", "--name", "two", "get", "ns", **path).stdout.startswith(other)
+    assert sampan("kubectl", "--context", "two", "get", "ns", **path).stdout.startswith(other)
+    assert sampan("kubectl", "--kubeconfig", "f", "get", "ns", **path).stdout.startswith("KUBECONFIG=mine ")
+
+
+def test_without_a_cluster_or_a_kubectl_it_says_what_to_do(home: Path) -> None:
+    assert "sampan up --name two" in sampan("kubectl", "--name", "two", "get", "pods").stderr
+    cluster(home)
+    missing = sampan("kubectl", "get", "pods", PATH="/nowhere")
+    assert (missing.returncode, "apt-get install" in missing.stderr) == (1, True)
+
+
+# sampan env
+
+
+def test_env_points_a_shell_at_the_cluster(home: Path, tmp_path: Path) -> None:
+    cluster(home)
+    tool(tmp_path / "bin" / "kubectl", ECHO)
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    script = (
+        f'eval "$({sys.executable} -m sampan.cli.app env)"; ' * 2
+        + 'echo "$KUBECONFIG|$PATH"; command -v kubectl; kubectl x'
+    )
+    done = subprocess.run(
+        ["sh", "-c", script], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
+    )
+    kubeconfig, folder = f"{home}/sampan/kubeconfig", f"{home}/sampan/bin"
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [f"{kubeconfig}|{folder}:{path}", f"{folder}/kubectl"]
+    assert lines[2].startswith(f"KUBECONFIG={kubeconfig} ")
+
+
+def test_env_speaks_fish_and_quotes() -> None:
+    assert commands("fish", "/a b/k", "/c", "/usr/bin:/c:/bin") == (
+        "set -gx KUBECONFIG '/a b/k';\nset -gx PATH /c /usr/bin /bin;\n"
+    )
+    assert commands("sh", "/k", "", "/bin") == "export KUBECONFIG=/k\n"
+
+
+# sampan logs
+
+
+def test_logs_prints_the_servers_log(home: Path) -> None:
+    config = cluster(home)
+    assert sampan("logs").returncode == 1
+    (config.directory / "server.log").write_text("one\ntwo\nthree\n")
+    assert sampan("logs").stdout == "one\ntwo\nthree\n"
+    assert sampan("logs", "--tail", "2").stdout == "two\nthree\n"
+    assert sampan("logs", "--tail", "0").stdout == ""
+    assert "has written nothing" in sampan("logs", "containerd").stderr
+
+
+# sampan status
+
+
+def test_status_of_a_stopped_cluster_says_how_to_start_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 1
+    assert "sampan up" in capsys.readouterr().err
+    cluster(home, "two")
+    assert main(["status"]) == 1
+    assert "two: stopped" in (text := capsys.readouterr().out)
+    assert "sampan up --name two" in text
+
+
+def test_status_of_a_server_that_does_not_answer(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pid(cluster(home))
+    assert main(["status", "-o", "json"]) == 1
+    [state] = json.loads(capsys.readouterr().out)
+    assert (state["running"], state["pid"], state["ready"]) == (True, os.getpid(), False)
+    assert "does not answer" in state["problem"]
+    assert status.describe(state).startswith("sampan: the API server does not answer")
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *ready: str) -> None:
+    nodes = [
+        {"metadata": {"name": f"node-{i}"}, "status": {"conditions": [{"type": "Ready", "status": word}]}}
+        for i, word in enumerate(ready)
+    ]
+    monkeypatch.setattr(status, "_get", lambda config, path: {"items": nodes})
+
+
+@pytest.mark.parametrize(("ready", "code"), [(["True"], 0), (["True", "Unknown"], 1), ([], 1)])
+def test_status_is_as_good_as_its_nodes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, ready: list[str], code: int
+) -> None:
+    write_pid(cluster(home))
+    answers(monkeypatch, *ready)
+    assert main(["status"]) == code
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5s"), (119, "119s"), (120, "2m"), (7200, "2h"), (90000, "25h"), (172800, "2d")]
+)
+def test_time_spans_are_short(seconds: float, text: str) -> None:
+    assert status.duration(seconds) == text
+
+
+# sampan version
+
+
+def test_version_names_ours_and_kubernetes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version", "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kubernetes"].startswith("v1.")
+    assert main(["version"]) == 0
+    assert "sampan 0" in capsys.readouterr().out
