@@ -1,4 +1,4 @@
-"""A process to be killed: writes to the store in argv[1] from several tasks and reports each acknowledged write.
+"""A process to be killed: writes to the store in argv[1] from several tasks, compacts, and reports acknowledged writes.
 
 One line per write on standard output, after the store has answered: revision, operation, key, value.
 """
@@ -28,9 +28,17 @@ async def write(store: Store, key: str) -> None:
             report(await store.delete(key, found.revision), "delete", key, found.value.decode())
 
 
+async def compact(store: Store) -> None:
+    """Leave a history of a few hundred revisions, so that kills strike compactions too."""
+    while True:
+        await store.compact(max(store.revision - 300, store.compacted))
+        await store.get("/")
+
+
 async def main() -> None:
     store = await SQLiteStore.open(Path(sys.argv[1]))
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(compact(store))
         for number in range(8):
             tasks.create_task(write(store, f"/a/{number}"))
 

@@ -7,10 +7,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from sampan.storage.protocol import Event, StoreCorrupt, StoreError, StoreInUse
+from sampan.storage.protocol import Event, Record, StoreCorrupt, StoreError, StoreInUse
 from sampan.storage.sqlite import SQLiteStore
 
 HERE = Path(__file__).parent
@@ -32,15 +33,25 @@ def size_of_files(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-async def history(path: Path) -> dict[int, Event]:
-    """The whole log of a store that nobody has open."""
+class Contents(NamedTuple):
+    """All that a store holds."""
+
+    log: dict[int, Event]  # by revision, above `compacted`
+    current: dict[str, Record]
+    revision: int
+    compacted: int
+
+
+async def contents(path: Path) -> Contents:
+    """What is in a store that nobody has open."""
     store = await SQLiteStore.open(path)
     events: list[Event] = []
-    store.subscribe(events.extend, 0)
-    await store.get("/")  # queues behind the history
+    store.subscribe(events.extend, store.compacted)
+    page = await store.list("/")  # queues behind the history
     await asyncio.sleep(0)
     await store.close()
-    return {event.revision: event for event in events}
+    log = {event.revision: event for event in events}
+    return Contents(log, {record.key: record for record in page.records}, store.revision, store.compacted)
 
 
 def kill_after(path: Path, writes: int) -> list[str]:
@@ -61,12 +72,25 @@ async def test_no_acknowledged_write_is_lost_in_fifty_kills(path: Path) -> None:
         for line in await asyncio.to_thread(kill_after, path, chance.randint(1, 60)):
             revision, operation, key, value = line.split()
             acknowledged[int(revision)] = (operation, key, value.encode())
-        log = await history(path)
-        assert list(log) == list(range(1, len(log) + 1))
+        found = await contents(path)
+        assert list(found.log) == list(range(found.compacted + 1, found.revision + 1))
+        assert found.revision >= max(acknowledged)
         for revision, write in acknowledged.items():
-            event = log[revision]
-            assert (event.type.value, event.key, event.value) == write
-    assert len(acknowledged) > 50
+            if revision > found.compacted:
+                event = found.log[revision]
+                assert (event.type.value, event.key, event.value) == write
+        assert_current(found, acknowledged)
+    assert found.compacted > 0
+
+
+def assert_current(found: Contents, acknowledged: dict[int, tuple[str, str, bytes]]) -> None:
+    """Every key is as its last acknowledged write left it, or as a later write did whose answer was lost."""
+    last = {key: (revision, operation, value) for revision, (operation, key, value) in sorted(acknowledged.items())}
+    later = {event.key: event.revision for event in found.log.values()}
+    for key, (revision, operation, value) in last.items():
+        if later.get(key, 0) <= revision:
+            expected = None if operation == "delete" else Record(key, value, revision)
+            assert found.current.get(key) == expected
 
 
 async def test_a_full_disk_refuses_writes_and_loses_none(path: Path) -> None:
@@ -76,7 +100,7 @@ async def test_a_full_disk_refuses_writes_and_loses_none(path: Path) -> None:
     assert told["refusal"].startswith(f"cannot write {path}: ")
     assert told["stuck"] == told["acknowledged"] > 10
     assert told["recovered"] == told["stuck"] + 1
-    log = await history(path)
+    log = (await contents(path)).log
     assert [event.key for event in log.values()] == [f"/a/{n}" for n in range(told["acknowledged"])] + ["/b"]
 
 
