@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -85,7 +84,7 @@ def test_create_apply_edit_and_delete(kubectl: Kubectl, tmp_path: Path) -> None:
     )
     assert kubectl("apply", "-f", str(file)) == "configmap/c configured\n"
     assert kubectl("apply", "-f", str(file)) == "configmap/c unchanged\n"
-    editor = {"KUBE_EDITOR": "sed -i s/a:.*/a:\\ edited/"}
+    editor = {"KUBE_EDITOR": 'sed -i s/\\"1\\"/edited/'}
     assert kubectl("edit", "configmap", "c", env=editor) == "configmap/c edited\n"
     assert kubectl.json("get", "cm", "c")["data"] == {"a": "edited"}
     assert kubectl("apply", "-f", str(file)) == "configmap/c configured\n"
@@ -187,11 +186,14 @@ def test_port_forward(kubectl: Kubectl) -> None:
     ) as forwarding:
         assert forwarding.stdout is not None
         try:
+            answer = f"You've hit {pod}\n".encode()
             port = re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> 8080", forwarding.stdout.readline())
             assert port
-            for _ in range(3):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}", timeout=30) as answer:
-                    assert answer.read().decode() == f"You've hit {pod}\n"
+            command = ["curl", "-s", "-m", "5", f"http://127.0.0.1:{port[1]}"]
+            for _ in range(3):  # the pod is ready before its server listens: it has no probe
+                eventually(
+                    lambda: subprocess.run(command, capture_output=True, check=False).stdout == answer, "an answer"
+                )
         finally:
             forwarding.kill()
 
