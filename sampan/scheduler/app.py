@@ -22,7 +22,7 @@ from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import APIError
-from sampan.machinery.meta import Key, Object, key_of, labels_of
+from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
 from sampan.scheduler.decision import Decider, Unschedulable
@@ -190,14 +190,17 @@ class Scheduler:
             self.queue.refresh(pod)
 
     def _pod_assigned(self, old: Object | None, new: Object) -> None:
-        pod = PodInfo(new)
-        was_there = self.state.place_of(pod.key) == pod.node_name and not self.state.is_assumed(pod.key)
-        self.queue.remove(pod.key)
-        self._nominated.pop(pod.key, None)
-        self.state.put_pod(pod, pod.node_name)
+        key, place = key_of(new), new["spec"]["nodeName"]
+        was_there = self.state.place_of(key) == place and not self.state.is_assumed(key)
+        if was_there and old is not None and _wants(old) == _wants(new):
+            self.state.refresh_pod(new)
+            return
+        self.queue.remove(key)
+        self._nominated.pop(key, None)
+        self.state.put_pod(PodInfo(new), place)
         if not was_there:
             self.queue.happened({ClusterEvent.POD_ADD})
-        elif old is not None and labels_of(old) != pod.labels:
+        elif old is not None and labels_of(old) != labels_of(new):
             self.queue.happened({ClusterEvent.POD_LABELS})
 
     def _pod_left(self, key: Key) -> None:
@@ -218,6 +221,6 @@ class Scheduler:
         return labels_of(namespace) if namespace else {}
 
 
-def _wants(pod: Object) -> tuple[object, object]:
-    """What of a pod decides where it can go."""
-    return pod["spec"], labels_of(pod)
+def _wants(pod: Object) -> tuple[object, ...]:
+    """What of a pod matters to its placement, and to that of others."""
+    return pod["spec"], labels_of(pod), is_deleting(pod)

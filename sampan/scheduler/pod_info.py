@@ -1,6 +1,7 @@
 """A pod as the scheduler sees it: read once from the object, in integers and tuples.
 
-Made when the pod arrives from the informer; shared by queue, state and plugins; never changed.
+Made when the pod arrives from the informer; shared by queue, state and plugins. Only `object` is ever replaced, by a
+form that differs in its status.
 """
 
 from collections.abc import Iterator, Mapping

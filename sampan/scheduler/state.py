@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from typing import NamedTuple
 
-from sampan.machinery.meta import Key, Object
+from sampan.machinery.meta import Key, Object, key_of
 from sampan.scheduler.counts import MatchCounts
 from sampan.scheduler.framework import ClusterEvent
 from sampan.scheduler.node_info import NodeInfo
@@ -111,6 +111,11 @@ class ClusterState:
         self.counts.change(pod, node, 1)
         if pod.has_affinity:
             self.affine[pod.key] = pod
+
+    def refresh_pod(self, obj: Object) -> None:
+        """An assigned pod changed in its status only."""
+        key = key_of(obj)
+        self._nodes[self._places[key]].pods[key].object = obj
 
     def remove_pod(self, key: Key) -> PodInfo | None:
         """An assigned or assumed pod is gone; returns it if it was there."""

@@ -190,7 +190,7 @@ class Cache:
             gone = Cached(event.key, event.revision, event.value, collection.head)
         else:
             new = self._shared(event.key, event.revision, event.value)
-            gone = Cached(event.key, event.revision, old.value if old else event.value, collection.head)
+            gone = Cached(event.key, event.revision, (old or new).value, collection.head)
         if event.revision > self._loaded:
             if new is None:
                 collection.remove(event.key, event.revision)

@@ -201,3 +201,16 @@ async def test_services_are_spread_over_nodes(running: Running) -> None:
 
 def _replica_set() -> Object:
     return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "1", "controller": True}
+
+
+async def test_a_pod_that_only_reports_its_status_costs_no_new_judgement(running: Running, clock: VirtualClock) -> None:
+    async with running(api := FakeAPI(node("a"), pod("p", node="a"))) as scheduler:
+        generation = scheduler.state.nodes[0].generation
+        api.put(pod("p", node="a", status={"phase": "Running", "startTime": "2025-01-01T00:00:00Z"}))
+        await clock.advance(0)
+        (known,) = scheduler.state.nodes[0].pods.values()
+        assert known.object["status"]["phase"] == "Running"
+        assert scheduler.state.nodes[0].generation == generation
+        api.put(pod("p", node="a", cpu="1"))  # resized in place
+        await clock.advance(0)
+        assert scheduler.state.nodes[0].requested == {"cpu": 1000}
