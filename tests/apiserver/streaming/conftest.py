@@ -1,11 +1,12 @@
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from sampan.transport.connection import HTTPClient
 from sampan.transport.server import HTTPServer
 from tests.apiserver.streaming.fakes import Command, FakeAPIServer, FakeKubelet
 
@@ -18,12 +19,20 @@ class Site:
     api: FakeAPIServer
     url: str
     kubelet_server: HTTPServer
+    clients: list[HTTPClient] = field(default_factory=list)
+
+    def client(self, **headers: str) -> HTTPClient:
+        """A client of the API server that is closed when the test ends."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.clients.append(HTTPClient(self.url, headers=named))
+        return self.clients[-1]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
     """`await start(command)`: a site that ends with the test."""
     servers: list[HTTPServer] = []
+    sites: list[Site] = []
 
     async def make(command: Command | None = None) -> Site:
         kubelet = FakeKubelet(command)
@@ -31,9 +40,14 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
         api = FakeAPIServer(await servers[-1].start("127.0.0.1", 0))
         kubelet_server = servers[-1]
         servers.append(HTTPServer(api.handle))
-        return Site(kubelet, api, f"http://127.0.0.1:{await servers[-1].start('127.0.0.1', 0)}", kubelet_server)
+        url = f"http://127.0.0.1:{await servers[-1].start('127.0.0.1', 0)}"
+        sites.append(Site(kubelet, api, url, kubelet_server))
+        return sites[-1]
 
     yield make
+    for site in sites:
+        for client in site.clients:
+            await client.close()
     for server in servers:
         await server.stop()
 

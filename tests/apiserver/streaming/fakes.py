@@ -158,7 +158,9 @@ class FakeAPIServer:
         if subresource == "portforward":
             return KubeletTarget("127.0.0.1", self.kubelet_port, "/portForward/default/web", "")
         names = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
-        pairs = [(names[name], "1") for name, value in parse_qsl(query) if name in names and value == "true"]
+        asked = {name for name, value in parse_qsl(query) if value == "true"}
+        asked -= {"stderr"} if "tty" in asked else set()
+        pairs = [(given, "1") for name, given in names.items() if name in asked]
         pairs += [pair for pair in parse_qsl(query) if pair[0] == "command"]
         return KubeletTarget("127.0.0.1", self.kubelet_port, f"/{subresource}/default/web/main", urlencode(pairs))
 
