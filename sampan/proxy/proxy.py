@@ -18,6 +18,7 @@ from sampan.kinds.discovery.endpoint_slice import KIND as ENDPOINT_SLICE
 from sampan.machinery.meta import Key, Object, key_of
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.conntrack import forget_stale
+from sampan.proxy.health import HealthServers
 from sampan.proxy.nft import Nft, NftError
 from sampan.proxy.render import FlowChanges, Renderer, slice_owner
 from sampan.proxy.ruleset import RuleSet, diff, full
@@ -41,6 +42,7 @@ class Proxy:
         self._slices = self._informers.of(ENDPOINT_SLICE)
         self._pods = self._informers.of(POD, fields=f"spec.nodeName={config.node_name}")
         self._renderer = Renderer(config)
+        self._health = HealthServers(config.node_ips)
         self._changed_services: set[Key] = set()
         self._changed_pods: set[Key] = set()
         self._changed = asyncio.Event()
@@ -49,8 +51,8 @@ class Proxy:
     async def run(self, ready: Callable[[], None]) -> None:
         """Follow the API until cancelled; `ready` is called once the first table is in place."""
         self._subscribe()
-        with Nft() as nft:
-            async with asyncio.TaskGroup() as group:
+        async with self._health, asyncio.TaskGroup() as group:
+            with Nft() as nft:
                 self._informers.run(group)
                 await self._informers.synced()
                 await self._sync(nft)
@@ -97,6 +99,7 @@ class Proxy:
             self._applied = None
             await self._clock.sleep(_RETRY_SECONDS)
             self._changed.set()
+        await self._health.serve(self._renderer.health())
         if flows:
             await asyncio.to_thread(_forget_stale, flows, self.config.node_ips)
 

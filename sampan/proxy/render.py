@@ -12,7 +12,7 @@ from sampan.proxy.config import ProxyConfig
 from sampan.proxy.endpoints import Endpoint
 from sampan.proxy.hostports import pod_rules
 from sampan.proxy.ruleset import Fragment, RuleSet, assemble
-from sampan.proxy.services import NOTHING, ServiceRules, service_rules
+from sampan.proxy.services import NOTHING, Health, ServiceRules, service_rules
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 
@@ -64,6 +64,10 @@ class Renderer:
         self._pods.pop(key, None)
         if pod and (rules := pod_rules(pod)).chains:
             self._pods[key] = rules
+
+    def health(self) -> dict[Key, Health]:
+        """The Services whose load balancers ask this node for its endpoints."""
+        return {key: rules.health for key, rules in self._services.items() if rules.health}
 
     def ruleset(self) -> RuleSet:
         """The table of all parts; independent of the order in which they came."""

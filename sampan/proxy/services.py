@@ -12,7 +12,7 @@ Rules follow kube-proxy's nftables mode (KEP-3866). Called by render.py.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, collapse_addresses
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan.machinery.meta import Object, key_of
 from sampan.proxy.config import ProxyConfig
@@ -32,12 +32,20 @@ _BY_NODE_PORT = ("service-nodeports", "no-endpoint-nodeports")
 Flows = Mapping[tuple[str, int], frozenset[Endpoint]]
 
 
+class Health(NamedTuple):
+    """What a load balancer in front of the node asks for: how many of a Service's endpoints are here."""
+
+    port: int  # the Service's healthCheckNodePort
+    local_endpoints: int
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRules:
-    """What a Service contributes: nftables, and the UDP frontends whose conntrack entries must follow it."""
+    """What a Service contributes: nftables, UDP frontends whose conntrack entries must follow it, its health."""
 
     fragment: Fragment = field(default_factory=Fragment)
     flows: Flows = field(default_factory=dict)
+    health: Health | None = None
 
 
 NOTHING = ServiceRules()
@@ -66,7 +74,15 @@ def service_rules(service: Object, slices: Iterable[Object], config: ProxyConfig
         flows |= port.flows()
         for name, key, value in port.elements():
             elements.setdefault(name, {})[key] = value
-    return ServiceRules(Fragment(chains, sets, elements), flows)
+    return ServiceRules(Fragment(chains, sets, elements), flows, _health(service, port_rules))
+
+
+def _health(service: Object, ports: Iterable["_Port"]) -> Health | None:
+    spec = service["spec"]
+    number = spec.get("healthCheckNodePort")
+    if not number or spec.get("type") != "LoadBalancer" or spec.get("externalTrafficPolicy") != "Local":
+        return None
+    return Health(number, len({endpoint.ip for port in ports for endpoint in port.choice.local}))
 
 
 class _Port:
