@@ -26,7 +26,7 @@ from sampan.testing.clock import VirtualClock, settle
 
 NS = "shop"
 NODE_NAME = "node-1"
-STEP, PATIENCE = 0.1, 200  # seconds of virtual time, and how often
+STEP, PATIENCE = 0.1, 400  # seconds of virtual time, and how often
 
 
 def signing_key() -> bytes:

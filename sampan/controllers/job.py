@@ -1,0 +1,148 @@
+"""The Job controller: writes what job_plan.py plans.
+
+How pods ended is read in job_pods.py, counted in job_count.py, and judged in job_ending.py. Jobs with another
+spec.managedBy are left to whoever that is.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sampan.controllers import job_pods
+from sampan.controllers.job_count import FAILURE_COUNT, index_failures
+from sampan.controllers.job_plan import Plan, plan
+from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.ownership import (
+    claim,
+    index_by_controller,
+    index_by_namespace,
+    owned_or_claimable,
+    owner_or_candidates,
+    take_over,
+)
+from sampan.controllers.pod_control import PodControl, at_once, pod_from_template, slow_start
+from sampan.controllers.replicas import OWN_WRITES_UNSEEN
+from sampan.kinds.batch.job import KIND as JOB
+from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.errors import NotFound
+from sampan.machinery.meta import Key, Object, is_deleting, key_of
+from sampan.machinery.selectors import Selector, from_label_selector
+from sampan.machinery.tree import semantic_equal
+from sampan.reconcile.action import WAIT, Action
+from sampan.reconcile.controller import Context, Controller, owned_by
+
+OURS = "kubernetes.io/job-controller"
+JOB_INDEX = "job"
+INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
+
+_job_of = owned_by(JOB)
+
+
+def selector_of(job: Object) -> Selector:
+    """Which pods it counts."""
+    return from_label_selector(job["spec"].get("selector"))
+
+
+def pod_for(job: Object, index: int | None, failures: int = 0) -> Object:
+    """A pod of the Job; `failures` of the same index before it, where there is a limit per index."""
+    pod = pod_from_template(job["spec"]["template"], job, job["metadata"]["namespace"])
+    meta = pod["metadata"]
+    meta["finalizers"] = [*(meta.get("finalizers") or ()), job_pods.TRACKING]
+    if index is None:
+        return pod
+    notes = {**(meta.get("annotations") or {}), job_pods.INDEX: str(index)}
+    if job["spec"].get("backoffLimitPerIndex") is not None:
+        notes[FAILURE_COUNT] = str(failures)
+    labels = {**(meta.get("labels") or {}), job_pods.INDEX: str(index)}
+    name = f"{job['metadata']['name']}-{index}"
+    meta = {**meta, "annotations": notes, "labels": labels, "generateName": f"{name}-"}
+    return {**pod, "metadata": meta, "spec": _numbered(pod["spec"], name)}
+
+
+def _numbered(spec: Object, hostname: str) -> Object:
+    """The pod spec with a hostname of its own, and the index in every container's environment."""
+    source = {"fieldRef": {"fieldPath": f"metadata.annotations['{job_pods.INDEX}']"}}
+    variable = {"name": INDEX_VARIABLE, "valueFrom": source}
+
+    def with_variable(container: Object) -> Object:
+        env = container.get("env") or []
+        known = any(one["name"] == INDEX_VARIABLE for one in env)
+        return container if known else {**container, "env": [*env, variable]}
+
+    changed: dict[str, Any] = {
+        name: [with_variable(one) for one in spec[name]] for name in ("containers", "initContainers") if spec.get(name)
+    }
+    return {**spec, "hostname": spec.get("hostname") or hostname, **changed}
+
+
+class JobController(Controller):
+    """Runs Jobs to their end."""
+
+    name = "job-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.jobs = self.watch(JOB)
+        index_by_namespace(self.jobs)
+        self.pods = self.informers.of(POD)
+        index_by_controller(self.pods)
+        self.pods.add_index(JOB_INDEX, lambda pod: map(str, _job_of(pod)))
+        self.watch(POD, owner_or_candidates(JOB, self.jobs, selector_of))
+        self.control = PodControl(self.client, self.recorder)
+        self.writes = OwnWrites(self.pods)
+
+    async def reconcile(self, key: Key) -> Action:
+        job = self.jobs.get(key)
+        if job is None:
+            self.writes.forget(key)
+            await self._release(self._left_behind(key))
+            return WAIT
+        if job["spec"].get("managedBy", OURS) != OURS:
+            return WAIT
+        if not self.writes.seen(key):
+            return OWN_WRITES_UNSEEN
+        claimed = claim(job, selector_of(job), owned_or_claimable(self.pods, job))
+        pods = await take_over(self.client, JOB, job, POD, claimed)
+        decided = plan(job, pods, self.clock.now())
+        await self._apply(key, job, pods, decided)
+        return decided.then
+
+    def _left_behind(self, key: Key) -> list[Object]:
+        """The pods of a Job that is gone: nobody will count them any more."""
+        return [pod for pod in self.pods.by(JOB_INDEX, str(key)) if job_pods.is_tracked(pod)]
+
+    async def _apply(self, key: Key, job: Object, pods: Sequence[Object], decided: Plan) -> None:
+        """The order matters: the status first, then what it accounts for."""
+        if not semantic_equal(decided.status, job.get("status")):
+            await self.client.update(JOB, {**job, "status": decided.status}, subresource="status")
+        for told in decided.events:
+            self.recorder.event(job, *told)
+        await self._release(decided.release)
+        if is_deleting(job):
+            return
+        await at_once(self._delete(key, job, pod) for pod in decided.delete)
+        waiting = iter(decided.create)
+        await slow_start(len(decided.create), lambda: self._create(key, job, pods, next(waiting)))
+
+    async def _release(self, pods: Iterable[Object]) -> None:
+        """Take the finalizer off: their end is in the books."""
+        await at_once(map(self._untrack, pods))
+
+    async def _untrack(self, pod: Object) -> None:
+        key, meta = key_of(pod), pod["metadata"]
+        left = [name for name in meta.get("finalizers") or () if name != job_pods.TRACKING]
+        patch = {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "finalizers": left}}
+        with suppress(NotFound):
+            await self.client.patch(POD, key.name, patch, key.namespace)
+
+    async def _delete(self, key: Key, job: Object, pod: Object) -> None:
+        await self.control.delete(pod, job)
+        self.writes.deleted(key, pod)
+
+    async def _create(self, key: Key, job: Object, pods: Sequence[Object], index: int | None) -> None:
+        ended = [pod for pod in pods if index is not None and job_pods.index_of(pod) == index]
+        failures = max((index_failures(pod) + 1 for pod in ended), default=0)
+        self.writes.created(key, await self.control.create(pod_for(job, index, failures), job))
+
+
+CONTROLLER = JobController
