@@ -106,7 +106,7 @@ async def _http(action: Object, target: Target, timeout: float) -> Outcome:
         return Outcome(False, f'Get "{url}": {why}')
     except OSError as error:
         return Outcome(False, f'Get "{url}": {_dial_error(host, port, error)}')
-    except (EOFError, ValueError):
+    except (EOFError, ValueError, IndexError, asyncio.LimitOverrunError):
         return Outcome(False, f'Get "{url}": EOF')
     if 200 <= status < 400:
         return Outcome(True, body)
@@ -114,15 +114,15 @@ async def _http(action: Object, target: Target, timeout: float) -> Outcome:
 
 
 async def _get(host: str, port: int, path: str, headers: Mapping[str, str], *, tls: bool) -> tuple[int, str]:
-    """Status and the beginning of the body; raises OSError, EOFError, ValueError."""
+    """Status and the beginning of the body; raises OSError, and for what is not HTTP EOFError, ValueError, IndexError,
+    LimitOverrunError."""
     context = _any_certificate() if tls else None
     reader, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
         writer.write(_request(f"{host}:{port}", path, headers))
         await writer.drain()
-        _, status, *_ = (await reader.readuntil(b"\r\n")).decode("latin-1").split(" ", 2)
-        await reader.readuntil(b"\r\n\r\n")
-        return int(status), (await reader.read(MAX_BODY)).decode(errors="replace")
+        head = await reader.readuntil(b"\r\n\r\n")
+        return int(head.split(maxsplit=2)[1]), (await reader.read(MAX_BODY)).decode(errors="replace")
     finally:
         writer.close()
 

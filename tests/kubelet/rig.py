@@ -31,6 +31,7 @@ from sampan.kubelet.mounting import unmount_below
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import SystemClock
 from sampan.storage.memory import MemoryStore
+from sampan.storage.protocol import Store
 
 BUSYBOX = "registry.example/busybox:1"
 NODE = "rig"
@@ -73,13 +74,13 @@ class Rig:
         self.containerd = Containerd(directory / "state", options)
         _write_cni(cni, directory, digest.hex()[:8], self.subnet)
 
-    async def open(self) -> None:
-        """Start containerd and the API."""
+    async def open(self, store: Store | None = None) -> None:
+        """Start containerd and the API, on a store in memory unless one is given."""
         self.pki = self.directory / "pki"
         ensure_pki(self.pki, server_hosts=["127.0.0.1"], node_name=NODE, node_hosts=["127.0.0.1"])
         self.api = APIServer(
             APIServerConfig(
-                store=MemoryStore(),
+                store=store or MemoryStore(),
                 service_account_key=self.read("sa.key"),
                 kubelet_ca=self.read("ca.crt"),
                 kubelet_client_certificate=self.read("apiserver-kubelet-client.crt"),
@@ -132,7 +133,7 @@ class Rig:
             cgroup_root=self.cgroup_root,
             **settings,
         )
-        client = self.api.local_client(authenticated(f"system:node:{NODE}", ("system:nodes", "system:masters")))
+        client = self.api.local_client(authenticated(f"system:node:{NODE}", ("system:nodes",)))
         kubelet, ready = Kubelet(client, config, SystemClock()), asyncio.Event()
         running = asyncio.ensure_future(kubelet.run(ready.set))
         waiting = asyncio.ensure_future(ready.wait())
