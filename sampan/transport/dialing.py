@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 
+from sampan.transport.keepalive import keep_alive
 from sampan.transport.raw import RawConnection
 
 
@@ -19,6 +20,7 @@ async def dial(
     name = (server_name or host) if ssl_context is not None else None
     async with asyncio.timeout(timeout):
         _, connection = await loop.create_connection(RawConnection, host, port, ssl=ssl_context, server_hostname=name)
+    keep_alive(connection.transport)
     return connection
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from sampan.transport.keepalive import keep_alive
 from sampan.transport.messages import Reply, Request, Response, StreamResponse, Upgrade
 from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser
 from sampan.transport.raw import RawConnection
@@ -65,6 +66,7 @@ class HTTPProtocol(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._parser = RequestParser(self._server.limits, self._remote, certificate)
+        keep_alive(transport)
         if not self._server.admit(self):
             self._transport.abort()
 
