@@ -43,6 +43,8 @@ from sampan.machinery.tree import deep_copy
 
 Object = dict[str, Any]
 
+BEFORE = "before-first-apply"
+
 
 def apply(
     live: Object | None,
@@ -67,7 +69,7 @@ def apply(
     skipped = tuple(ignored)
     wanted = {name: value for name, value in applied.items() if name not in skipped}
     before: Object = live or {}
-    managers, id_ = read(before), identify(manager, APPLY, api_version, subresource)
+    managers, id_ = _managers(field, before), identify(manager, APPLY, api_version, subresource)
     mine = without_system(applied_set(field, wanted), skipped)
     merged: Object = _merge(field, before, wanted)
     last = managers[id_].paths if id_ in managers else NO_FIELDS
@@ -81,6 +83,17 @@ def apply(
         managers[id_] = Owned(mine, api_version, now)
     write(merged, managers)
     return merged
+
+
+def _managers(field: Field, live: Object) -> Managers:
+    """The managers of an object; where nobody has been recorded, one that owns all there is."""
+    found = read(live)
+    if found or not live:
+        return found
+    everything, _ = compare(field, {}, live)
+    api_version = live["apiVersion"]
+    created = live["metadata"].get("creationTimestamp") or ""
+    return {identify(BEFORE, UPDATE, api_version): Owned(without_system(everything), api_version, created)}
 
 
 def _merge(field: Field, live: Any, applied: Any) -> Any:

@@ -112,7 +112,7 @@ class Kind:
     # field selectors beyond metadata.name and metadata.namespace, e.g. {"spec.nodeName": ...}
     allow_unconditional_update: bool = True  # an update without resourceVersion is accepted
     allow_create_on_update: bool = False  # PUT creates what is missing (Lease, Endpoints, Event ...)
-    default_orphan: bool = False  # deletion without a propagation policy orphans (ReplicationController)
+    default_orphan: bool = False  # deletion without a propagation policy orphans (ReplicationController, Job)
 
     @property
     def storage(self) -> ServedVersion:

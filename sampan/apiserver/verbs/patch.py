@@ -14,6 +14,7 @@ from sampan.apiserver.options import write_options
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
 from sampan.machinery import patches
+from sampan.machinery.codec import DecodeError
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, FieldError, Invalid, UnsupportedMediaType
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
@@ -44,8 +45,12 @@ async def patch_part(services: Services, call: Call, part: writes.Part) -> One |
     apply = applier(call)
 
     def change(old: Object) -> Object:
-        patched = apply(deep_copy(in_version(call.served, old)))
-        new = to_storage(call, patched, options.validation)
+        before = in_version(call.served, old)
+        try:
+            new = to_storage(call, apply(deep_copy(before)), options.validation)
+        except DecodeError as error:
+            # Decoding has changed what was patched; the answer shows it as it was.
+            raise _undecodable(call, error, apply(deep_copy(before))) from None
         _check_identity(call, new, old)
         return new
 
@@ -67,6 +72,12 @@ def applier(call: Call) -> Apply:
     if kind == MERGE_PATCH:
         return lambda obj: patches.merge_patch(obj, body)
     return lambda obj: patches.strategic_merge_patch(obj, body, call.served.version.definition)
+
+
+def _undecodable(call: Call, error: DecodeError, patched: Any) -> Invalid:
+    if media_type(call.payload) == STRATEGIC_PATCH:
+        return patches.undecodable_strategic(error, _patch_body(call))
+    return patches.undecodable(error, patched)
 
 
 def _patch_body(call: Call) -> Any:
