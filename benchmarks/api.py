@@ -1,0 +1,185 @@
+"""The API server with TLS and SQLite, durable: GET, create, LIST of 10,000 pods, one change to 1,000 watchers.
+
+Prints one JSON line. Needs `wrk`. The server has a process of its own; wrk and the watchers share the other core.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import ssl
+import subprocess
+import tempfile
+import time
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+
+from sampan.apiserver import keys, writes
+from sampan.apiserver.authentication.user import authenticated
+from sampan.apiserver.server import APIServer, APIServerConfig
+from sampan.cluster.certificates import ensure_pki
+from sampan.kinds.core.pod import KIND as POD
+from sampan.storage.sqlite import SQLiteStore
+
+TOKEN = "benchmark"
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+PODS = 10_000
+
+CREATE = """
+local made = 0
+function request()
+  made = made + 1
+  local body = string.format('{"metadata":{"name":"c-%%d"},"data":{"key":"%%s"}}', made, string.rep("x", 100))
+  local headers = {["Authorization"] = "Bearer %s", ["Content-Type"] = "application/json"}
+  return wrk.format("POST", "%s", headers, body)
+end
+"""
+
+
+async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
+    """A server with 10,000 pods of 3 kB until the pipe says otherwise; its port goes out first."""
+    store = await SQLiteStore.open(folder / "store.db")
+    await asyncio.gather(*(store.create(keys.key_of(POD, "load", f"p{i:05}"), pod(i)) for i in range(PODS)))
+    config = APIServerConfig(
+        store=store,
+        service_account_key=pki["sa.key"],
+        certificate=pki["apiserver.crt"],
+        key=pki["apiserver.key"],
+        tokens={TOKEN: authenticated("benchmark", ("system:masters",))},
+    )
+    server = APIServer(config)
+    await server.start()
+    pipe.send(server.port)
+    await asyncio.to_thread(pipe.recv)
+    await server.stop(0)
+    await store.close()
+
+
+def pod(number: int) -> bytes:
+    """A stored pod of about 3 kB."""
+    obj = json.loads((Path(__file__).parent / "pod.json").read_bytes())
+    obj["metadata"] |= {"name": f"p{number:05}", "namespace": "load"}
+    return writes.encode(obj)
+
+
+def run_server(folder: Path, pipe: Pipe) -> None:
+    """The server's process."""
+    pki = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".crt", ".key")}
+    uvloop.run(serve(folder, pki, pipe))
+
+
+def wrk(port: int, path: str, seconds: float, connections: int, script: str = "") -> tuple[float, float]:
+    """Requests per second, and the mean latency in milliseconds."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}", "-H", f"Authorization: Bearer {TOKEN}"]
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script)
+        file.flush()
+        command += ["-s", file.name] if script else []
+        done = subprocess.run([*command, f"https://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True)
+    if "Non-2xx" in done.stdout and not script:
+        raise RuntimeError(done.stdout)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    rate = next(float(words[1]) for words in lines if words[:1] == ["Requests/sec:"])
+    return rate, next(_milliseconds(words[1]) for words in lines if words[:1] == ["Latency"])
+
+
+def _milliseconds(text: str) -> float:
+    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    raise ValueError(text)
+
+
+class Watcher(asyncio.Protocol):
+    """One watch: counts the events of one ConfigMap."""
+
+    def __init__(self, request: bytes, marker: bytes) -> None:
+        self._request, self._marker = request, marker
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.seen: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        transport.write(self._request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        if not self.ready.done() and b"initial-events-end" in data:
+            self.ready.set_result(None)
+        if not self.seen.done() and self._marker in data:
+            self.seen.set_result(time.perf_counter())
+
+
+async def fan_out(port: int, watchers: int) -> float:
+    """Milliseconds from the request for a change to the last of its watchers."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    query = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+    path = f"/api/v1/namespaces/kube-system/configmaps?{query}"
+    loop, watches = asyncio.get_running_loop(), []
+    for _ in range(watchers):
+        _, watch = await loop.create_connection(
+            lambda: Watcher(_http("GET", path), b'"name":"change"'), "127.0.0.1", port, ssl=context
+        )
+        watches.append(watch)
+    await asyncio.gather(*(watch.ready for watch in watches))
+    create = _http("POST", "/api/v1/namespaces/kube-system/configmaps", {"metadata": {"name": "change"}})
+    writer, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port, ssl=context)
+    began = time.perf_counter()
+    writer.write(create)
+    last = max(await asyncio.gather(*(watch.seen for watch in watches)))
+    for watch in watches:
+        watch.transport.close()
+    writer.close()
+    return (last - began) * 1000
+
+
+def _http(method: str, path: str, body: Any = None) -> bytes:
+    text = orjson.dumps(body) if body else b""
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(text)}\r\n\r\n"
+    )
+    return head.encode() + text
+
+
+def measure(port: int, seconds: float, watchers: int) -> dict[str, float]:
+    """All four."""
+    get, get_latency = wrk(port, "/api/v1/namespaces/default", seconds, 32)
+    create, create_latency = wrk(port, CONFIG_MAPS, seconds, 32, CREATE % (TOKEN, CONFIG_MAPS))
+    _, list_latency = wrk(port, "/api/v1/pods", seconds, 1)
+    return {
+        "get_per_second": round(get),
+        "get_latency_ms": round(get_latency, 2),
+        "create_per_second": round(create),
+        "create_latency_ms": round(create_latency, 2),
+        f"list_{PODS}_pods_ms": round(list_latency, 1),
+        f"fan_out_{watchers}_ms": round(uvloop.run(fan_out(port, watchers)), 1),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--watchers", type=int, default=1000)
+    arguments = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ensure_pki(folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"])
+        process = context.Process(target=run_server, args=(folder, theirs))
+        process.start()
+        try:
+            figures = measure(ours.recv(), arguments.seconds, arguments.watchers)
+        finally:
+            ours.send("stop")
+            process.join()
+    print(json.dumps({"benchmark": "api", "connections": 32, **figures}))
+
+
+if __name__ == "__main__":
+    main()
