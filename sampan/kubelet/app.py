@@ -33,7 +33,7 @@ from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.services import Services
 from sampan.kubelet.sources import SourceReader
-from sampan.kubelet.task_events import follow_tasks
+from sampan.kubelet.task_events import follow_exits
 from sampan.kubelet.volumes.manager import Volumes
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.waits import first_of
@@ -91,8 +91,8 @@ class Kubelet:
         return self._reporter.port
 
     def pods(self) -> list[Object]:
-        """The pods of this node as they are known now, with the newest status."""
-        return [worker.pod for worker in self._workers.values()]
+        """The pods of this node as they are known now, with the newest status; not those that the API has deleted."""
+        return [worker.pod for worker in self._workers.values() if not worker.removed]
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Work until cancelled; calls `ready` once, when the node is registered and its pods are known."""
@@ -153,14 +153,14 @@ class Kubelet:
         while True:
             self._has_events = True
             self._relist_now.set()  # for what happened while nobody listened
-            if not await follow_tasks(self.cri.channel, self._on_task):
+            if not await follow_exits(self.cri.channel, self._on_exit):
                 self._has_events = False
                 log.info("the runtime announces nothing; listing its containers every second instead")
                 return
             self._has_events = False
             await self.clock.sleep(RECONNECT)
 
-    def _on_task(self, identity: str, topic: str) -> None:
+    def _on_exit(self, identity: str) -> None:
         uid = self.services.runtime.owner(identity)
         worker = self._workers.get(uid) if uid else None
         if worker is not None:

@@ -16,3 +16,9 @@ def expand(text: str, *variables: Mapping[str, str]) -> str:
         return next((mapping[name] for mapping in variables if name in mapping), found[0])
 
     return _REFERENCE.sub(value, text)
+
+
+def unresolved(text: str, *variables: Mapping[str, str]) -> str | None:
+    """The first name that a text refers to and nobody knows."""
+    names = (found[1] for found in _REFERENCE.finditer(text) if found[1] is not None)
+    return next((name for name in names if not any(name in mapping for mapping in variables)), None)

@@ -12,9 +12,10 @@ import orjson
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from sampan.kubelet import cri_pb2 as pb
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.log_access import LogUnavailable, find_log
-from sampan.kubelet.logs import LogOptions, parse_options, read_log
+from sampan.kubelet.logs import parse_options, read_log
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Container, State
 from sampan.kubelet.services import Services
@@ -122,16 +123,17 @@ class KubeletServer:
             container, path = find_log(pod, name, runtime, options.previous)
         except LogUnavailable as error:
             raise HTTPError(error.status, str(error)) from error
-        return StreamResponse(200, read_log(path, options, self._alive(container, options)), TEXT)
+        return StreamResponse(200, read_log(path, options, self._alive(container)), TEXT)
 
-    def _alive(self, container: Container, options: LogOptions) -> Callable[[], Awaitable[bool]]:
+    def _alive(self, container: Container) -> Callable[[], Awaitable[bool]]:
         """Whether a container may still write."""
 
         async def alive() -> bool:
-            if not options.follow or container.state is State.EXITED:
+            try:
+                status = await self._at.cri.container_status(container.id)
+            except CRIError:
                 return False
-            runtime = await self._at.runtime.pod(str(self._at.runtime.owner(container.id)))
-            return any(c.id == container.id and c.state is State.RUNNING for c in runtime.containers)
+            return bool(status.state == pb.CONTAINER_RUNNING)
 
         return alive
 

@@ -42,7 +42,7 @@ class PodWorker:
         self._writer = StatusWriter(at.client, at.clock, pod)
         self._wake = asyncio.Event()
         self._announced: set[str] = set()  # containers that have ended, says containerd
-        self._removed = False  # the API has deleted it
+        self.removed = False  # the API has deleted it; only set here
         self._operations = Operations(at, self._wake.set, self._announced.add)
         self._verdict: tuple[str, str] | None = None  # why the kubelet itself failed the pod
         self._told: set[str] = set()  # ended instances whose back-off has been told
@@ -68,7 +68,7 @@ class PodWorker:
 
     def remove(self) -> None:
         """The API has no such pod any more."""
-        self._removed = True
+        self.removed = True
         self._wake.set()
 
     def container_ended(self, identity: str) -> None:
@@ -118,7 +118,7 @@ class PodWorker:
         for action in found.actions:
             doing.launch(group, pod, runtime, action)
         self._tell_backoff(pod, runtime, found)
-        if not (self._removed or (found.stopped and self._released)):
+        if not (self.removed or (found.stopped and self._released)):
             self._report(pod, runtime, now, found)
         if limit is not None:
             found.wake(limit)
@@ -135,7 +135,8 @@ class PodWorker:
                 await self.at.clock.sleep(RUNTIME_RETRY)
                 continue
             tries -= 1
-            if tries == 0 or not self._announced & {container.id for container in runtime.running()}:
+            alive = {c.id for c in runtime.running()} | {s.id for s in runtime.sandboxes if s.ready}
+            if tries == 0 or not self._announced & alive:
                 self._announced.clear()
                 return runtime
             await self.at.clock.sleep(SETTLE_WAIT)
@@ -156,7 +157,7 @@ class PodWorker:
             self._wake.set()  # stop what still runs, sidecars and the sandbox
 
     def _check_stopping(self, pod: Object) -> bool:
-        stopping = self._removed or is_deleting(pod) or is_finished(pod) or self._verdict is not None
+        stopping = self.removed or is_deleting(pod) or is_finished(pod) or self._verdict is not None
         if stopping:
             self._operations.halt()
         return stopping
@@ -234,9 +235,9 @@ class PodWorker:
             self._released = True
         await self._writer.flush()
         pod = self._writer.current()
-        if not (self._removed or is_deleting(pod) or self._writer.gone):
+        if not (self.removed or is_deleting(pod) or self._writer.gone):
             return False
-        if not (self._removed or self._writer.gone):
+        if not (self.removed or self._writer.gone):
             await self._delete(pod)
         await forget_pod(self.at, pod, runtime)
         return True

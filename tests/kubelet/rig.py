@@ -112,6 +112,11 @@ class Rig:
         """Key material."""
         return (self.pki / name).read_bytes()
 
+    def pid(self, identity: str) -> int:
+        """The first process of a container or sandbox."""
+        bundle = self.containerd.run_dir / "state/io.containerd.runtime.v2.task/k8s.io" / identity
+        return int((bundle / "init.pid").read_text())
+
     def cri(self) -> CRI:
         """A connection to the runtime of its own."""
         return CRI(str(self.containerd.socket))

@@ -1,6 +1,9 @@
 """Pods on a real containerd: their lives as the API shows them."""
 
+import asyncio
 import base64
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -299,3 +302,47 @@ async def test_an_image_change_restarts_only_that_container(rig: Rig, node: Kube
     assert await rig.told("change", "Killing") == "Container main definition changed, will be restarted"
     assert pod["status"]["containerStatuses"][1]["restartCount"] == 0
     await rig.delete("change", grace=0)
+
+
+async def test_a_pod_has_a_token_of_its_service_account(rig: Rig, node: Kubelet) -> None:
+    meta = {"name": "kube-root-ca.crt", "namespace": "default"}
+    root = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"ca.crt": "the root"}}
+    await rig.client.create(CONFIG_MAP, root)
+    directory = "/var/run/secrets/kubernetes.io/serviceaccount"
+    script = [f"cd {directory}; cat namespace; echo; cat ca.crt; echo; cat token"]
+    text = await run(rig, node, "token", *script, spec={"automountServiceAccountToken": True})
+    namespace, authority, token = text.split()[0], text.splitlines()[1], text.splitlines()[2]
+    assert (namespace, authority, token.count(".")) == ("default", "the root", 2)
+
+
+async def test_a_pod_that_still_pulls_is_deleted_at_once(rig: Rig, node: Kubelet) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # a registry that never answers
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as registry:
+        image = f"127.0.0.1:{registry.sockets[0].getsockname()[1]}/slow:1"
+        await rig.create("pulling", {"containers": [container(FOREVER, image=image)]})
+        assert await rig.told("pulling", "Pulling") == f'Pulling image "{image}"'
+        async with asyncio.timeout(20):
+            await rig.delete("pulling")
+
+
+async def test_a_dead_sandbox_is_replaced(rig: Rig, node: Kubelet) -> None:
+    await rig.create("shell", {"containers": [container(FOREVER)]})
+    pod = await rig.until("shell", is_ready)
+    sandbox = (await node.services.runtime.pod(pod["metadata"]["uid"])).sandbox
+    assert sandbox is not None
+    os.kill(rig.pid(sandbox.id), signal.SIGKILL)
+    again = await rig.until("shell", lambda pod: restarted(1)(pod) and is_ready(pod))
+    assert again["status"]["podIP"] != pod["status"]["podIP"]
+    assert await rig.told("shell", "SandboxChanged") == "Pod sandbox changed, it will be killed and re-created."
+    await rig.delete("shell", grace=0)
+
+
+async def test_many_pods_at_once(rig: Rig, node: Kubelet) -> None:
+    names = [f"many-{number}" for number in range(12)]
+    await asyncio.gather(*(rig.create(name, {"containers": [container(FOREVER)]}) for name in names))
+    pods = await asyncio.gather(*(rig.until(name, is_ready) for name in names))
+    assert len({pod["status"]["podIP"] for pod in pods}) == len(names)
+    await asyncio.gather(*(rig.delete(name) for name in names))

@@ -10,7 +10,7 @@ from typing import Any
 
 from sampan.kubelet import cri_pb2 as pb
 from sampan.kubelet.config import KubeletConfig
-from sampan.kubelet.expansion import expand
+from sampan.kubelet.expansion import expand, unresolved
 from sampan.kubelet.hosts_file import node_hosts, pod_hosts
 from sampan.kubelet.podspec import uid_of, uses_host_network
 from sampan.kubelet.volumes.content import VolumeError
@@ -53,7 +53,7 @@ def _volume_mount(
     config: KubeletConfig,
 ) -> Any:
     source = volumes.path(pod, mount["name"])
-    subpath = mount.get("subPath") or expand(mount.get("subPathExpr") or "", env)
+    subpath = mount.get("subPath") or _expanded(mount.get("subPathExpr") or "", env)
     if subpath:
         place = config.pod_dir(uid_of(pod)) / "volume-subpaths" / mount["name"] / spec["name"] / str(index)
         source = bind_subpath(source, subpath, place)
@@ -65,6 +65,13 @@ def _volume_mount(
         readonly=bool(mount.get("readOnly")),
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
+
+
+def _expanded(expression: str, env: Mapping[str, str]) -> str:
+    """A subPathExpr; unlike in commands, an unknown variable is an error (docs: "Volumes", subPathExpr)."""
+    if (name := unresolved(expression, env)) is not None:
+        raise VolumeError(f'missing value for "{name}"')
+    return expand(expression, env)
 
 
 def _make_host_directory(path: Path, name: str) -> None:
