@@ -30,7 +30,7 @@ from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE, Effects
 from sampan.scheduler.framework import ClusterEvent
 from sampan.scheduler.owners import Owners
 from sampan.scheduler.pod_info import PodInfo, is_finished
-from sampan.scheduler.preemption import Preemption, preempt
+from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.queue import SchedulingQueue, Waiting
 from sampan.scheduler.state import ClusterState
@@ -91,16 +91,21 @@ class Scheduler:
 
     def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
         """Decide, at once, and return what remains to be written."""
+        pod = waiting.pod
         try:
-            outcome = self._decide(waiting.pod)
+            # Room that was made for pods at least as important is not given away.
+            promised = [p for p in self._nominated.values() if p[0].priority >= pod.priority and p[0].key != pod.key]
+            with self.state.supposing(there=promised):
+                outcome = self._decide(pod)
+                remedy = self._remedy(pod, outcome) if isinstance(outcome, Unschedulable) else NoPreemption("")
         except Exception as error:
-            log.exception("scheduling %s failed", waiting.pod.key)
+            log.exception("scheduling %s failed", pod.key)
             self.queue.retry(waiting)
-            return self._effects.report_failure(waiting.pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
+            return self._effects.report_failure(pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
         if isinstance(outcome, Unschedulable):
-            return self._reject(waiting, outcome)
-        self.state.assume(waiting.pod, outcome)
-        self._nominated.pop(waiting.pod.key, None)
+            return self._reject(waiting, outcome, remedy)
+        self.state.assume(pod, outcome)
+        self._nominated.pop(pod.key, None)
         return self._bind(waiting, outcome)
 
     async def _write(self, writing: Coroutine[Any, Any, None]) -> None:
@@ -110,14 +115,20 @@ class Scheduler:
             self._writing.release()
 
     def _decide(self, pod: PodInfo) -> str | Unschedulable:
-        """The node that was promised to the pod if it fits there, else the best; room promised to others is kept."""
-        promised = [p for p in self._nominated.values() if p[0].priority >= pod.priority and p[0].key != pod.key]
-        with self.state.supposing(there=promised):
-            _, nominated = self._nominated.get(pod.key, (pod, ""))
-            node = self.state.node(nominated)
-            if node is not None and self._decider.fits(pod, node):
-                return nominated
-            return self._decider.decide(pod)
+        """The node that was promised to the pod, if it fits there, else the best."""
+        nominated = self._nomination(pod)
+        node = self.state.node(nominated)
+        if node is not None and self._decider.fits(pod, node):
+            return nominated
+        return self._decider.decide(pod)
+
+    def _remedy(self, pod: PodInfo, failure: Unschedulable) -> Preemption | NoPreemption:
+        if not failure.nodes:
+            return NoPreemption("")
+        return preempt(pod, failure, self.state, self._decider, self._nomination(pod))
+
+    def _nomination(self, pod: PodInfo) -> str:
+        return self._nominated.get(pod.key, (pod, ""))[1]
 
     async def _bind(self, waiting: Waiting, node: str) -> None:
         try:
@@ -130,20 +141,18 @@ class Scheduler:
                 message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
                 await self._effects.report_failure(pod, SCHEDULER_ERROR, message)
 
-    def _reject(self, waiting: Waiting, failure: Unschedulable) -> Coroutine[Any, Any, None]:
+    def _reject(
+        self, waiting: Waiting, failure: Unschedulable, remedy: Preemption | NoPreemption
+    ) -> Coroutine[Any, Any, None]:
         pod = waiting.pod
         self.queue.park(waiting, self._profile.events_for(failure.plugins))
-        if not failure.nodes:
-            return self._effects.report_failure(pod, UNSCHEDULABLE, failure.message())
-        _, nominated = self._nominated.pop(pod.key, (pod, ""))
-        remedy = preempt(pod, failure, self.state, self._decider, nominated)
         if isinstance(remedy, Preemption):
             self._nominated[pod.key] = (pod, remedy.node)
             return self._preempt(pod, failure, remedy)
-        if remedy.nominated:
-            self._nominated[pod.key] = (pod, nominated)
-        message = f"{failure.message()} {remedy.message}"
-        return self._effects.report_failure(pod, UNSCHEDULABLE, message, nominated if remedy.nominated else "")
+        if not remedy.nominated:
+            self._nominated.pop(pod.key, None)
+        message = f"{failure.message()} {remedy.message}".rstrip()
+        return self._effects.report_failure(pod, UNSCHEDULABLE, message, self._nomination(pod))
 
     async def _preempt(self, pod: PodInfo, failure: Unschedulable, remedy: Preemption) -> None:
         await self._effects.report_failure(pod, UNSCHEDULABLE, failure.message(), remedy.node)
@@ -184,6 +193,8 @@ class Scheduler:
 
     def _pod_pending(self, old: Object | None, new: Object) -> None:
         pod = PodInfo(new)
+        if old is None and (nominated := (new.get("status") or {}).get("nominatedNodeName")):
+            self._nominated[pod.key] = (pod, nominated)  # by the scheduler that was here before
         if old is None or pod.key not in self.queue or _wants(old) != _wants(new):
             self.queue.add(pod)
         else:

@@ -61,6 +61,8 @@ def _victims_on(node: NodeInfo, pod: PodInfo, state: ClusterState, decider: Deci
         gone.discard(victim.key)
         if not _fits_without(gone, node, pod, state, decider):
             gone.add(victim.key)
+    if not gone:
+        return None
     return Preemption(node.name, [victim for victim in lower if victim.key in gone])
 
 

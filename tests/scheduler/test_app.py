@@ -36,9 +36,11 @@ def running(clock: VirtualClock) -> Running:
         task = asyncio.create_task(scheduler.run(ready))
         await asyncio.wait_for(ready.wait(), 10)
         await clock.advance(0)
-        yield scheduler
-        task.cancel()
-        await asyncio.wait([task])
+        try:
+            yield scheduler
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
         assert task.cancelled()
 
     return run
@@ -214,3 +216,29 @@ async def test_a_pod_that_only_reports_its_status_costs_no_new_judgement(running
         api.put(pod("p", node="a", cpu="1"))  # resized in place
         await clock.advance(0)
         assert scheduler.state.nodes[0].requested == {"cpu": 1000}
+
+
+async def test_a_new_scheduler_keeps_the_promises_of_the_old(running: Running, clock: VirtualClock) -> None:
+    waiting = pod("high", cpu="3", priority=100, status={"phase": "Pending", "nominatedNodeName": "a"})
+    going = with_changes(pod("low", node="a", cpu="2"), {("metadata", "deletionTimestamp"): "2025-01-01T00:00:00Z"})
+    async with running(api := FakeAPI(node("a"), going, waiting, pod("middle", cpu="2", priority=50))):
+        assert api.bound == {} and api.deleted == []
+        api.remove(api.pod("low"))
+        await clock.advance(10)
+        assert api.bound == {"high": "a"}
+
+
+async def test_a_pod_that_breaks_a_plugin_stops_nobody_else(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    selector = {"matchExpressions": [{"key": "a", "operator": "Nonsense"}]}
+    constraint = {
+        "topologyKey": "zone",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": selector,
+    }
+    broken = pod("broken", priority=9, topologySpreadConstraints=[constraint])
+    async with running(api := FakeAPI(node("a"), broken, pod("fine"))):
+        assert api.bound == {"fine": "a"}
+        condition = api.condition("broken")
+        assert condition is not None and condition["reason"] == "SchedulerError"
+        assert "scheduling default/broken failed" in caplog.messages
