@@ -6,6 +6,7 @@ It uses the cluster `sampan`, making it if need be. Stopped by Ctrl-C or by a fa
 the whole cluster if that was its own, else only its objects.
 """
 
+import os
 import shlex
 import signal
 import subprocess
@@ -52,7 +53,7 @@ def _run() -> int:
         raise DemoError("the cluster has no configuration")
     provide_image(config)
     kubectl("delete", "rc/kubia", "svc/kubia-http", "--ignore-not-found", check=False, quiet=True)
-    kubectl("create", "-f", str(HERE / "kubia-rc.yaml"))
+    kubectl("create", "-f", os.path.relpath(HERE / "kubia-rc.yaml"))
     kubectl("expose", "rc", "kubia", "--type=LoadBalancer", "--name", "kubia-http")
     address = external_address()
     kubectl("get", "svc")
@@ -107,20 +108,28 @@ def wait_for_pods(count: int) -> None:
     kubectl(*arguments, quiet=True)
 
 
+def ask(address: str) -> str:
+    """What the application behind the address answers, "" if nothing yet."""
+    command = ["curl", "-s", "-m", "5", f"http://{address}:8080"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 def ask_until(address: str, different: int) -> set[str]:
-    """curl the address until so many different pods have answered."""
-    answers: set[str] = set()
-    for _ in range(100):
+    """curl the address until so many different pods have answered.
+
+    Without a readiness probe a pod is ready before its application listens, so the first questions are asked quietly.
+    """
+    deadline, answers = time.monotonic() + PATIENCE, set[str]()
+    while len(answers - {""}) < different:
+        answers.add(ask(address))
+        if time.monotonic() > deadline:
+            raise DemoError(f"only {len(answers - {''})} different pods answered")
+    answers.clear()
+    while len(answers) < different:
         show(f"curl http://{address}:8080")
-        done = subprocess.run(
-            ["curl", "-s", "-m", "5", f"http://{address}:8080"], capture_output=True, text=True, check=False
-        )
-        print(done.stdout, end="", flush=True)
-        if done.returncode == 0:
-            answers.add(done.stdout)
-        if len(answers) >= different:
-            return answers
-    raise DemoError(f"only {len(answers)} different pods answered in 100 requests")
+        answers.add(answer := ask(address))
+        print(answer, end="", flush=True)
+    return answers
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_create_apply_edit_and_delete(kubectl: Kubectl, tmp_path: Path) -> None:
     )
     assert kubectl("apply", "-f", str(file)) == "configmap/c configured\n"
     assert kubectl("apply", "-f", str(file)) == "configmap/c unchanged\n"
-    editor = {"KUBE_EDITOR": 'sed -i s/\\"1\\"/edited/'}
+    editor = {"KUBE_EDITOR": "sed -i 's/^  a: .*/  a: edited/'"}
     assert kubectl("edit", "configmap", "c", env=editor) == "configmap/c edited\n"
     assert kubectl.json("get", "cm", "c")["data"] == {"a": "edited"}
     assert kubectl("apply", "-f", str(file)) == "configmap/c configured\n"
@@ -181,6 +181,9 @@ def test_exec_logs_attach_and_cp(kubectl: Kubectl, tmp_path: Path) -> None:
 def test_port_forward(kubectl: Kubectl) -> None:
     kubectl.apply(replication_controller("kubia"))
     pod = eventually(lambda: kubectl.ready_pods("app=kubia"), "the pod")[0]
+    # without a probe the pod is ready before its server listens, and kubectl gives up at the first refusal
+    look = ("exec", pod, "--", "curl", "-s", "http://localhost:8080")
+    eventually(lambda: kubectl.run(*look).returncode == 0, "the application listening")
     with subprocess.Popen(
         kubectl.command("port-forward", pod, ":8080"), stdout=subprocess.PIPE, text=True
     ) as forwarding:
@@ -190,10 +193,8 @@ def test_port_forward(kubectl: Kubectl) -> None:
             port = re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> 8080", forwarding.stdout.readline())
             assert port
             command = ["curl", "-s", "-m", "5", f"http://127.0.0.1:{port[1]}"]
-            for _ in range(3):  # the pod is ready before its server listens: it has no probe
-                eventually(
-                    lambda: subprocess.run(command, capture_output=True, check=False).stdout == answer, "an answer"
-                )
+            for _ in range(3):
+                assert subprocess.run(command, capture_output=True, check=False).stdout == answer
         finally:
             forwarding.kill()
 
