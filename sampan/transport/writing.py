@@ -1,7 +1,7 @@
 """From responses to bytes: heads, chunk framing, compression."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -9,6 +9,7 @@ from http import HTTPStatus
 from sampan.transport.messages import Request, Response, StreamResponse
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+GROUP = 256 * 1024  # bytes that are written at once, at most twice that
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = frozenset({204, 304})
 
@@ -58,6 +59,24 @@ def render_headers(headers: Sequence[tuple[str, str]]) -> bytes:
 def chunk(data: bytes) -> bytes:
     """One chunk of a chunked body; `data` is not empty (an empty chunk would end the body)."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def groups(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """The same bytes in portions of about GROUP: small pieces joined, as each write costs, and long ones cut."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if len(piece) <= GROUP:
+            waiting.append(piece)
+            size += len(piece)
+        if size >= GROUP or len(piece) > GROUP:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        if len(piece) > GROUP:
+            whole = memoryview(piece)
+            yield from (whole[start : start + GROUP] for start in range(0, len(piece), GROUP))
+    if waiting:
+        yield b"".join(waiting)
 
 
 def compressible(request: Request, response: Response, threshold: int) -> bool:

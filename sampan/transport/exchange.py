@@ -1,0 +1,115 @@
+"""The task that answers one request where that takes longer: an awaited handler, a long body, a stream, an upgrade.
+
+Made by protocol.py, which lends its connection for the time; the server waits for the task.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from typing import TYPE_CHECKING
+
+from sampan.transport.messages import Reply, Request, Response, StreamResponse, Upgrade
+from sampan.transport.parsing import Framing
+from sampan.transport.writing import LAST_CHUNK, chunk, compress, groups, render_head, render_headers, status_line
+
+if TYPE_CHECKING:
+    from sampan.transport.protocol import HTTPProtocol
+
+logger = logging.getLogger(__name__)
+
+
+class Exchange:
+    """One request on one connection."""
+
+    def __init__(self, connection: "HTTPProtocol", request: Request, framing: Framing) -> None:
+        self._connection = connection
+        self._request = request
+        self._framing = framing
+
+    async def run(self, reply: Reply | Awaitable[Reply]) -> None:
+        """Answer. Whatever is raised here leaves the connection unusable."""
+        if not isinstance(reply, (Response, StreamResponse, Upgrade)):
+            reply = await self._awaited(reply)
+        if isinstance(reply, StreamResponse):
+            await self._stream(reply)
+        elif isinstance(reply, Upgrade):
+            await self._upgrade(reply)
+        else:
+            await self._respond(reply)
+
+    async def _awaited(self, reply: Awaitable[Reply]) -> Reply:
+        try:
+            return await reply
+        except Exception as error:  # noqa: BLE001 - the edge: logged and answered
+            return self._connection.failed(self._request, error)
+
+    async def _respond(self, reply: Response) -> None:
+        connection = self._connection
+        if connection.worth_compressing(self._request, reply):
+            reply = await asyncio.get_running_loop().run_in_executor(None, compress, reply)
+        if connection.lost:
+            return
+        for piece in groups(connection.start_response(self._request, self._framing, reply)):
+            connection.transport.write(piece)
+            await connection.drained()
+            await asyncio.sleep(0)  # others have their turn, even if this client takes all that it gets
+            if connection.lost:
+                return
+
+    async def _stream(self, reply: StreamResponse) -> None:
+        connection, framing = self._connection, self._framing
+        connection.streaming = connection.abandonable = True
+        keep_alive = framing.keep_alive and framing.chunkable and not framing.upgrade
+        try:
+            head = render_head(reply, connection.server.date)
+            if framing.chunkable:
+                head += b"Transfer-Encoding: chunked\r\n"
+            if not keep_alive:
+                head += b"Connection: close\r\n"
+            connection.transport.write(head + b"\r\n")
+            if self._request.method != "HEAD" and not connection.lost:
+                await self._pump(reply.stream)
+        finally:
+            await _close(reply.stream)
+        if not keep_alive:
+            connection.closing = True
+
+    async def _pump(self, stream: AsyncIterator[bytes]) -> None:
+        """Write the stream's items. It ends in order when the server stops, and by breaking off when it fails."""
+        connection, chunked = self._connection, self._framing.chunkable
+        try:
+            async for item in stream:
+                if item:
+                    connection.transport.write(chunk(item) if chunked else item)
+                await connection.drained()
+        except asyncio.CancelledError:
+            if connection.lost or not connection.closing:
+                raise
+        except Exception:
+            logger.exception("stream failed")
+            connection.transport.abort()
+            return
+        if chunked and not connection.lost:
+            connection.transport.write(LAST_CHUNK)
+
+    async def _upgrade(self, reply: Upgrade) -> None:
+        if not self._framing.upgrade:
+            raise RuntimeError("upgrade of a request that asked for none")
+        connection = self._connection
+        head = status_line(101) + connection.server.date + render_headers(reply.headers)
+        connection.transport.write(head + b"\r\n")
+        connection.streaming = connection.closing = True
+        raw = connection.become_raw()
+        try:
+            await reply.handler(raw)
+        except ConnectionError as error:
+            logger.debug("upgraded connection broke", extra={"error": str(error)})
+        finally:
+            await raw.close()
+
+
+async def _close(stream: AsyncIterator[bytes]) -> None:
+    """End an iterator early; generators have `aclose`, other iterators may."""
+    aclose = getattr(stream, "aclose", None)
+    if aclose is not None:
+        await aclose()
