@@ -1,6 +1,7 @@
 """IP forwarding, which pods need and which belongs to the whole machine: switched on once, given back by the last user.
 
 The first cluster that needs it notes what it found in a file below /run, which a reboot clears along with the setting.
+There is one for each network namespace, as there is one setting.
 Called by network.py.
 """
 
@@ -39,7 +40,8 @@ def release_forwarding(run_dir: Path, user: str) -> None:
 @contextmanager
 def _ledger(run_dir: Path) -> Iterator[TextIO]:
     run_dir.mkdir(parents=True, exist_ok=True)
-    path = run_dir / "forwarding.json"
+    namespace = Path("/proc/thread-self/ns/net").stat().st_ino
+    path = run_dir / f"forwarding-{namespace}.json"
     path.touch()
     with path.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # clusters come and go at the same time

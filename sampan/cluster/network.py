@@ -174,9 +174,11 @@ class Network:
         for directory in (config.ipam_dir, config.cni_conf_dir):
             shutil.rmtree(directory, ignore_errors=True)
         # libcni names a result <network>-<container id>-<interface>; another cluster's name may begin with ours
-        ours = re.compile(re.escape(config.network) + r"-[0-9a-f]{64}-\w+")
-        for result in config.cni_cache.glob("results/*"):
-            if ours.fullmatch(result.name):
+        ours = re.compile(re.escape(config.network) + r"-([0-9a-f]{64})-\w+")
+        results = config.cni_cache / "results"
+        for result in results.glob("*"):
+            if match := ours.fullmatch(result.name):
+                (results / f"cni-loopback-{match[1]}-lo").unlink(missing_ok=True)  # containerd's, for the same pod
                 result.unlink(missing_ok=True)
 
 

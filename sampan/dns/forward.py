@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT = 2.0  # seconds for one resolver's answer
 _ROUNDS = 2
+_PATIENCE = 4.0  # seconds after which no further resolver is asked: clients give up after five
 _LONGEST_KEPT = 30  # seconds, however long the TTL
 _CAPACITY = 10_000
 _MOST_AT_ONCE = 1_000
@@ -100,9 +101,12 @@ class Forwarder:
         self._asking += 1
         try:
             refused = None
+            until = self._clock.monotonic() + _PATIENCE
             for upstream in self._usable() * _ROUNDS:
                 if upstream in self._looping:  # found out meanwhile
                     continue
+                if self._clock.monotonic() >= until:
+                    break
                 answer = await self._try(query, upstream)
                 if answer is not None and rcode(answer) != SERVFAIL:
                     return answer

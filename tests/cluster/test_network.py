@@ -121,6 +121,7 @@ def add_pod(machine: Lab, config: NetworkConfig) -> Path:
     kept = config.cni_cache / "results" / f"{config.network}-{container}-eth0"
     kept.parent.mkdir(parents=True)
     kept.write_text("{}")
+    shutil.copy(kept, kept.with_name(f"cni-loopback-{container}-lo"))
     shutil.copy(kept, kept.with_name(f"{config.network}-other-{container}-eth0"))  # a cluster named "one-other"
     return kept
 
@@ -136,6 +137,8 @@ def test_another_clusters_cni_results_stay(machine: Lab, tmp_path: Path) -> None
 
 @pytest.mark.node
 def test_forwarding_goes_with_its_last_user(machine: Lab, tmp_path: Path) -> None:
+    (tmp_path / "forwarding-1.json").write_text('{"users": ["in another namespace"], "original": "0"}')
+
     def play() -> list[str]:
         switch, seen = Path("/proc/sys/net/ipv4/ip_forward"), []
         for act, user in [
