@@ -165,7 +165,7 @@ def test_empty_values_are_kept_where_go_keeps_them():
     assert not {"hostNetwork", "nodeSelector", "nodeName"} & spec.keys()
     (found,) = spec["containers"]
     assert not {"command", "args", "stdin", "workingDir"} & found.keys()
-    assert found["env"] == [{"name": "A"}, {"name": ""}]
+    assert found["env"] == [{"name": "A"}, {}]
 
 
 def test_what_go_always_writes():
