@@ -193,9 +193,14 @@ def _proxy_config(cluster: Cluster) -> ProxyConfig:
     )
 
 
+def _dns_address(config: ClusterConfig) -> str:
+    """Pods' gateway: reached from pods and this machine, but not from its network, which needs no open resolver."""
+    return network_of(config).config.gateway
+
+
 def _dns_config(config: ClusterConfig) -> DNSConfig:
     return DNSConfig(
-        listen=((config.node_ip, config.dns_port),),
+        listen=((_dns_address(config), config.dns_port),),
         service_cidr=config.service_cidr,
         pod_cidr=config.pod_cidr,
         dns_ip=config.dns_ip,
@@ -206,7 +211,7 @@ def _dns_config(config: ClusterConfig) -> DNSConfig:
 def _objects(cluster: Cluster) -> list[Object]:
     """What the node's components need in the API."""
     config = cluster.config
-    dns = dns_objects(config.dns_ip, config.node_ip, config.dns_port, cluster.node_name)
+    dns = dns_objects(config.dns_ip, _dns_address(config), config.dns_port, cluster.node_name)
     return [*proxy_role(PROXY_USER), *dns]
 
 
