@@ -99,18 +99,24 @@ def definition(schema: dict[str, Any], go: dict[str, Any] | None) -> dict[str, A
     return result
 
 
-def main() -> int:
-    """Write the file; say how much it holds."""
-    source = newest()
+def render(source: Path) -> str:
+    """The text of the data file."""
     found, go = json.loads(source.read_text())["$defs"], json.loads(GO_TYPES.read_text())
     lines = [
         f"{json.dumps(name)}: {json.dumps(definition(schema, go.get(name)), separators=(',', ':'), sort_keys=True)}"
         for name, schema in sorted(found.items())
         if name not in SPECIAL
     ]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def main() -> int:
+    """Write the file; say what it is made from."""
+    source = newest()
+    text = render(source)
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{len(lines)} definitions of {source.parent.name.split('-')[0]}, {TARGET.stat().st_size} bytes")
+    TARGET.write_text(text)
+    print(f"{text.count(chr(10)) - 2} definitions of {source.parent.name.split('-')[0]}, {len(text)} bytes")
     return 0
 
 

@@ -49,8 +49,8 @@ class ServedVersion:
 
     `convert` None means field-identical to the storage version: stored bytes are then sent as they are, with only
     apiVersion changed. `default` runs after the type defaults of `definition`, on an object of this version.
-    `validate` and `validate_update` are rules that hold only for requests in this version; they run after the kind's own,
-    on the storage version.
+    `validate` and `validate_update` are rules that hold only for requests in this version; they run after the kind's
+    own, on the storage version.
     """
 
     group: str
