@@ -21,6 +21,7 @@ from sampan.cluster.config import ClusterConfig, home, load
 
 HERE = Path(__file__).parent
 NAME = "sampan"
+STOPPED = 130  # the exit status of a command that Ctrl-C ended
 PATIENCE = 120  # seconds for any one thing to come true
 
 
@@ -36,17 +37,20 @@ def main() -> int:
     try:
         return _run()
     except (DemoError, KeyboardInterrupt) as error:
-        print(f"\n{error or 'stopped'}; cleaning up", file=sys.stderr)
+        print(f"\n{str(error) or 'stopped'}; cleaning up", file=sys.stderr)
         if was_running:
             kubectl("delete", "rc/kubia", "svc/kubia-http", "--ignore-not-found", check=False)
         elif load(home() / NAME) is not None:
             sampan(["delete" if before is None else "down", "--name", NAME])
-        return 1 if isinstance(error, DemoError) else 130
+        return 1 if isinstance(error, DemoError) else STOPPED
 
 
 def _run() -> int:
     show("sampan up --install")
-    if sampan(["up", "--install", "--name", NAME]) != 0:
+    status = sampan(["up", "--install", "--name", NAME])
+    if status == STOPPED:  # `up` has already taken down what it had made
+        raise KeyboardInterrupt
+    if status != 0:
         raise DemoError("the cluster did not come up")
     config = load(home() / NAME)
     if config is None:

@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 class Life:
     """A cluster of this test's own, driven by the sampan command."""
 
-    def __init__(self, home: Path) -> None:
-        self.name = f"life-{os.getpid()}"
+    def __init__(self, home: Path, name: str) -> None:
+        self.name = name
         self.directory = home / "clusters" / self.name
         self.environment = os.environ | {"SAMPAN_HOME": str(home / "clusters"), "KUBECONFIG": str(home / "kubeconfig")}
 
@@ -38,9 +38,9 @@ class Life:
         assert found is not None
         return found
 
-    def leftovers(self) -> list[str]:
-        """Whatever on this machine still belongs to the cluster."""
-        config = self.config
+    def leftovers(self, config: ClusterConfig | None = None) -> list[str]:
+        """Whatever on this machine still belongs to the cluster (given its configuration if that is gone)."""
+        config = config or self.config
         marks = (str(config.directory), f"sampan-{self.name}")
         found = [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if marks[0] in line]
         for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -61,7 +61,7 @@ class Life:
 
 @pytest.fixture
 def life(tmp_path: Path, cluster: ClusterConfig) -> Iterator[Life]:
-    life = Life(tmp_path)
+    life = Life(tmp_path, f"life-{os.getpid()}")
     yield life
     if life.directory.exists():
         life.sampan("delete")
@@ -97,6 +97,9 @@ def test_a_clusters_life(life: Life) -> None:
     eventually(lambda: len(kubectl.ready_pods("app=kubia")) == 2, "a second pod")
     assert "is running" in life.sampan("up")
 
+    kinds = {found.split()[0] for found in life.leftovers()}
+    assert {"mount", "process", "table"} <= kinds  # the net below is fine enough to catch something
+
     # Down leaves nothing but the state, even when the server was killed before.
     pid = server_pid(life.config)
     assert pid is not None
@@ -117,3 +120,31 @@ def test_a_clusters_life(life: Life) -> None:
     assert "is deleted" in life.sampan("delete")
     assert not config.directory.exists()
     assert life.name not in kubeconfig.read_text()
+
+
+@pytest.mark.parametrize("moment", ["containerd", "$ kubectl expose", "$ kubectl scale"])
+def test_the_demo_stopped_anywhere_leaves_nothing(moment: str, tmp_path: Path, cluster: ClusterConfig) -> None:
+    life = Life(tmp_path, "sampan")
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "examples.kubia.demo"],
+        env=life.environment | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert demo.stdout is not None
+    seen = []
+    for line in demo.stdout:
+        seen.append(line)
+        if moment in line:
+            break
+    else:
+        pytest.fail(f"{moment!r} never came:\n{''.join(seen)}")
+    config = life.config
+    os.killpg(demo.pid, signal.SIGINT)  # as a terminal does it: to every process of the group
+    rest, _ = demo.communicate(timeout=180)
+    assert demo.returncode == 130, rest
+    assert "is deleted" in rest
+    assert not config.directory.exists()
+    assert life.leftovers(config) == []
