@@ -1,7 +1,7 @@
 """Content negotiation: what an Accept header asks for, as far as we can give it.
 
-JSON and YAML; and, by the `as` parameter, Tables and metadata only (KEP-555). A client that also takes JSON gets JSON even
-where it would rather have protobuf; one that takes nothing of ours gets a 406.
+JSON and YAML; and, by the `as` parameter, Tables and metadata only. A client that also takes JSON gets JSON even where
+it would rather have protobuf; one that takes nothing of ours gets a 406.
 """
 
 from functools import lru_cache

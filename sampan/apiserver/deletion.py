@@ -1,6 +1,6 @@
 """Deciding a deletion: at once, or marked and waiting for a grace period or for finalizers. Pure.
 
-Rules: k8s.io/apiserver/pkg/registry/rest (BeforeDelete), registry/generic/registry (deletionFinalizersForGarbageCollection)
+Rules: k8s.io/apiserver/pkg/registry (rest.BeforeDelete, generic/registry deletionFinalizersForGarbageCollection)
 and the pod strategy's CheckGracefulDelete.
 """
 

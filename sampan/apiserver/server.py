@@ -44,6 +44,8 @@ from sampan.transport.tls import client_context, server_context
 
 log = logging.getLogger(__name__)
 
+SERVICE_RANGE = IPv4Network("10.96.0.0/12")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class APIServerConfig:
@@ -61,7 +63,7 @@ class APIServerConfig:
     hosts: Sequence[str] = ("127.0.0.1",)
     port: int = 0
     advertise_address: str = "127.0.0.1"
-    service_range: IPv4Network = IPv4Network("10.96.0.0/12")
+    service_range: IPv4Network = SERVICE_RANGE
     node_ports: range = range(30000, 32768)
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens

@@ -11,7 +11,7 @@ from typing import Literal
 
 import orjson
 
-from sampan.apiserver import metadata
+from sampan.apiserver import metadata, ownership
 from sampan.apiserver.admission.chain import Admission, admit
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import key_of
@@ -51,6 +51,7 @@ class Update:
     conditional: bool = False  # a conflict is the client's; not retried
     operation: str = "UPDATE"
     subresource: str = ""
+    tracked: bool = False  # whether the change has settled managedFields itself (an apply)
 
 
 def encode(obj: Object) -> bytes:
@@ -60,8 +61,13 @@ def encode(obj: Object) -> bytes:
     return orjson.dumps(tree)
 
 
-async def create(services: Services, call: Call, obj: Object, options: WriteOptions) -> One | Tree:
-    """Store a new object (private to the caller, defaulted, namespace settled). Raises whatever a create may."""
+async def create(
+    services: Services, call: Call, obj: Object, options: WriteOptions, *, tracked: bool = False
+) -> One | Tree:
+    """Store a new object (private to the caller, defaulted, namespace settled). Raises whatever a create may.
+
+    `tracked`: its managedFields are settled.
+    """
     kind = call.served.kind
     admit(services, Admission(call, "CREATE", kind, obj, None, dry_run=options.dry_run))
     meta, base = obj["metadata"], ""
@@ -74,6 +80,8 @@ async def create(services: Services, call: Call, obj: Object, options: WriteOpti
     with services.allocators.reserve(kind, obj, None, dry_run=options.dry_run):
         _check_create(call.served, obj)
         _warn(call, kind, obj)
+        if not tracked:
+            ownership.record_create(call, obj, options.manager)
         return await _insert(services, kind, obj, base, options)
 
 
@@ -132,6 +140,8 @@ async def _replace(services: Services, call: Call, entry: Cached, how: Update) -
         _check_update(call.served, new, old, how.part)
         if how.part == "main":
             _warn(call, kind, new)
+        if not how.tracked:
+            ownership.record_update(call, new, old, how.options.manager, how.subresource)
         value = encode(new)
         if how.options.dry_run:
             return Tree(new, stored=True)

@@ -1,4 +1,4 @@
-"""DefaultTolerationSeconds: pods stay five minutes on a node that is not ready or unreachable, unless they say otherwise."""
+"""DefaultTolerationSeconds: pods stay five minutes on a node that is not ready or unreachable."""
 
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.services import Services

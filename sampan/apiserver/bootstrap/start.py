@@ -1,4 +1,4 @@
-"""What a server does before it is ready: the objects of bootstrap/ in place, in the order in which they need each other."""
+"""What a server does before it is ready: the objects of bootstrap/, in the order in which they need each other."""
 
 from ipaddress import IPv4Network, ip_address
 

@@ -1,4 +1,4 @@
-"""Aggregated discovery (KEP-3352): everything about a set of groups in one document, apidiscovery.k8s.io v2 and v2beta1."""
+"""Aggregated discovery (KEP-3352): all about a set of groups in one document (apidiscovery.k8s.io)."""
 
 from collections.abc import Iterable
 from typing import Any

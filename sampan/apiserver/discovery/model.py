@@ -1,4 +1,4 @@
-"""Discovery as values: groups, their versions, the resources in them. legacy.py and aggregated.py turn it into documents."""
+"""Discovery as values: groups, their versions, the resources in them. legacy.py and aggregated.py make documents."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sampan.apiserver.routes import Endpoint, Routes
 
-# Clients resolve a resource that several groups have to the first of them; the order is upstream's, retired groups last.
+# Clients resolve a resource that several groups have to the first of them; upstream's order, retired ones last.
 _GROUP_ORDER = (
     "",
     "apiregistration.k8s.io",

@@ -1,4 +1,4 @@
-"""The discovery paths and their answers: documents encoded once, negotiated between old and aggregated form, with ETags."""
+"""The discovery paths and their answers: documents encoded once, in old or aggregated form, with ETags."""
 
 import hashlib
 from collections.abc import Callable

@@ -10,7 +10,7 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 def health(endpoint: str, checks: Checks, request: Request) -> Response:
-    """All checks (or, at /livez/<name>, one); 500 when any fails. `?verbose` lists them, `?exclude=` leaves some out."""
+    """All checks (or, at /livez/<name>, one); 500 when any fails. `?verbose` lists them, `?exclude=` skips one."""
     query = parse_query(request.raw_query)
     name = request.path.rstrip("/").removeprefix(f"/{endpoint}").lstrip("/")
     if name:

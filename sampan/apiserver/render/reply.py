@@ -1,4 +1,4 @@
-"""Results as responses. Objects in a field-identical version are stored bytes with another head; nothing is re-encoded."""
+"""Results as responses. Objects in a field-identical version are stored bytes with another head, not encoded anew."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -13,9 +13,17 @@ from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import write_options
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.apply import APPLY_PATCH, apply_patch
 from sampan.machinery import patches
 from sampan.machinery.codec import DecodeError
-from sampan.machinery.errors import FIELD_INVALID, BadRequest, FieldError, Invalid, UnsupportedMediaType
+from sampan.machinery.errors import (
+    FIELD_FORBIDDEN,
+    FIELD_INVALID,
+    BadRequest,
+    FieldError,
+    Invalid,
+    UnsupportedMediaType,
+)
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
 
@@ -42,6 +50,11 @@ async def patch_part(services: Services, call: Call, part: writes.Part) -> One |
     """Patch the main part or the status."""
     options = write_options(call.query, "PatchOptions")
     kind, info = call.served.kind, call.info
+    if media_type(call.payload) == APPLY_PATCH:
+        return await apply_patch(services, call, options, part)
+    if options.force:
+        error = FieldError(FIELD_FORBIDDEN, "force", "may not be specified for non-apply patch")
+        raise Invalid.of("PatchOptions", "meta.k8s.io", "", [error])
     apply = applier(call)
 
     def change(old: Object) -> Object:
@@ -64,7 +77,8 @@ def applier(call: Call) -> Apply:
     kind = media_type(call.payload)
     if kind not in _ACCEPTED:
         raise UnsupportedMediaType(
-            "the body of the request was in an unknown format - accepted media types include: " + ", ".join(_ACCEPTED)
+            "the body of the request was in an unknown format - accepted media types include: "
+            + ", ".join((*_ACCEPTED, APPLY_PATCH))
         )
     body = _patch_body(call)
     if kind == JSON_PATCH:
