@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from sampan import __version__
-from sampan.cli import delete, down, env, image, kubectl, logs, status, up, version
+from sampan.cli import delete, down, env, image, kubectl, logs, up, version
+from sampan.cli import status as status_command
 
-COMMANDS = (up, down, delete, status, logs, env, image, kubectl, version)
+COMMANDS = (up, down, delete, status_command, logs, env, image, kubectl, version)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return kubectl.run_words(words[1:])
     chosen = parser().parse_args(words)
     try:
-        return int(chosen.run(chosen))
+        status: int = chosen.run(chosen)
+        return status
     except KeyboardInterrupt:
         return 130
 

@@ -134,13 +134,17 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
     ]
 
 
+async def node_network(config: ClusterConfig, report: Report) -> None:
+    """Bring the node's addresses up. First of all: on a machine without a network the API server listens on one."""
+    await network_of(config).up()
+    report("network")
+
+
 async def node_tasks(cluster: Cluster, report: Report) -> list[Task]:
-    """Network, containerd and the images' registry brought up; then kubelet, proxy and DNS to run."""
+    """containerd brought up; then the images' registry, kubelet, proxy and DNS to run."""
     config, clock = cluster.config, cluster.clock
     write_registry_hosts(config)
     containerd = containerd_of(config)
-    await network_of(config).up()
-    report("network")
     await containerd.ensure_running()
     report("containerd")
     await ensure(cluster.api.local_client(), _objects(cluster))

@@ -56,6 +56,8 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if not config.control_plane_only:
+        await components.node_network(config, steps.done)
     async with contextlib.AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(components.control_plane(config, steps.done))
         running = [*components.control_plane_tasks(cluster)]
