@@ -61,7 +61,7 @@ class HTTPProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         parser = self._parser
-        if parser.finished:
+        if parser.finished or self._discarding:
             if parser.upgrading:
                 self._keep_early(data)
             return

@@ -122,8 +122,6 @@ class RawConnection(asyncio.Protocol):
     async def close(self) -> None:
         """Close both ways, after what has been written; may be called twice."""
         self.transport.close()
-        if self._reading_paused and not self._lost.done():
-            self.transport.abort()  # it would never notice the peer's end
 
     def abort(self) -> None:
         """Close at once, dropping what has not been sent."""

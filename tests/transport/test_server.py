@@ -301,6 +301,20 @@ async def test_timeouts(serve: Serve) -> None:
     assert await idle.at_end()
 
 
+async def test_a_refused_client_can_not_stay_by_sending_more(serve: Serve) -> None:
+    site = await serve(linger=2, head_timeout=10)
+    wire = await site.connect()
+    await wire.send(GET % b"/" + b"GET / HT")
+    await wire.response()
+    now = asyncio.get_running_loop().time()
+    site.server.sweep(now + 11)
+    assert (await wire.response())[0] == 408
+    for _ in range(20):
+        await wire.send(b"TP/1.1\r\nHost: x\r\n\r\n" + GET % b"/again")
+    site.server.sweep(now + 14)
+    assert await wire.at_end()
+
+
 async def test_a_client_that_takes_nothing_is_dropped(serve: Serve) -> None:
     site = await serve(lambda request: Response(200, b"x" * 50_000_000), write_timeout=10)
     wire = await site.connect(limit=1)

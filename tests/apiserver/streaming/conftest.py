@@ -1,5 +1,6 @@
 import re
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from sampan.transport.connection import HTTPClient
 from sampan.transport.server import HTTPServer
+from sampan.transport.tls import client_context, server_context
 from tests.apiserver.streaming.fakes import Command, FakeAPIServer, FakeKubelet
+from tests.transport.certificates import Authority
 
 
 @dataclass
@@ -34,13 +37,16 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
     servers: list[HTTPServer] = []
     sites: list[Site] = []
 
-    async def make(command: Command | None = None) -> Site:
+    async def make(command: Command | None = None, authority: Authority | None = None) -> Site:
         kubelet = FakeKubelet(command)
         servers.append(HTTPServer(kubelet.handle))
-        api = FakeAPIServer(await servers[-1].start("127.0.0.1", 0))
+        api = FakeAPIServer(await servers[-1].start("127.0.0.1", 0, context(authority)))
+        if authority is not None:
+            api.kubelet_tls = client_context(authority.pem, *authority.issue("apiserver"))
         kubelet_server = servers[-1]
         servers.append(HTTPServer(api.handle))
-        url = f"http://127.0.0.1:{await servers[-1].start('127.0.0.1', 0)}"
+        port = await servers[-1].start("127.0.0.1", 0, context(authority))
+        url = f"{'https' if authority else 'http'}://127.0.0.1:{port}"
         sites.append(Site(kubelet, api, url, kubelet_server))
         return sites[-1]
 
@@ -50,6 +56,10 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
             await client.close()
     for server in servers:
         await server.stop()
+
+
+def context(authority: Authority | None) -> ssl.SSLContext | None:
+    return server_context(*authority.issue("127.0.0.1"), authority.pem) if authority else None
 
 
 def kubectls() -> list[Path]:

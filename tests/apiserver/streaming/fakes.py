@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
@@ -133,6 +134,7 @@ class FakeAPIServer:
 
     def __init__(self, kubelet_port: int) -> None:
         self.kubelet_port = kubelet_port
+        self.kubelet_tls: ssl.SSLContext | None = None
 
     async def handle(self, request: Request) -> Reply:
         try:
@@ -154,15 +156,18 @@ class FakeAPIServer:
 
     def target(self, subresource: str, query: str) -> KubeletTarget:
         if subresource == "log":
-            return KubeletTarget("127.0.0.1", self.kubelet_port, "/containerLogs/default/web/main", query)
+            return self._kubelet("/containerLogs/default/web/main", query)
         if subresource == "portforward":
-            return KubeletTarget("127.0.0.1", self.kubelet_port, "/portForward/default/web", "")
+            return self._kubelet("/portForward/default/web", "")
         names = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
         asked = {name for name, value in parse_qsl(query) if value == "true"}
         asked -= {"stderr"} if "tty" in asked else set()
         pairs = [(given, "1") for name, given in names.items() if name in asked]
         pairs += [pair for pair in parse_qsl(query) if pair[0] == "command"]
-        return KubeletTarget("127.0.0.1", self.kubelet_port, f"/{subresource}/default/web/main", urlencode(pairs))
+        return self._kubelet(f"/{subresource}/default/web/main", urlencode(pairs))
+
+    def _kubelet(self, path: str, query: str) -> KubeletTarget:
+        return KubeletTarget("127.0.0.1", self.kubelet_port, path, query, self.kubelet_tls)
 
 
 _POD = {

@@ -5,10 +5,14 @@ import contextlib
 import os
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from sampan.client.kubeconfig import merge_cluster
+from sampan.transport.messages import Response
 from tests.apiserver.streaming.conftest import Site, kubectls
+from tests.transport.certificates import Authority
 
 WEBSOCKETS = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "true"}
 SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
@@ -68,8 +72,6 @@ async def test_exec_long_output(start: Start, protocol: dict[str, str]) -> None:
 
 
 async def test_exec_refused_by_the_kubelet(start: Start, protocol: dict[str, str]) -> None:
-    from sampan.transport.messages import Response
-
     site = await start()
     site.kubelet.refusal = Response(404, b"container not found (main)", "text/plain")
     code, _, err = await run(site, protocol, "exec", "web", "--", "cat")
@@ -113,3 +115,21 @@ async def test_port_forward(start: Start, protocol: dict[str, str]) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.communicate()
+
+
+async def test_tls_on_both_sides(start: Start, protocol: dict[str, str], tmp_path: Path) -> None:
+    """As in a cluster: kubectl and the API server each show a certificate."""
+    authority = Authority("ca")
+    site = await start(authority=authority)
+    config = tmp_path / "config"
+    merge_cluster(config, "test", site.url, authority.pem, *authority.issue("admin"))
+    process = await asyncio.create_subprocess_exec(
+        str(kubectls()[-1]),
+        *("exec", "-i", "web", "--", "cat"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **protocol, "KUBECONFIG": str(config)},
+    )
+    data = os.urandom(1_000_000)
+    assert (await process.communicate(data))[0] == data
+    assert site.kubelet.requests[0].peer_certificate is not None
