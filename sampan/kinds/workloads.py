@@ -103,16 +103,16 @@ def validate_counts(spec: Object, *fields: str) -> Errors:
 def validate_replica_status(new: Object, old: Object) -> Errors:
     """Numbers of a status that contradict each other can't come from a sane controller."""
     status, path = new.get("status") or {}, Path("status")
-    counts = ("replicas", "fullyLabeledReplicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-    for field in (*counts, "observedGeneration"):
-        yield from non_negative(path.child(field), status.get(field))
-    for field in counts[1:]:
-        if status.get(field, 0) > status.get("replicas", 0):
-            yield invalid(path.child(field), status[field], "cannot be greater than status.replicas")
-    if status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
-        yield invalid(
-            path.child("availableReplicas"), status["availableReplicas"], "cannot be greater than readyReplicas"
-        )
+    parts = ("fullyLabeledReplicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    count = {field: status.get(field) or 0 for field in ("replicas", *parts, "observedGeneration")}
+    for field, number in count.items():
+        yield from non_negative(path.child(field), number)
+    for field in parts:
+        if count[field] > count["replicas"]:
+            yield invalid(path.child(field), count[field], "cannot be greater than status.replicas")
+    if count["availableReplicas"] > count["readyReplicas"]:
+        detail = "cannot be greater than readyReplicas"
+        yield invalid(path.child("availableReplicas"), count["availableReplicas"], detail)
 
 
 def status_replicas(obj: Object) -> str:

@@ -41,11 +41,10 @@ def _default(job: Object) -> None:
 def _prepare_create(job: Object) -> None:
     """Select by the job's own uid, so that no two jobs ever share pods (unless the client selects by hand)."""
     job["status"] = {}
-    spec, uid = job["spec"], job["metadata"].get("uid") or ""
+    spec, uid, name = job["spec"], job["metadata"].get("uid") or "", job["metadata"].get("name") or ""
     if spec.get("manualSelector"):
         return
-    own = {UID_LABEL: uid, "controller-uid": uid, NAME_LABEL: job["metadata"]["name"]}
-    own["job-name"] = job["metadata"]["name"]
+    own = {UID_LABEL: uid, "controller-uid": uid, NAME_LABEL: name, "job-name": name}
     metadata = spec["template"].setdefault("metadata", {})
     metadata["labels"] = {**own, **(metadata.get("labels") or {})}
     selector = spec.setdefault("selector", {})
@@ -68,7 +67,8 @@ def _generated_labels(job: Object) -> Errors:
     if job["spec"].get("manualSelector"):
         return
     labels = get_path(job, ("spec", "template", "metadata", "labels"), {})
-    for key, wanted in ((UID_LABEL, job["metadata"].get("uid") or ""), (NAME_LABEL, job["metadata"]["name"])):
+    metadata = job["metadata"]
+    for key, wanted in ((UID_LABEL, metadata.get("uid") or ""), (NAME_LABEL, metadata.get("name") or "")):
         if labels.get(key) != wanted:
             yield invalid(TEMPLATE.child("metadata", "labels").key(key), labels, f"must be '{wanted}'")
 
