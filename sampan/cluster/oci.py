@@ -7,14 +7,14 @@ whoever packs stand-in images. Format: OCI image-spec 1.0, image layout in a tar
 import gzip
 import hashlib
 import io
-import platform
 import tarfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
+from sampan.kubelet.machine import go_architecture
+
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -39,12 +39,6 @@ class Directory(NamedTuple):
     mode: int = 0o755
 
 
-def architecture() -> str:
-    """This machine's architecture in Go's words."""
-    machine = platform.machine()
-    return _ARCHITECTURES.get(machine, machine)
-
-
 def layer(entries: Mapping[str, File | Link | Directory]) -> bytes:
     """An uncompressed layer; paths are relative to the root, owner is root, times are zero."""
     buffer = io.BytesIO()
@@ -62,7 +56,7 @@ def archive(reference: str, layers: list[bytes], config: Mapping[str, Any]) -> b
     """
     blobs = [gzip.compress(content, mtime=0) for content in layers]
     image = {
-        "architecture": architecture(),
+        "architecture": go_architecture(),
         "os": "linux",
         "config": config,
         "rootfs": {"type": "layers", "diff_ids": [_digest(content) for content in layers]},

@@ -83,6 +83,12 @@ class Images:
             raise ImageError("ErrImageNeverPull", message)
         return await self._pull(spec["image"], name, f"{key}_{name}", tell, secrets, sandbox)
 
+    def forget(self, key: str) -> None:
+        """A pod is gone: drop what is remembered of its failures."""
+        for known in [known for known in self._failures if known.startswith(f"{key}_")]:
+            del self._failures[known]
+            self._backoff.forget(known)
+
     async def _pull(
         self, shown: str, name: str, key: str, tell: Tell, secrets: Sequence[Object], sandbox: Any | None
     ) -> Any:

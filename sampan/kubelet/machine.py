@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sampan.kubelet.config import KubeletConfig
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,20 @@ class Pressure:
     max_processes: int
 
 
+def go_architecture() -> str:
+    """This machine's architecture in Go's words, which images and labels use."""
+    machine = platform.machine()
+    return _ARCHITECTURES.get(machine, machine)
+
+
 def read_machine(config: KubeletConfig) -> Machine:
     """This machine."""
     disk = os.statvfs(config.root_dir)
-    machine = platform.machine()
     return Machine(
         cpus=len(os.sched_getaffinity(0)),
         memory=_meminfo()["MemTotal"],
         disk=disk.f_blocks * disk.f_frsize,
-        architecture=_ARCHITECTURES.get(machine, machine),
+        architecture=go_architecture(),
         kernel=platform.release(),
         os_image=_os_image(),
         machine_id=_text("/etc/machine-id"),

@@ -17,6 +17,12 @@ from sampan.machinery.meta import Object, format_time
 EVICTION_MEMORY = 100 * 1024 * 1024
 EVICTION_DISK, EVICTION_INODES = 0.10, 0.05
 MAX_IMAGES = 50
+_EVENTS = {  # condition -> event when it is True, when it is False
+    "MemoryPressure": ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    "DiskPressure": ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    "PIDPressure": ("NodeHasInsufficientPID", "NodeHasSufficientPID"),
+    "Ready": ("NodeReady", "NodeNotReady"),
+}
 OURS = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
 
 
@@ -106,6 +112,13 @@ def runtime_problem(conditions: Mapping[str, tuple[bool, str, str]]) -> str:
         if not status:
             problems.append(f"{shown} not ready: {type_}=false reason:{reason} message:{message}")
     return problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]" if problems else ""
+
+
+def changes(old: Object, new: Object) -> list[str]:
+    """The event reasons of the conditions that are not what they were."""
+    before = {condition["type"]: condition["status"] for condition in old.get("conditions") or ()}
+    now = {c["type"]: c["status"] for c in new["conditions"] if c["type"] in OURS}
+    return [_EVENTS[type_][status != "True"] for type_, status in now.items() if before.get(type_) != status]
 
 
 def _capacity(machine: Machine, max_pods: int) -> dict[str, str]:

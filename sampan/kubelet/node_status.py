@@ -15,7 +15,7 @@ from sampan.kinds.core.node import KIND as NODE
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.machine import Machine, read_pressure
-from sampan.kubelet.node import NodeFacts, image_list, new_node, node_status, runtime_problem
+from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status, runtime_problem
 from sampan.machinery.errors import AlreadyExists, APIError, Conflict, NotFound
 from sampan.machinery.meta import Object, format_micro_time
 from sampan.reconcile.clock import Clock
@@ -84,7 +84,8 @@ class NodeReporter:
         except AlreadyExists:
             self._node = await self._adopt(await self._client.get(NODE, self._config.node_name), node)
         self._written = now
-        self._tell_start()
+        self._recorder.event(self._node, "Normal", "Starting", "Starting kubelet.")
+        self._tell_changes({}, self._node)
 
     async def _adopt(self, old: Object, fresh: Object) -> Object:
         """A Node that was here before keeps its labels, taints and annotations; ours are put right."""
@@ -99,7 +100,7 @@ class NodeReporter:
 
     async def _report(self) -> None:
         assert self._node is not None, "register comes first"
-        now = self._clock.now()
+        now, before = self._clock.now(), self._node["status"]
         status = node_status(self._config, await self._facts(), self._node, now)
         due = self._written is None or (now - self._written).total_seconds() >= self._config.status_interval
         if not due and _essence(status) == _essence(self._node["status"]):
@@ -112,6 +113,7 @@ class NodeReporter:
             self._node = await self._client.update(NODE, self._node | {"status": fresh}, subresource="status")
         except NotFound:  # somebody deleted it: nodes register themselves
             await self._register_once()
+        self._tell_changes(before, self._node)
         self._written = now
 
     async def _facts(self) -> NodeFacts:
@@ -145,13 +147,10 @@ class NodeReporter:
             lease = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": meta, "spec": spec}
             await self._client.create(LEASE, lease)
 
-    def _tell_start(self) -> None:
-        assert self._node is not None, "called after registration"
-        self._recorder.event(self._node, "Normal", "Starting", "Starting kubelet.")
-        for condition in self._node["status"]["conditions"]:
-            if condition["type"] == "Ready" and condition["status"] == "True":
-                message = f"Node {self._config.node_name} status is now: NodeReady"
-                self._recorder.event(self._node, "Normal", "NodeReady", message)
+    def _tell_changes(self, old: Object, node: Object) -> None:
+        for reason in changes(old, node["status"]):
+            message = f"Node {self._config.node_name} status is now: {reason}"
+            self._recorder.event(node, "Normal", reason, message)
 
 
 def _essence(status: Object) -> Object:

@@ -1,7 +1,7 @@
 """The kubelet's HTTPS server: logs, exec, attach, port-forward for the API server, and what monitoring asks for.
 
-Only clients with a certificate of the cluster's CA and an allowed name come in (authentication.py of upstream's
-kubelet does it by webhook). Streams are passed byte for byte to the runtime's own streaming server. Made by app.py.
+Only clients with a certificate of the cluster's CA and an allowed name come in: there is nobody else who has business
+here. Streams are passed byte for byte to the runtime's own streaming server. Made by app.py.
 """
 
 import logging

@@ -61,7 +61,7 @@ def pod_status(seen: Observation) -> Object:
         status |= {name: old[name] for name in ("reason", "message") if name in old}
     if inits:
         status["initContainerStatuses"] = inits
-    status["containerStatuses"] = ordinary
+    status["containerStatuses"] = sorted(ordinary, key=lambda entry: str(entry["name"]))
     if ephemeral:
         status["ephemeralContainerStatuses"] = ephemeral
     sandbox = seen.runtime.sandbox

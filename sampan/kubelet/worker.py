@@ -219,6 +219,7 @@ class PodWorker:
         self.at.tell(self._pod, "Warning", "Unhealthy", message, spec["name"])
 
     def _tell_backoff(self, pod: Object, runtime: PodRuntime, found: Plan) -> None:
+        self._told &= {container.id for container in runtime.containers}
         for name in found.waiting:
             latest = runtime.latest(name)
             if latest and latest.id not in self._told:
@@ -240,6 +241,7 @@ class PodWorker:
         if not (self.removed or self._writer.gone):
             await self._delete(pod)
         await forget_pod(self.at, pod, runtime)
+        self.at.images.forget(self.uid)
         return True
 
     async def _delete(self, pod: Object) -> None:

@@ -14,6 +14,7 @@ from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.secret import KIND as SECRET
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kubelet.app import Kubelet
+from sampan.kubelet.log_rotation import rotate, rotated
 from sampan.machinery.meta import Object
 from tests.kubelet.rig import BUSYBOX, Rig, container, eventually, is_ready, is_running, state_of
 
@@ -39,7 +40,8 @@ async def output(node: Kubelet, name: str, instance: int = 0) -> str:
 
 def log_text(path: Path) -> str:
     """A CRI log without times, streams and tags."""
-    return "".join(line.split(" ", 3)[3] for line in path.read_text().splitlines(keepends=True))
+    text = path.read_text() if path.exists() else ""
+    return "".join(line.split(" ", 3)[3] for line in text.splitlines(keepends=True))
 
 
 async def run(rig: Rig, node: Kubelet, name: str, *script: str, spec: Object | None = None, **more: object) -> str:
@@ -346,3 +348,23 @@ async def test_many_pods_at_once(rig: Rig, node: Kubelet) -> None:
     pods = await asyncio.gather(*(rig.until(name, is_ready) for name in names))
     assert len({pod["status"]["podIP"] for pod in pods}) == len(names)
     await asyncio.gather(*(rig.delete(name) for name in names))
+
+
+async def test_a_log_is_rotated_while_it_is_written(rig: Rig, node: Kubelet) -> None:
+    talk = "i=0; while true; do i=$((i+1)); echo line $i; sleep 0.05; done"
+    await rig.create("chatty", {"containers": [container(talk)], "terminationGracePeriodSeconds": 0})
+    pod = await rig.until("chatty", is_ready)
+    current = (await node.services.runtime.pod(pod["metadata"]["uid"])).latest("main")
+    assert current is not None
+    path = Path(current.log_path)
+
+    async def written() -> bool:
+        return bool(log_text(path))
+
+    await eventually(written)
+    await rotate(node.services, current.id, path)
+    await eventually(written)
+    (older,) = rotated(path)
+    joined = (log_text(older) + log_text(path)).splitlines()
+    assert joined == [f"line {number}" for number in range(1, len(joined) + 1)]
+    await rig.delete("chatty")
