@@ -26,6 +26,7 @@ from sampan.testing.clock import VirtualClock, settle
 
 NS = "shop"
 NODE_NAME = "node-1"
+READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2025-01-01T00:00:00Z", "reason": "KubeletReady"}
 STEP, PATIENCE = 0.1, 400  # seconds of virtual time, and how often
 
 
@@ -115,6 +116,7 @@ async def control_plane(config: Config) -> AsyncIterator[Cluster]:
         await _either(ready.wait(), tasks)
         cluster = Cluster(client, informers, clock)
         await cluster.create(NODE, {"metadata": {"name": NODE_NAME}})
+        await client.patch(NODE, NODE_NAME, {"status": {"conditions": [READY]}}, subresource="status")
         await cluster.create(NAMESPACE, {"metadata": {"name": NS}})
         await cluster.one(SERVICE_ACCOUNT, "default", lambda found: True)
         yield cluster

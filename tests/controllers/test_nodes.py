@@ -12,9 +12,8 @@ from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.meta import Object, format_micro_time, format_time
 from sampan.testing.clock import EPOCH
-from tests.controllers.cluster import NODE_NAME, NS, Cluster
+from tests.controllers.cluster import NODE_NAME, NS, READY, Cluster
 
-READY = {"type": "Ready", "status": "True", "lastTransitionTime": format_time(EPOCH), "reason": "KubeletReady"}
 POD_BODY = {"spec": {"containers": [{"name": "c", "image": "i"}]}}
 
 

@@ -1,0 +1,147 @@
+"""The DaemonSet controller: writes what daemon_plan.py plans, and keeps the history of templates."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from sampan.controllers import revisions
+from sampan.controllers.daemon_plan import Plan, View, plan, status_of, view
+from sampan.controllers.daemon_pods import pod_for
+from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.ownership import (
+    claim,
+    index_by_controller,
+    index_by_namespace,
+    owned_or_claimable,
+    owner_or_candidates,
+    take_over,
+)
+from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
+from sampan.controllers.pods import available_in
+from sampan.controllers.replicas import OWN_WRITES_UNSEEN
+from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
+from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
+from sampan.kinds.core.node import KIND as NODE
+from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.errors import AlreadyExists, NotFound
+from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
+from sampan.machinery.selectors import Selector, from_label_selector
+from sampan.machinery.tree import is_empty, semantic_equal
+from sampan.reconcile.action import WAIT, Action, after
+from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.events import WARNING
+
+
+def selector_of(daemon_set: Object) -> Selector:
+    """Which pods, and which revisions, belong to it."""
+    return from_label_selector(daemon_set["spec"].get("selector"))
+
+
+class DaemonSetController(Controller):
+    """Keeps a pod on every node that a DaemonSet selects."""
+
+    name = "daemonset-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.daemon_sets = self.watch(DAEMON_SET)
+        index_by_namespace(self.daemon_sets)
+        self.pods = self.informers.of(POD)
+        index_by_controller(self.pods)
+        self.watch(POD, owner_or_candidates(DAEMON_SET, self.daemon_sets, selector_of))
+        self.history = self.informers.of(CONTROLLER_REVISION)
+        index_by_controller(self.history)
+        self.watch(CONTROLLER_REVISION, owner_or_candidates(DAEMON_SET, self.daemon_sets, selector_of))
+        self.nodes = self.watch(NODE, self._all, matters=_placement_changed)
+        self.control = PodControl(self.client, self.recorder)
+        self.writes = OwnWrites(self.pods)
+        self.history_writes = OwnWrites(self.history)
+
+    def _all(self, node: Object) -> Iterable[Key]:
+        return map(key_of, self.daemon_sets.items())
+
+    async def reconcile(self, key: Key) -> Action:
+        daemon_set = self.daemon_sets.get(key)
+        if daemon_set is None:
+            self.writes.forget(key)
+            self.history_writes.forget(key)
+            return WAIT
+        if is_deleting(daemon_set):
+            return WAIT
+        if is_empty(daemon_set["spec"].get("selector")):
+            message = "This daemon set is selecting all pods. A non-empty selector is required."
+            self.recorder.event(daemon_set, WARNING, "SelectingAll", message)
+            return WAIT
+        if not (self.writes.seen(key) and self.history_writes.seen(key)):
+            return OWN_WRITES_UNSEEN
+        return await self._sync(key, daemon_set)
+
+    async def _sync(self, key: Key, daemon_set: Object) -> Action:
+        selector = selector_of(daemon_set)
+        claimed = claim(daemon_set, selector, owned_or_claimable(self.pods, daemon_set))
+        pods = await take_over(self.client, DAEMON_SET, daemon_set, POD, claimed)
+        past = claim(daemon_set, selector, owned_or_claimable(self.history, daemon_set))
+        history = await take_over(self.client, DAEMON_SET, daemon_set, CONTROLLER_REVISION, past)
+        current = revisions.current(daemon_set, history)
+        await self._record(key, daemon_set, current)
+        seen = view(daemon_set, list(self.nodes.items()), pods, current.hash, self.clock.now())
+        await self._apply(key, daemon_set, plan(seen), current.hash)
+        await self._clean_up(daemon_set, history, pods, current.hash)
+        await self._report(daemon_set, status_of(seen))
+        return _next_look(seen, pods)
+
+    async def _record(self, key: Key, daemon_set: Object, current: revisions.Current) -> None:
+        if current.update:
+            await self.client.update(CONTROLLER_REVISION, current.revision)
+        if not current.create:
+            return
+        try:
+            self.history_writes.created(key, await self.client.create(CONTROLLER_REVISION, current.revision))
+        except AlreadyExists:  # another template has the same hash: count it in, and come back
+            status = daemon_set.get("status") or {}
+            collisions = (status.get("collisionCount") or 0) + 1
+            await self._report(daemon_set, {**status, "collisionCount": collisions})
+            raise
+
+    async def _apply(self, key: Key, daemon_set: Object, decided: Plan, revision: str) -> None:
+        for told in decided.events:
+            self.recorder.event(daemon_set, *told)
+        await at_once(self._delete(key, daemon_set, pod) for pod in decided.delete[:BURST])
+        waiting = iter(decided.create[:BURST])
+        number = min(BURST, len(decided.create))
+        await slow_start(number, lambda: self._create(key, daemon_set, next(waiting), revision))
+
+    async def _create(self, key: Key, daemon_set: Object, node: str, revision: str) -> None:
+        made = await self.control.create(pod_for(daemon_set, node, revision), daemon_set)
+        self.writes.created(key, made)
+
+    async def _delete(self, key: Key, daemon_set: Object, pod: Object) -> None:
+        await self.control.delete(pod, daemon_set)
+        self.writes.deleted(key, pod)
+
+    async def _clean_up(
+        self, daemon_set: Object, history: Sequence[Object], pods: Sequence[Object], current: str
+    ) -> None:
+        used = {current, *(labels_of(pod).get(revisions.HASH_LABEL, "") for pod in pods)}
+        limit = daemon_set["spec"].get("revisionHistoryLimit")
+        for revision in revisions.obsolete(history, limit, used):
+            key = key_of(revision)
+            with suppress(NotFound):
+                await self.client.delete(CONTROLLER_REVISION, key.name, key.namespace)
+
+    async def _report(self, daemon_set: Object, status: Object) -> None:
+        if not semantic_equal(status, daemon_set.get("status")):
+            await self.client.update(DAEMON_SET, {**daemon_set, "status": status}, subresource="status")
+
+
+def _next_look(seen: View, pods: Iterable[Object]) -> Action:
+    """When the next ready pod becomes available by the passing of time alone."""
+    seconds = seen.daemon_set["spec"].get("minReadySeconds") or 0
+    waits = [wait for pod in pods if (wait := available_in(pod, seconds, seen.now))]
+    return after(min(waits)) if waits else WAIT
+
+
+def _placement_changed(old: Object, new: Object) -> bool:
+    return labels_of(old) != labels_of(new) or old["spec"].get("taints") != new["spec"].get("taints")
+
+
+CONTROLLER = DaemonSetController
