@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from sampan import __version__
-from sampan.cli import delete, down, env, image, kubectl, logs, up, version
-from sampan.cli import status as status_command
+from sampan.cli import delete, down, env, image, kubectl, logs, status, up, version
 
-COMMANDS = (up, down, delete, status_command, logs, env, image, kubectl, version)
+COMMANDS = (up, down, delete, status, logs, env, image, kubectl, version)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return kubectl.run_words(words[1:])
     chosen = parser().parse_args(words)
     try:
-        status: int = chosen.run(chosen)
-        return status
+        exit_status: int = chosen.run(chosen)
+        return exit_status
     except KeyboardInterrupt:
         return 130
 
