@@ -11,11 +11,11 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from sampan.controllers.cron_schedule import Schedule, parse, times_between
-from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY, Told
+from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.machinery.meta import Object, controller_ref, format_time, is_deleting, parse_time
 from sampan.reconcile.action import WAIT, Action, after
-from sampan.reconcile.events import reference
+from sampan.reconcile.events import Told, reference
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MANY = 100  # missed times that call for a warning

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sampan.controllers.daemon_pods import GENERATION, GENERATION_NOTE, Belongs, belongs, node_of
-from sampan.controllers.job_plan import Told
 from sampan.controllers.pods import is_available, is_finished, is_ready, phase_of
 from sampan.controllers.revisions import HASH_LABEL
 from sampan.machinery.meta import Object, annotations_of, is_deleting, labels_of
+from sampan.reconcile.events import Told
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from sampan.controllers import revisions
 from sampan.controllers.daemon_plan import Plan, View, plan, status_of, view
 from sampan.controllers.daemon_pods import pod_for
-from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import (
     claim,
     index_by_controller,
@@ -17,7 +17,6 @@ from sampan.controllers.ownership import (
 )
 from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
 from sampan.controllers.pods import available_in
-from sampan.controllers.replicas import OWN_WRITES_UNSEEN
 from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.core.node import KIND as NODE

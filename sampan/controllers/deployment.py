@@ -11,7 +11,7 @@ from sampan.controllers import deployment_status as progress
 from sampan.controllers.deployment_plan import Plan, Resize, plan
 from sampan.controllers.deployment_rollback import roll_back
 from sampan.controllers.deployment_rollout import name_of, size_of
-from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import (
     CONTROLLER_INDEX,
     claim,
@@ -23,7 +23,6 @@ from sampan.controllers.ownership import (
 )
 from sampan.controllers.pod_control import namespace_terminates
 from sampan.controllers.pods import is_finished
-from sampan.controllers.replicas import OWN_WRITES_UNSEEN
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
 from sampan.kinds.core.pod import KIND as POD

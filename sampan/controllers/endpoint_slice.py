@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sampan.controllers import service_pods as facts
-from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import index_by_namespace
 from sampan.controllers.pods import is_ready
-from sampan.controllers.replicas import OWN_WRITES_UNSEEN
 from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, spread
 from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.node import KIND as NODE

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sampan.controllers.endpoint_slice import Plan
-from sampan.controllers.own_writes import OwnWrites
-from sampan.controllers.replicas import OWN_WRITES_UNSEEN
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, spread
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
 from sampan.kinds.core.service import KIND as SERVICE

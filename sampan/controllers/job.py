@@ -11,7 +11,7 @@ from typing import Any
 from sampan.controllers import job_pods
 from sampan.controllers.job_count import FAILURE_COUNT, index_failures
 from sampan.controllers.job_plan import Plan, plan
-from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import (
     claim,
     index_by_controller,
@@ -21,7 +21,6 @@ from sampan.controllers.ownership import (
     take_over,
 )
 from sampan.controllers.pod_control import PodControl, at_once, pod_from_template, slow_start
-from sampan.controllers.replicas import OWN_WRITES_UNSEEN
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import NotFound

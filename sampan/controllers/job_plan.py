@@ -8,7 +8,7 @@ job_ending.py. Rules: docs, Jobs; upstream's pkg/controller/job.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sampan.controllers import conditions, job_pods
 from sampan.controllers.conditions import FALSE, TRUE
@@ -19,16 +19,9 @@ from sampan.controllers.pod_control import BURST
 from sampan.controllers.pods import first_to_delete, is_active, is_finished, is_ready
 from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.reconcile.action import WAIT, Action, after
+from sampan.reconcile.events import Told
 
 COMPLETE, ENDED_BADLY, SUSPENDED = "Complete", "Failed", "Suspended"
-
-
-class Told(NamedTuple):
-    """An event."""
-
-    type: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

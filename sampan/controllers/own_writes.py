@@ -8,6 +8,9 @@ informer no longer has the object alive.
 
 from sampan.client.informer import Informer
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
+from sampan.reconcile.action import after
+
+OWN_WRITES_UNSEEN = after(1.0)  # the event that shows them comes sooner, unless the object is gone before it is seen
 
 
 class OwnWrites:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from sampan.controllers import conditions
-from sampan.controllers.own_writes import OwnWrites
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import (
     claim,
     index_by_controller,
@@ -41,7 +41,6 @@ from sampan.reconcile.action import WAIT, Action, after
 from sampan.reconcile.controller import Context, Controller
 
 REPLICA_FAILURE = "ReplicaFailure"
-OWN_WRITES_UNSEEN = after(1.0)  # the event that shows them comes sooner, unless the pod is gone before it was seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ spam (correlate.py).
 import asyncio
 import logging
 from collections import deque
+from typing import NamedTuple
 
 from sampan.client.api import Client
 from sampan.kinds.core.event import KIND as EVENT
@@ -25,6 +26,14 @@ MAX_WAITING = 1000
 MAX_ATTEMPTS = 12
 RETRY_SECONDS = 10.0
 NORMAL, WARNING = "Normal", "Warning"
+
+
+class Told(NamedTuple):
+    """An event that a pure plan wants told; `recorder.event(obj, *told)` tells it."""
+
+    type: str  # NORMAL or WARNING
+    reason: str
+    message: str
 
 
 class EventRecorder:
