@@ -4,13 +4,13 @@ A check is a generator of FieldError over one part of an object and that part's 
 error. Whether a field has the right JSON type was settled before, by the schema.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from sampan.machinery.errors import FieldError
 from sampan.machinery.names import Check
 from sampan.machinery.tree import semantic_equal
-from sampan.machinery.validation import Path, check, duplicate, forbidden, invalid, not_supported, required
+from sampan.machinery.validation import Path, check, duplicate, invalid, not_supported, required
 
 Errors = Iterator[FieldError]
 
@@ -72,14 +72,3 @@ def each(path: Path, items: Iterable[Any] | None, one: Callable[[Any, Path], Err
     """One check over every item of a list."""
     for index, item in enumerate(items or ()):
         yield from one(item, path.index(index))
-
-
-def exactly_one(
-    obj: Mapping[str, Any], fields: Iterable[str], path: Path, *, missing: str, extra: Callable[[str], str]
-) -> Errors:
-    """A union: one of some fields is set. Each one too many is forbidden at its own path."""
-    present = [field for field in fields if obj.get(field) is not None]
-    if not present:
-        yield required(path, missing)
-    for field in present[1:]:
-        yield forbidden(path.child(field), extra(field))

@@ -68,12 +68,11 @@ def labels_text(labels: Mapping[str, str] | None) -> str:
     return joined(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE
 
 
-def some_of(items: list[str], limit: int = 3) -> str:
-    """The first few of a list and how many more there are: a,b,c + 2 more...; <none> when empty."""
-    if not items:
-        return NONE
-    more = f" + {len(items) - limit} more..." if len(items) > limit else ""
-    return joined(items[:limit]) + more
+def some_of(items: Iterable[str], limit: int = 3) -> str:
+    """The first few items and how many more there are: a,b,c + 2 more..."""
+    found = list(items)
+    more = f" + {len(found) - limit} more..." if len(found) > limit else ""
+    return joined(found[:limit]) + more
 
 
 def _containers(obj: Object) -> list[Object]:

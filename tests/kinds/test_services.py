@@ -88,7 +88,10 @@ def test_old_clients_change_only_cluster_ip():
         ),
         (
             {"ports": [{"port": 80, "name": "a"}, {"port": 80, "name": "b"}]},
-            ['spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}'],
+            [
+                'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,'
+                '"TargetPort":0,"NodePort":0}'
+            ],
         ),
         (
             {"ports": [{"port": 0}]},

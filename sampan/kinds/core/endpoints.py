@@ -5,13 +5,11 @@ from datetime import datetime
 
 from sampan.kinds.addresses import endpoint_ip, host_port
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name
-from sampan.kinds.columns import AGE, NAME, NONE
+from sampan.kinds.columns import AGE, NAME, NONE, some_of
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, dns_label, dns_subdomain, one_of, port, required
-
-_SHOWN = 3  # addresses
 
 register_defaults({"io.k8s.api.core.v1.EndpointPort": {"protocol": "TCP"}})
 
@@ -55,11 +53,7 @@ def _ready(subsets: Iterable[Object]) -> Iterator[str]:
 
 def _cell(endpoints: Object, now: datetime) -> str:
     subsets = endpoints.get("subsets")
-    if not subsets:
-        return NONE
-    found = list(_ready(subsets))
-    more = f" + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else ""
-    return ",".join(found[:_SHOWN]) + more
+    return some_of(_ready(subsets)) if subsets else NONE
 
 
 KIND = Kind(

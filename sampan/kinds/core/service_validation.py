@@ -5,8 +5,14 @@ The allocator has run before: node ports and addresses are there, in range and f
 
 from ipaddress import ip_network
 
-from sampan.kinds.addresses import endpoint_ip, ip, is_ipv4, is_ipv6, parse_ip, same_family_twice
+from sampan.kinds.addresses import endpoint_ip
 from sampan.kinds.checks import PROTOCOLS, SPEC, Errors, supported, unique
+from sampan.kinds.core.service_addresses import (
+    CLUSTER_IPS,
+    validate_cluster_ips,
+    validate_kept_addresses,
+    validate_kept_families,
+)
 from sampan.kinds.core.service_types import (
     CLUSTER_IP,
     EXTERNAL_NAME,
@@ -40,8 +46,7 @@ from sampan.machinery.validation import (
 
 KUBELET_PORT = 10250
 MAX_AFFINITY_SECONDS = 86400
-_PORTS, _CLUSTER_IPS = SPEC.child("ports"), SPEC.child("clusterIPs")
-_FAMILIES, _FAMILY_POLICY = SPEC.child("ipFamilies"), SPEC.child("ipFamilyPolicy")
+_PORTS = SPEC.child("ports")
 _FOR_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
 
 
@@ -55,7 +60,7 @@ def validate(service: Object) -> Errors:
     yield from validate_labels(spec.get("selector"), SPEC.child("selector"))
     yield from _affinity(spec)
     if spec.get("type") != EXTERNAL_NAME:
-        yield from _cluster_ips(spec)
+        yield from validate_cluster_ips(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         yield from endpoint_ip(SPEC.child("externalIPs").index(index), address)
     yield from one_of(SPEC.child("type"), spec.get("type"), TYPES)
@@ -68,7 +73,7 @@ def _by_type(spec: Object) -> Errors:
     if not ports and not is_headless(spec) and type_ != EXTERNAL_NAME:
         yield required(_PORTS)
     if type_ in (LOAD_BALANCER, NODE_PORT) and is_headless(spec):
-        yield invalid(_CLUSTER_IPS.index(0), HEADLESS, f"may not be set to 'None' for {type_} services")
+        yield invalid(CLUSTER_IPS.index(0), HEADLESS, f"may not be set to 'None' for {type_} services")
     if type_ == LOAD_BALANCER:
         for index, item in enumerate(ports):
             if item.get("port") == KUBELET_PORT:
@@ -118,9 +123,15 @@ def _unique_ports(spec: Object) -> Errors:
         if node_port[1] and node_port in node_ports:
             yield duplicate(_PORTS.index(index).child("nodePort"), node_port[1])
         if number in numbers:
-            yield duplicate(_PORTS.index(index), {"port": number[1], "protocol": number[0]})
+            yield duplicate(_PORTS.index(index), _as_shown(item))
         node_ports.add(node_port)
         numbers.add(number)
+
+
+def _as_shown(item: Object) -> Object:
+    """A port as upstream prints the key by which it found a duplicate."""
+    key = {"Name": "", "Protocol": item.get("protocol"), "AppProtocol": None, "Port": item.get("port")}
+    return {**key, "TargetPort": 0, "NodePort": 0}
 
 
 def _affinity(spec: Object) -> Errors:
@@ -133,46 +144,6 @@ def _affinity(spec: Object) -> Errors:
             yield invalid(path.child("clientIP", "timeoutSeconds"), seconds, detail)
     elif spec.get("sessionAffinity") == "None" and spec.get("sessionAffinityConfig") is not None:
         yield forbidden(path, "must not be set when session affinity is None")
-
-
-def _cluster_ips(spec: Object) -> Errors:
-    first, ips = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
-    if first and not ips:
-        yield required(_CLUSTER_IPS)
-    elif first and ips[0] != first:
-        yield invalid(_CLUSTER_IPS, ips, "first value must match `clusterIP`")
-    elif ips and not first:
-        yield invalid(_CLUSTER_IPS, ips, "must be empty when `clusterIP` is not specified")
-    yield from _families(spec)
-    addresses = ips[1:] if ips[:1] == [HEADLESS] else ips
-    if len(addresses) < len(ips) and len(ips) > 1:
-        yield invalid(_CLUSTER_IPS, ips, "'None' must be the first and only value")
-    for index, address in enumerate(addresses):
-        yield from ip(_CLUSTER_IPS.index(index), address)
-    if len(ips) > 2:
-        yield invalid(_CLUSTER_IPS, ips, "may only hold up to 2 values")
-    if all(map(parse_ip, addresses)):
-        yield from _dual_stack(spec, addresses)
-
-
-def _families(spec: Object) -> Errors:
-    families = spec.get("ipFamilies") or []
-    for index, family in enumerate(families):
-        yield from supported(_FAMILIES.index(index), family, ("IPv4", "IPv6"))
-    yield from unique(families, _FAMILIES.index)
-    policies = ("PreferDualStack", "RequireDualStack", "SingleStack")
-    yield from supported(_FAMILY_POLICY, spec.get("ipFamilyPolicy"), policies)
-
-
-def _dual_stack(spec: Object, addresses: list[str]) -> Errors:
-    """Two addresses are of different families, and in the order of ipFamilies."""
-    if len(addresses) > 1 and same_family_twice(addresses):
-        yield invalid(_CLUSTER_IPS, addresses, "may specify no more than one IP for each IP family")
-    for index, (address, family) in enumerate(zip(addresses, spec.get("ipFamilies") or (), strict=False)):
-        fits = {"IPv4": is_ipv4, "IPv6": is_ipv6}.get(family)
-        if fits and not fits(address):
-            detail = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
-            yield invalid(_CLUSTER_IPS.index(index), address, detail)
 
 
 def _load_balancer(spec: Object) -> Errors:
@@ -225,29 +196,9 @@ def validate_update(new: Object, old: Object) -> Errors:
     after, before = new["spec"], old["spec"]
     if EXTERNAL_NAME not in (after.get("type"), before.get("type")):
         if not (is_headless(after) and is_headless(before)):
-            yield from _kept_addresses(after, before)
-        yield from _kept_family(after, before)
+            yield from validate_kept_addresses(after, before)
+        yield from validate_kept_families(after, before)
     if after.get("type") == before.get("type") == LOAD_BALANCER:
         class_ = after.get("loadBalancerClass")
         if class_ != before.get("loadBalancerClass"):
             yield invalid(SPEC.child("loadBalancerClass"), class_, "may not change once set")
-
-
-def _kept_addresses(after: Object, before: Object) -> Errors:
-    ips, old_ips = after.get("clusterIPs") or [], before.get("clusterIPs") or []
-    if old_ips and not ips:
-        yield invalid(_CLUSTER_IPS.index(0), ips, "primary clusterIP can not be unset")
-    for index, (address, old_address) in enumerate(zip(ips, old_ips, strict=False)):
-        if address != old_address:
-            yield invalid(_CLUSTER_IPS.index(index), ips, "may not change once set")
-    if len(ips) == 1 < len(old_ips) and after.get("ipFamilyPolicy") != "SingleStack":
-        yield invalid(_FAMILY_POLICY, "", "must be set to 'SingleStack' when releasing the secondary clusterIP")
-
-
-def _kept_family(after: Object, before: Object) -> Errors:
-    families, old_families = after.get("ipFamilies") or [], before.get("ipFamilies") or []
-    if old_families and not families:
-        yield invalid(_FAMILIES.index(0), families, "primary ipFamily can not be unset")
-    for index, (family, old_family) in enumerate(zip(families, old_families, strict=False)):
-        if family != old_family:
-            yield invalid(_FAMILIES.index(index), families, "may not change once set")

@@ -1,12 +1,12 @@
 """EndpointSlice: some of the addresses behind a Service. v1beta1 kept node and zone in a topology map."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from sampan.kinds.addresses import endpoint_ip, is_ipv4, is_ipv6
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unchanged, unique
-from sampan.kinds.columns import AGE, NAME, text
+from sampan.kinds.columns import AGE, NAME, some_of, text
 from sampan.kinds.prepare import bump_for_metadata
 from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
@@ -29,7 +29,6 @@ _V1, _V1BETA1 = "io.k8s.api.discovery.v1.", "io.k8s.api.discovery.v1beta1."
 _TYPES = ("FQDN", "IPv4", "IPv6")
 _MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS = 1000, 100, 20000
 _HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
-_SHOWN = 3
 
 register_defaults({_V1 + "EndpointPort": {"name": "", "protocol": "TCP"}})
 
@@ -136,18 +135,13 @@ def _validate_update(new: Object, old: Object) -> Errors:
     return unchanged("addressType", new.get("addressType"), old.get("addressType"))
 
 
-def _some(items: Iterable[str]) -> str:
-    found = list(items)
-    more = f" + {len(found) - _SHOWN} more..." if len(found) > _SHOWN else ""
-    return ",".join(found[:_SHOWN]) + more or "<unset>"
-
-
 def _ports_cell(obj: Object, now: datetime) -> str:
-    return _some(str(port.get("port") or port.get("name") or "*") for port in obj.get("ports") or ())
+    return some_of(str(port.get("port") or port.get("name") or "*") for port in obj.get("ports") or ()) or "<unset>"
 
 
 def _endpoints_cell(obj: Object, now: datetime) -> str:
-    return _some(address for endpoint in obj.get("endpoints") or () for address in endpoint.get("addresses") or ())
+    endpoints = obj.get("endpoints") or ()
+    return some_of(address for endpoint in endpoints for address in endpoint.get("addresses") or ()) or "<unset>"
 
 
 KIND = Kind(
