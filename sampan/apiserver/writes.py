@@ -108,7 +108,7 @@ async def _insert(services: Services, kind: Kind, obj: Object, base: str, option
         except KeyExists:
             continue
         except StoreFull as error:
-            raise _store_full(error) from error
+            raise store_full(error) from error
     raise AlreadyExists.of(kind.plural, kind.group, meta["name"])
 
 
@@ -125,7 +125,7 @@ async def update(services: Services, call: Call, key: str, how: Update) -> One |
             if how.conditional:
                 raise conflict(kind, key) from error
         except StoreFull as error:
-            raise _store_full(error) from error
+            raise store_full(error) from error
     raise conflict(kind, key)
 
 
@@ -224,5 +224,6 @@ def conflict(kind: Kind, key: str) -> Conflict:
     return Conflict.of(kind.plural, kind.group, key.rpartition("/")[2])
 
 
-def _store_full(error: StoreFull) -> ServiceUnavailable:
+def store_full(error: StoreFull) -> ServiceUnavailable:
+    """The error for a disk that is full."""
     return ServiceUnavailable(f"storage cannot take writes: {error}")

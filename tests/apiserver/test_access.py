@@ -44,7 +44,8 @@ def user(name: str) -> dict[str, str]:
         (
             "GET",
             f"{PODS}/p/log",
-            'pods "p" is forbidden: User "joe" cannot get resource "pods/log" in API group "" in the namespace "default"',
+            'pods "p" is forbidden: User "joe" cannot get resource "pods/log" in API group "" '
+            'in the namespace "default"',
         ),
         (
             "DELETE",

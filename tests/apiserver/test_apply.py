@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.apiserver.harness import CONFIG_MAPS, DEPLOYMENTS, API, Answer, deployment
+from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, Answer, deployment
 
 APPLY = "application/apply-patch+yaml"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.apiserver.harness import CONFIG_MAPS, DEPLOYMENTS, PODS, API, config_map, deployment, pod, running
+from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod, running
 
 SERVICES = "/api/v1/namespaces/default/services"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -71,7 +71,8 @@ SEEDS: dict[str, list[tuple[str, Any]]] = {
     ],
 }
 ODD: list[Any] = [
-    None, True, 0, -1, 1 << 31, 1 << 63, -(1 << 63), 1.5, "", "x", "A B/ü", "1" * 300, "-", "\x00", [], {}, [None], [{}],
+    None, True, 0, -1, 1 << 31, 1 << 63, -(1 << 63), 1.5, "", "x", "A B/ü", "1" * 300, "-", "\x00",
+    [], {}, [None], [{}],
     {"": ""}, {"x": None}, "99999999999999999999", "10.0.0.256", "::1", [[]], "None", {"matchLabels": {"a": "b"}},
 ]  # fmt: skip
 

@@ -50,7 +50,8 @@ async def test_node_ports(api: API) -> None:
     wanted = {"metadata": {"name": "b"}, "spec": {"type": "NodePort", "ports": [{"port": 1, "nodePort": numbers[0]}]}}
     taken = await api.call("POST", SERVICES, wanted)
     assert taken.body["message"] == (
-        f'Service "b" is invalid: spec.ports[0].nodePort: Invalid value: {numbers[0]}: provided port is already allocated'
+        f'Service "b" is invalid: spec.ports[0].nodePort: Invalid value: {numbers[0]}: '
+        "provided port is already allocated"
     )
     wanted["spec"]["ports"][0]["nodePort"] = 80  # type: ignore[index]
     assert "valid ports is 30000-32767" in (await api.call("POST", SERVICES, wanted)).body["message"]

@@ -137,3 +137,17 @@ async def test_a_pod_without_a_node_has_an_empty_log(api: API, monkeypatch: pyte
     await api.create(PODS, pod("p"))
     target, reply = await stream(api, monkeypatch, f"{PODS}/p/log", "", "proxy_log")
     assert (target, reply.status, reply.body) == (None, 200, b"")
+
+
+async def test_ephemeral_containers_are_only_added(api: API) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    path = f"{PODS}/p/ephemeralcontainers"
+    first = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox"}], "nodeName": "ignored"}}
+    answer = await api.patch(path, first, "strategic-merge-patch")
+    assert answer.status == 200
+    assert [c["name"] for c in answer.body["spec"]["ephemeralContainers"]] == ["debug"]
+    assert "nodeName" not in answer.body["spec"]
+    changed = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "other"}]}}
+    refused = await api.patch(path, changed, "strategic-merge-patch")
+    assert "existing ephemeral containers may not be removed or changed" in refused.body["message"]

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, ip_address
 
-from sampan.apiserver.bootstrap import objects, policy
+from sampan.apiserver.bootstrap import objects, policy, policy_namespaced
 from sampan.apiserver.bootstrap.reconcile import ensure, ensure_current, reconcile_binding, reconcile_role
 from sampan.client.api import Client
 
@@ -11,9 +11,9 @@ async def bootstrap(client: Client, service_range: IPv4Network, address: str, po
     """Idempotent."""
     await ensure(client, objects.namespaces())
     await ensure(client, objects.priority_classes())
-    for role in policy.roles():
+    for role in (*policy.roles(), *policy_namespaced.roles()):
         await reconcile_role(client, role)
-    for binding in policy.bindings():
+    for binding in (*policy.bindings(), *policy_namespaced.bindings()):
         await reconcile_binding(client, binding)
     await ensure_current(client, objects.authentication_config(client_ca.decode()), ("data",))
     await ensure(client, [objects.kubernetes_service(service_range, port)])

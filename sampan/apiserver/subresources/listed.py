@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
-from sampan.apiserver.subresources import access_reviews, binding, eviction, finalize, rollback, streams, token
+from sampan.apiserver.subresources import (
+    access_reviews,
+    binding,
+    ephemeral_containers,
+    eviction,
+    finalize,
+    rollback,
+    streams,
+    token,
+)
 from sampan.apiserver.subresources import identity_reviews as identity
 from sampan.apiserver.subresources.registry import Subresource
+from sampan.apiserver.verbs.get import get
 
 _AUTHORIZATION = "authorization.k8s.io"
 _AUTHENTICATION = "authentication.k8s.io"
@@ -14,6 +24,9 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     ("", "namespaces/finalize"): Subresource({"update": finalize.finalize}),
     ("", "bindings"): Subresource({"create": binding.bind}),
     ("", "pods/binding"): Subresource({"create": binding.bind}, "Binding", "", "v1"),
+    ("", "pods/ephemeralcontainers"): Subresource(
+        {"get": get, "patch": ephemeral_containers.patch, "update": ephemeral_containers.update}
+    ),
     ("", "pods/eviction"): Subresource({"create": eviction.evict}, "Eviction", "policy", "v1"),
     ("", "pods/log"): Subresource({"get": streams.log}),
     ("", "pods/exec"): Subresource({"create": streams.execute, "get": streams.execute}, "PodExecOptions", "", "v1"),

@@ -13,7 +13,7 @@ from sampan.machinery.errors import Conflict, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
-from sampan.storage.protocol import RevisionMismatch
+from sampan.storage.protocol import RevisionMismatch, StoreFull
 
 # Kinds whose deletion answers with the object instead of a Status (ReturnDeletedObject).
 _RETURNED = frozenset(
@@ -46,6 +46,8 @@ async def delete_one(services: Services, call: Call, key: str, options: DeleteOp
             return await _attempt(services, call, entry, options)
         except RevisionMismatch:
             continue
+        except StoreFull as error:
+            raise writes.store_full(error) from error
 
 
 async def _attempt(services: Services, call: Call, entry: Cached, options: DeleteOptions) -> tuple[Cached, bool]:

@@ -1,0 +1,102 @@
+"""Protobuf bodies, as clients of Go send them, to JSON trees."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sampan.machinery.errors import BadRequest
+from sampan.machinery.protobuf import parse_protobuf
+
+# What `kubectl create deployment web --image=nginx` (1.33) sends.
+DEPLOYMENT = bytes.fromhex(
+    "6b3873000a150a07617070732f7631120a4465706c6f796d656e7412ab010a1f0a0377656212001a0022002a003200380042"
+    "005a0a0a036170701203776562127a0801120c0a0a0a0361707012037765621a600a1c0a0012001a0022002a003200380042"
+    "005a0a0a036170701203776562124012220a056e67696e7812056e67696e782a0042006a007200800100880100900100a201"
+    "001a00320042004a0052005800600068008201008a01009a0100c2010022020a00280038001a0c0800100018002000280038"
+    "001a002200"
+)
+
+
+def field(number: int, value: bytes | int) -> bytes:
+    """One field on the wire."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value: int) -> bytes:
+    """A base-128 integer."""
+    value &= (1 << 64) - 1
+    out = b""
+    while value > 0x7F:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def body(api_version: str, kind: str, message: bytes) -> bytes:
+    """A message in its envelope."""
+    type_meta = field(1, api_version.encode()) + field(2, kind.encode())
+    return b"k8s\x00" + field(1, type_meta) + field(2, message)
+
+
+def test_what_kubectl_sends() -> None:
+    tree = parse_protobuf(DEPLOYMENT)
+    assert (tree["apiVersion"], tree["kind"]) == ("apps/v1", "Deployment")
+    assert tree["metadata"] == {"name": "web", "labels": {"app": "web"}}
+    assert tree["spec"]["replicas"] == 1
+    assert tree["spec"]["selector"] == {"matchLabels": {"app": "web"}}
+    assert tree["spec"]["template"]["spec"]["containers"][0] == {"name": "nginx", "image": "nginx", "resources": {}}
+
+
+def test_types_of_their_own() -> None:
+    quantity = field(1, b"100m")
+    limits = field(1, field(1, b"cpu") + field(2, quantity))
+    probe = field(1, field(2, field(1, b"/ok") + field(2, field(1, 1) + field(3, b"http"))))  # inline ProbeHandler
+    container = field(1, b"c") + field(8, limits) + field(10, probe)
+    source = field(2, field(2, field(1, b"")))  # inline VolumeSource: emptyDir
+    spec = field(2, container) + field(1, field(1, b"v") + source) + field(4, (1 << 64) - 5)
+    tree = parse_protobuf(body("v1", "Pod", field(2, spec)))["spec"]
+    assert tree["containers"][0]["resources"]["limits"] == {"cpu": "100m"}
+    assert tree["containers"][0]["livenessProbe"]["httpGet"] == {"path": "/ok", "port": "http"}
+    assert tree["volumes"] == [{"name": "v", "emptyDir": {}}]
+    assert tree["terminationGracePeriodSeconds"] == -5
+
+
+def test_bytes_times_and_delete_options() -> None:
+    secret = parse_protobuf(body("v1", "Secret", field(2, field(1, b"k") + field(2, b"\x00v"))))
+    assert secret["data"] == {"k": "AHY="}
+    created = field(1, field(8, field(1, 1_700_000_000)))
+    assert parse_protobuf(body("v1", "Secret", created))["metadata"] == {"creationTimestamp": "2023-11-14T22:13:20Z"}
+    options = parse_protobuf(body("v1", "DeleteOptions", field(1, 0) + field(4, b"Foreground")))
+    assert options == {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "gracePeriodSeconds": 0,
+        "propagationPolicy": "Foreground",
+    }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        body("v1", "Unknown", b""),
+        body("v1", "Pod", b"\x0a\xff"),
+        body("v1", "Pod", b"\xff" * 20),
+        body("v1", "Pod", field(1, 5)),
+        body("v1", "Pod", field(1, field(1, b"\xff"))),
+    ],
+)
+def test_broken_bodies(data: bytes) -> None:
+    with pytest.raises(BadRequest):
+        parse_protobuf(data)
+
+
+@given(st.binary(max_size=80))
+def test_arbitrary_messages_parse_or_are_refused(message: bytes) -> None:
+    for kind in ("Pod", "Secret", "Service"):
+        try:
+            assert parse_protobuf(body("v1", kind, message))["kind"] == kind
+        except BadRequest as error:
+            assert "protobuf" in error.message
