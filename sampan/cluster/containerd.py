@@ -149,7 +149,6 @@ class Containerd:
             sandbox_image=PAUSE_IMAGE,
             snapshotter=config.best_snapshotter(self.root),
             restrict_oom_score_adj=config.needs_restricted_oom_score(status, config.can_lower_oom_score()),
-            systemd_cgroup=config.uses_systemd_cgroups(),
         )
 
     def _is_ours(self, arguments: Sequence[str]) -> bool:

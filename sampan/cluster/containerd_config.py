@@ -38,7 +38,6 @@ class Settings:
     sandbox_image: str
     snapshotter: str
     restrict_oom_score_adj: bool
-    systemd_cgroup: bool
 
     @property
     def socket(self) -> Path:
@@ -74,7 +73,8 @@ def render(settings: Settings) -> str:
             *_table(f"{cri}.registry", config_path=settings.registry_dir),
             *_table(f"{cri}.containerd", snapshotter=settings.snapshotter, default_runtime_name="runc"),
             *_table(runc, runtime_type="io.containerd.runc.v2"),
-            *_table(f"{runc}.options", Root=settings.run_dir / "runc", SystemdCgroup=settings.systemd_cgroup),
+            # cgroupfs even beside systemd: pods' cgroups and limits are then the kubelet's own, on every machine alike.
+            *_table(f"{runc}.options", Root=settings.run_dir / "runc", SystemdCgroup=False),
             "",
         ]
     )
@@ -113,11 +113,6 @@ def can_lower_oom_score() -> bool:
         return False
     score.write_text(str(before))
     return True
-
-
-def uses_systemd_cgroups() -> bool:
-    """Only where systemd is process 1 and cgroup v2 is the one hierarchy."""
-    return Path("/run/systemd/system").is_dir() and Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
 def best_snapshotter(root: Path) -> str:

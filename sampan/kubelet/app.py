@@ -9,7 +9,6 @@ adopts them. Called by the cluster's bring-up.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
@@ -27,7 +26,7 @@ from sampan.kubelet.log_rotation import rotate_logs
 from sampan.kubelet.machine import read_machine
 from sampan.kubelet.node import allocatable
 from sampan.kubelet.node_status import NodeReporter
-from sampan.kubelet.orphans import remove_orphan
+from sampan.kubelet.orphans import pods_on_disk, remove_orphan, remove_traces
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.server import KubeletServer
@@ -170,9 +169,11 @@ class Kubelet:
         """Wake the workers of pods whose containers changed unannounced; remove pods that nobody knows."""
         before: dict[str, int] = {}
         while True:
-            with contextlib.suppress(CRIError):  # the node's status tells of it
+            try:
                 before = await self._compare(before)
                 await self._remove_orphans()
+            except (CRIError, OSError) as error:
+                log.warning("what runs could not be compared with what should: %s", error)
             pause = self.clock.sleep(RELIST_WITH_EVENTS if self._has_events else RELIST_WITHOUT_EVENTS)
             await first_of(self._relist_now.wait(), pause)
             self._relist_now.clear()
@@ -187,7 +188,11 @@ class Kubelet:
         return now
 
     async def _remove_orphans(self) -> None:
-        for uid, (namespace, name) in (await self.services.runtime.uids()).items():
+        running = await self.services.runtime.uids()
+        on_disk = await asyncio.to_thread(pods_on_disk, self.config.root_dir)
+        for uid, (namespace, name) in running.items():
             if uid not in self._workers:
                 log.info("removing the pod %s/%s, which the API no longer has", namespace, name)
                 await remove_orphan(self.services, namespace, name, uid)
+        for uid in on_disk - running.keys() - self._workers.keys():
+            await remove_traces(self.services, uid)

@@ -23,7 +23,7 @@ class KubeletConfig:
     allowed_clients: tuple[str, ...] = ("kube-apiserver-kubelet-client",)  # common names
     max_pods: int = 110
     cgroup_root: str = "/"  # parent of kubepods
-    systemd_cgroup: bool = False
+    systemd_cgroup: bool = False  # for a runtime of others that uses that driver; pods then have no limits as a whole
     labels: dict[str, str] = field(default_factory=dict)  # of the Node, beside the standard ones
     resolv_conf: Path = Path("/etc/resolv.conf")
     status_interval: float = 300.0  # node status without a change

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+from pathlib import Path
 
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.resources import orphan_cgroups
@@ -27,8 +28,24 @@ async def remove_orphan(at: Services, namespace: str, name: str, uid: str) -> No
     for sandbox in runtime.sandboxes:
         await at.cri.stop_sandbox(sandbox.id)
         await at.cri.remove_sandbox(sandbox.id)
+    await remove_traces(at, uid)
+
+
+async def remove_traces(at: Services, uid: str) -> None:
+    """Remove volumes, cgroups and logs of a pod that has no containers; raises OSError."""
     await at.volumes.tear_down(uid)
     if not at.config.systemd_cgroup:
         for path in orphan_cgroups(uid, at.config.cgroup_root):
             await remove_cgroup(at, path)
-    await asyncio.to_thread(shutil.rmtree, at.config.pod_log_dir(namespace, name, uid), ignore_errors=True)
+    for logs in await asyncio.to_thread(_log_dirs, at.config.log_dir, uid):
+        await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
+
+
+def pods_on_disk(directory: Path) -> set[str]:
+    """The uids of pods that have left something below the kubelet's root directory."""
+    pods = {entry.name for entry in (directory / "pods").glob("*")}
+    return pods | {entry.name.rpartition("_")[2] for entry in (directory / "logs").glob("*_*_*")}
+
+
+def _log_dirs(directory: Path, uid: str) -> list[Path]:
+    return list(directory.glob(f"*_*_{uid}"))

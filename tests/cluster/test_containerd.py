@@ -28,7 +28,6 @@ SETTINGS = Settings(
     sandbox_image="pause:1",
     snapshotter="native",
     restrict_oom_score_adj=True,
-    systemd_cgroup=False,
 )
 
 

@@ -368,3 +368,14 @@ async def test_a_log_is_rotated_while_it_is_written(rig: Rig, node: Kubelet) -> 
     joined = (log_text(older) + log_text(path)).splitlines()
     assert joined == [f"line {number}" for number in range(1, len(joined) + 1)]
     await rig.delete("chatty")
+
+
+async def test_a_command_that_is_not_there_is_told(rig: Rig, node: Kubelet) -> None:
+    await rig.create("nocommand", {"containers": [container("", command=["/no/such/program"])]})
+    pod = await rig.until("nocommand", restarted(1))
+    pod = await rig.until("nocommand", lambda pod: state_of(pod).get("waiting", {}).get("reason") == "CrashLoopBackOff")
+    ended = pod["status"]["containerStatuses"][0]["lastState"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (128, "StartError")
+    assert "/no/such/program" in ended["message"]
+    assert (await rig.told("nocommand", "Failed")).startswith("Error: failed to create containerd task")
+    await rig.delete("nocommand", grace=0)

@@ -4,6 +4,7 @@ import pytest
 
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kubelet.cri import CRIError
+from sampan.kubelet.orphans import pods_on_disk
 from sampan.machinery.meta import Object
 from tests.kubelet.rig import Rig, container, eventually, is_ready, state_of
 
@@ -52,10 +53,13 @@ async def test_a_pod_deleted_while_no_kubelet_ran_is_removed(rig: Rig) -> None:
         await rig.create("orphan", {"containers": [container(FOREVER)]})
         pod = await rig.until("orphan", is_ready)
     await rig.client.delete(POD, "orphan", "default", grace_period=0)
+    left = rig.directory / "kubelet" / "pods" / "0-left-over" / "volumes"
+    left.mkdir(parents=True)
     async with rig.kubelet() as kubelet:
 
         async def gone() -> bool:
-            return not (await kubelet.services.runtime.pod(pod["metadata"]["uid"])).sandboxes
+            runtime = await kubelet.services.runtime.pod(pod["metadata"]["uid"])
+            return not runtime.sandboxes and not pods_on_disk(rig.directory / "kubelet")
 
         await eventually(gone)
 
