@@ -6,6 +6,7 @@ Label values come only from the routing table and fixed words, so their number i
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+from prometheus_client import ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -31,12 +32,13 @@ class _Series:
 class Metrics(Collector):
     """Observes requests; a Collector of `registry`."""
 
-    def __init__(self, known: Callable[[RequestInfo], bool]) -> None:
+    def __init__(self, known: Callable[[RequestInfo], bool], objects: Callable[[], Iterable[tuple[str, int]]]) -> None:
         self._known = known  # whether the routing table has the request's place
+        self._objects = objects  # how many objects are stored of each resource
         self._series: dict[Place, _Series] = {}
-        self.gauges: dict[str, tuple[str, Callable[[], float]]] = {}  # name -> (help, value)
         self.registry = CollectorRegistry()
         self.registry.register(self)
+        ProcessCollector(registry=self.registry)
 
     def observe(self, info: RequestInfo, code: int, seconds: float) -> None:
         """Count one answered request; long-running ones are counted when they begin."""
@@ -72,8 +74,10 @@ class Metrics(Collector):
                 duration.add_metric(labels, _cumulative(series.buckets), series.total)
         yield total
         yield duration
-        for name, (text, value) in self.gauges.items():
-            yield GaugeMetricFamily(name, text, value())
+        stored = GaugeMetricFamily("apiserver_storage_objects", "Stored objects by resource.", labels=("resource",))
+        for resource, count in self._objects():
+            stored.add_metric((resource,), count)
+        yield stored
 
 
 def _cumulative(counts: list[int]) -> list[tuple[str, float]]:

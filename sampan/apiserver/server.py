@@ -9,7 +9,7 @@ Called by cluster/ and testing/. Not here: certificates and keys are made by clu
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -36,6 +36,7 @@ from sampan.apiserver.services import Services
 from sampan.client.api import Client
 from sampan.kinds import registry
 from sampan.kinds.core.service import KIND as SERVICE
+from sampan.machinery.errors import qualified
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Store
@@ -81,7 +82,7 @@ class APIServer:
         self._unfollow: Callable[[], None] | None = None
         self.services = self._services()
         self._routes = build()
-        self.metrics = Metrics(self._routes.knows)
+        self.metrics = Metrics(self._routes.knows, self._stored)
         self._nonresource = catalog(self, self._routes)
         self.app = App(self.services, self._routes, self._nonresource, self.metrics)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)
@@ -138,6 +139,11 @@ class APIServer:
     def local_client(self, user: User | None = None) -> Client:
         """A client in this process, as `user` (by default one that may do everything)."""
         return Client(LocalTransport(self.app, user or authenticated("system:apiserver", (GROUP_MASTERS,))))
+
+    def _stored(self) -> Iterator[tuple[str, int]]:
+        for kind in registry.all_kinds():
+            if "get" in kind.verbs:
+                yield qualified(kind.plural, kind.group), len(self._cache.list(keys.prefix_of(kind)).items)
 
     # What nonresource/catalog.py asks for
 

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sampan.apiserver.allocators.services import ServiceAllocators
@@ -24,7 +24,6 @@ class Services:
     allocators: ServiceAllocators
     now: Callable[[], datetime]
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
-    readiness: dict[str, Callable[[], str]] = field(default_factory=dict)  # check name -> what is wrong, or ""
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The current object, shared; None where there is none."""

@@ -102,6 +102,7 @@ async def test_metrics(api: API) -> None:
     assert line in text
     assert "apiserver_request_duration_seconds_bucket" in text
     assert "whatever" not in text
+    assert 'apiserver_storage_objects{resource="namespaces"} 4.0' in text
 
 
 async def test_openapi(api: API) -> None:

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 
-from tests.apiserver.harness import API, deployment, running
+from sampan.transport.connection import HTTPClient
+from sampan.transport.tls import client_context
+from tests.apiserver.harness import API, CONFIG_MAPS, config_map, deployment, running
 from tests.apiserver.pki import authority
 
 _FOLDERS = ("/usr/lib/google-cloud-sdk/bin", "/usr/bin", "/usr/local/bin")
@@ -132,6 +135,17 @@ async def test_kubectl_looks_around(run: Kubectl) -> None:
     assert await run("get pods -o name") == "pod/p\n"
     assert await run("expose pod p --port=80") == "service/p exposed\n"
     assert await run("delete pod p --now") == 'pod "p" deleted\n'
+
+
+async def test_oversized_bodies(tls: API) -> None:
+    admin = authority().issue("kubernetes-admin", ("system:masters",))
+    context = client_context(authority().certificate, admin.certificate, admin.key)
+    client = HTTPClient(f"https://127.0.0.1:{tls.server.port}", context)
+    body = orjson.dumps(config_map("big", x="x" * (3 << 20)))
+    answer = await client.request("POST", CONFIG_MAPS, {"content-type": "application/json"}, body)
+    await client.close()
+    status = orjson.loads(answer.body)
+    assert (answer.status, status["kind"], status["reason"]) == (413, "Status", "RequestEntityTooLarge")
 
 
 async def test_python_client(tls: API, tmp_path: Path) -> None:
