@@ -16,29 +16,43 @@ from sampan.kubelet.mounting import unmount_below
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # pods that are removed side by side
+RETRIES = 3
 
 
 async def remove_pods(socket: str) -> None:
     """Stop and remove every sandbox: CNI releases its addresses and interfaces.
 
-    A sandbox that resists is logged and left to clear_leftovers; raises CRIError when nothing can be listed.
+    A sandbox that resists (a kubelet that has just ended may have been removing it) is tried again, then logged and
+    left to clear_leftovers. Raises CRIError when nothing can be listed.
     """
-    cri, slots = CRI(socket), asyncio.Semaphore(AT_ONCE)
-
-    async def remove(sandbox: str) -> None:
-        async with slots:
-            await cri.stop_sandbox(sandbox)
-            await cri.remove_sandbox(sandbox)
-
+    cri = CRI(socket)
     try:
-        sandboxes = await cri.list_sandboxes()
-        results = await asyncio.gather(*(remove(sandbox.id) for sandbox in sandboxes), return_exceptions=True)
+        problems = await _remove_all(cri)
+        for _ in range(RETRIES):
+            if not problems:
+                return
+            problems = await _remove_all(cri)
+        for problem in problems:
+            log.warning("a pod could not be removed in order: %s", problem)
     finally:
         await cri.close()
-    for failure in (result for result in results if isinstance(result, BaseException)):
-        if not isinstance(failure, CRIError):
-            raise failure
-        log.warning("a pod could not be removed in order: %s", failure)
+
+
+async def _remove_all(cri: CRI) -> list[CRIError]:
+    """Try to remove every sandbox; what went wrong."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def remove(sandbox: str) -> CRIError | None:
+        async with slots:
+            try:
+                await cri.stop_sandbox(sandbox)
+                await cri.remove_sandbox(sandbox)
+            except CRIError as error:
+                return None if error.code == "NotFound" else error
+            return None
+
+    results = await asyncio.gather(*(remove(sandbox.id) for sandbox in await cri.list_sandboxes()))
+    return [problem for problem in results if problem is not None]
 
 
 async def clear_leftovers(run_dir: Path, socket: Path) -> None:

@@ -130,7 +130,8 @@ class Operations:
             await self.at.volumes.prepare(pod)
             await self._make_cgroup(pod)
             config = sandbox_config(pod, attempt, self.at.config, self.at.resolver)
-            await self.at.cri.run_sandbox(config)
+            async with self.at.sandbox_slots:
+                await self.at.cri.run_sandbox(config)
         except (VolumeError, APIError, OSError) as error:
             self.at.tell(pod, "Warning", "FailedMount", str(error))
             return False

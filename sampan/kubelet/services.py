@@ -1,7 +1,8 @@
 """What all pod workers of a kubelet share, handed around as one value. Made by app.py."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sampan.client.api import Client
 from sampan.kubelet.config import KubeletConfig
@@ -15,6 +16,9 @@ from sampan.kubelet.volumes.manager import Volumes
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
+
+# Of many new pods the first ones then run early, instead of all at the end; containers never wait behind sandboxes.
+SANDBOXES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Services:
     memory_capacity: int  # bytes
     service_env: Callable[[Object], Mapping[str, str]]  # of a pod
     allocatable: Callable[[], Mapping[str, str]]  # of the node
+    sandbox_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOXES_AT_ONCE))
 
     def tell(self, pod: Object, type_: str, reason: str, message: str, container: str = "") -> None:
         """Record an event about a pod or one of its containers."""

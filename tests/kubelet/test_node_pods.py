@@ -379,3 +379,41 @@ async def test_a_command_that_is_not_there_is_told(rig: Rig, node: Kubelet) -> N
     assert "/no/such/program" in ended["message"]
     assert (await rig.told("nocommand", "Failed")).startswith("Error: failed to create containerd task")
     await rig.delete("nocommand", grace=0)
+
+
+async def test_a_second_deletion_may_be_less_patient(rig: Rig, node: Kubelet) -> None:
+    deaf = container("trap '' TERM; while true; do sleep 0.1; done")
+    await rig.create("deaf", {"containers": [deaf], "terminationGracePeriodSeconds": 600})
+    await rig.until("deaf", is_ready)
+    await rig.client.delete(POD, "deaf", "default")
+    assert await rig.told("deaf", "Killing") == "Stopping container main"
+    async with asyncio.timeout(20):
+        await rig.delete("deaf", grace=1)
+
+
+async def test_a_pod_may_use_the_hosts_namespaces(rig: Rig, node: Kubelet) -> None:
+    script = ["head -1 /etc/hosts; hostname", "test -d /proc/$(cat /out/pid) && echo sees the node"]
+    host = rig.directory / "host-out"
+    host.mkdir()
+    (host / "pid").write_text(str(os.getpid()))
+    volumes = [{"name": "out", "hostPath": {"path": str(host)}}]
+    mounts = [{"name": "out", "mountPath": "/out"}]
+    spec = {"hostNetwork": True, "hostPID": True, "volumes": volumes}
+    text = await run(rig, node, "host", *script, spec=spec, volumeMounts=mounts)
+    header = "# Kubernetes-managed hosts file (host network).\n"
+    assert text == f"{header}{os.uname().nodename}\nsees the node\n"
+    pod = await rig.client.get(POD, "host", "default")
+    assert pod["status"]["podIP"] == pod["status"]["hostIP"]
+
+
+async def test_a_shared_process_namespace_has_pause_as_its_first_process(rig: Rig, node: Kubelet) -> None:
+    text = await run(rig, node, "shared", "cat /proc/1/cmdline; echo", spec={"shareProcessNamespace": True})
+    assert text == "/pause\0\n"
+
+
+async def test_a_failing_post_start_hook_restarts_the_container(rig: Rig, node: Kubelet) -> None:
+    hook = {"postStart": {"exec": {"command": ["false"]}}}
+    await rig.create("badhook", {"containers": [container(FOREVER, lifecycle=hook)]})
+    await rig.until("badhook", restarted(1))
+    assert (await rig.told("badhook", "FailedPostStartHook")).startswith("PostStartHook failed")
+    await rig.delete("badhook", grace=0)
