@@ -38,6 +38,7 @@ from sampan.transport.messages import Reply, Request
 log = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0  # seconds for everything but watches and streams
+_STREAMS = frozenset({"log", "exec", "attach", "portforward"})  # answer in bytes of their own, whatever is accepted
 _UNKNOWN = RequestInfo(False, "", "")
 
 
@@ -94,7 +95,8 @@ class App:
         authorize(self.services.rbac, user, info)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
-        wanted = negotiate(request.headers.get("accept", ""))
+        streams = info.subresource in _STREAMS
+        wanted = Wanted() if streams else negotiate(request.headers.get("accept", ""))
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, result = self._dispatch(request, user, info, payload)
         if inspect.isawaitable(result):

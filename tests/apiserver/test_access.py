@@ -195,7 +195,10 @@ async def test_access_reviews(api: API) -> None:
     attributes = {"namespace": "default", "verb": "list", "resource": "configmaps"}
     own = {"spec": {"resourceAttributes": attributes}}
     answer = await api.create(f"{REVIEWS}/selfsubjectaccessreviews", own, user="joe")
-    assert answer["status"] == {"allowed": True}
+    assert answer["status"] == {
+        "allowed": True,
+        "reason": 'RBAC: allowed by RoleBinding "b/default" of Role "r" to User "joe"',
+    }
     other = {"spec": {"user": "jane", "resourceAttributes": attributes}}
     assert (await api.create(f"{REVIEWS}/subjectaccessreviews", other))["status"] == {"allowed": False}
     local = f"{REVIEWS}/namespaces/default/localsubjectaccessreviews"

@@ -102,6 +102,12 @@ async def test_log_goes_to_the_kubelet_of_the_node(bound: API, monkeypatch: pyte
     )
 
 
+async def test_a_log_is_text_for_clients_that_take_only_text(bound: API) -> None:
+    headers = {"authorization": "Bearer admin", "accept": "text/plain"}
+    reply = await bound.raw(Request("GET", f"{PODS}/two/log", "", headers))
+    assert b"a container name must be specified" in reply.body
+
+
 async def test_exec_names_the_streams_as_the_kubelet_does(bound: API, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "command=sh&command=-c&command=a+b&container=b&stdin=true&stdout=true&stderr=true&tty=true"
     target, _ = await stream(bound, monkeypatch, f"{PODS}/two/exec", query, "proxy_exec")

@@ -7,7 +7,7 @@ k8s.io/kubernetes/pkg/registry/rbac and documentation, "Privilege escalation pre
 from collections.abc import Sequence
 
 from sampan.apiserver.admission.chain import Admission
-from sampan.apiserver.authentication.user import GROUP_MASTERS, User, user_info
+from sampan.apiserver.authentication.user import GROUP_MASTERS, User
 from sampan.apiserver.authorization.attributes import Attributes
 from sampan.apiserver.authorization.rbac import GROUP
 from sampan.apiserver.authorization.rules import Rule, describe, rules_of, uncovered
@@ -59,8 +59,7 @@ def _explain(user: User, missing: Sequence[Rule]) -> str:
     shown = "\n".join(map(describe, missing))
     groups = " ".join(f'"{group}"' for group in user.groups)
     return (
-        f'user "{user_info(user)["username"]}" (groups=[{groups}]) is attempting to grant RBAC permissions not '
-        f"currently held:\n{shown}"
+        f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{shown}'
     )
 
 

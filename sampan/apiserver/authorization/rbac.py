@@ -8,7 +8,12 @@ Semantics: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sampan.apiserver.authentication.user import GROUP_MASTERS, User, service_account_name
+from sampan.apiserver.authentication.user import (
+    GROUP_MASTERS,
+    User,
+    service_account_name,
+    split_service_account,
+)
 from sampan.apiserver.authorization.attributes import Attributes, Decision
 from sampan.apiserver.authorization.rules import Rule, RuleSet, rules_of
 from sampan.machinery.errors import NotFound
@@ -89,6 +94,16 @@ class RBAC:
             allowed = compiled.namespaces.get(attributes.namespace, _NO_RULES).allows(attributes)
         return Decision(allowed)
 
+    def explain(self, attributes: Attributes) -> Decision:
+        """As `authorize`, with the binding that allows it in upstream's words; slower, for access reviews."""
+        if not self.authorize(attributes).allowed:
+            return Decision(False)
+        for subject, binding in self._bindings_of(attributes.user):
+            here = binding.namespace in ("", attributes.namespace)
+            if here and RuleSet(self._role_rules(binding)).allows(attributes):
+                return Decision(True, f"RBAC: allowed by {_describe(binding)} to {_describe_subject(subject)}")
+        return Decision(True)
+
     def _rules_of(self, user: User) -> _Compiled:
         key = (user.name, user.groups)
         compiled = self._compiled.get(key)
@@ -100,14 +115,15 @@ class RBAC:
 
     def _compile(self, user: User) -> _Compiled:
         by_namespace: dict[str, list[Rule]] = {}
-        for binding in self._bindings_of(user):
+        for _, binding in self._bindings_of(user):
             by_namespace.setdefault(binding.namespace, []).extend(self._role_rules(binding))
         cluster = RuleSet(by_namespace.pop("", ()))
         return _Compiled(cluster, {namespace: RuleSet(rules) for namespace, rules in by_namespace.items()})
 
-    def _bindings_of(self, user: User) -> Iterator[_Binding]:
+    def _bindings_of(self, user: User) -> Iterator[tuple[Subject, _Binding]]:
         for subject in (Subject("User", user.name), *(Subject("Group", group) for group in user.groups)):
-            yield from self._bindings.get(subject, ())
+            for binding in sorted(self._bindings.get(subject, ())):
+                yield subject, binding
 
     def _role_rules(self, binding: _Binding) -> tuple[Rule, ...]:
         home = "" if binding.role_kind == "ClusterRole" else binding.namespace
@@ -117,7 +133,7 @@ class RBAC:
         """All that the user may do in a namespace ("": cluster-wide only); for reviews and escalation checks."""
         if GROUP_MASTERS in user.groups:
             return [Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",))]
-        bindings = sorted(binding for binding in self._bindings_of(user) if binding.namespace in ("", namespace))
+        bindings = (binding for _, binding in self._bindings_of(user) if binding.namespace in ("", namespace))
         return [rule for binding in bindings for rule in self._role_rules(binding)]
 
     def role_rules(self, role_kind: str, namespace: str, name: str) -> tuple[Rule, ...]:
@@ -127,6 +143,24 @@ class RBAC:
         if rules is None:
             raise NotFound.of("roles" if home else "clusterroles", GROUP, name)
         return rules
+
+
+def _describe(binding: _Binding) -> str:
+    kind, name = (
+        ("RoleBinding", f"{binding.name}/{binding.namespace}")
+        if binding.namespace
+        else (
+            "ClusterRoleBinding",
+            binding.name,
+        )
+    )
+    return f'{kind} "{name}" of {binding.role_kind} "{binding.role_name}"'
+
+
+def _describe_subject(subject: Subject) -> str:
+    if account := split_service_account(subject.name):
+        return f'ServiceAccount "{account[1]}/{account[0]}"'
+    return f'{subject.kind} "{subject.name}"'
 
 
 def _subjects(trees: Iterable[Mapping[str, Any]], namespace: str) -> Iterator[Subject]:

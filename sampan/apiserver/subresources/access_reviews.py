@@ -79,7 +79,7 @@ def _user(call: Call, spec: Object) -> User:
 
 
 def _answer(services: Services, review: Object, user: User, spec: Object) -> Tree:
-    decision = services.rbac.authorize(_attributes(review["kind"], user, spec))
+    decision = services.rbac.explain(_attributes(review["kind"], user, spec))
     review["status"] = {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
     return Tree(review, 201, stored=True)
 
