@@ -1,7 +1,7 @@
 """The built-in pause image: what holds a pod's namespaces while its containers come and go.
 
-Built in, so that a machine without a network can start pods. The program is 98 bytes of x86-64 code in a hand-made ELF
-file: it blocks all signals, then waits for them one by one; INT and TERM end it, CHLD makes it reap what a shared PID
+Built in, so that a machine without a network can start pods. The program is some hundred bytes of machine code in a
+hand-made ELF file, for x86-64 and AArch64: it blocks all signals, then waits for them one by one; INT and TERM end it, CHLD makes it reap what a shared PID
 namespace left behind. Blocked signals are queued even for process 1, whose default action is to ignore them
 (pid_namespaces(7)), so no handlers are needed. containerd.py imports the image.
 """
@@ -53,7 +53,46 @@ _X86_64 = bytes.fromhex(
     "ffffffffffffffff"  # set: every signal
 )
 
+# The same for AArch64, one word per instruction.
+_AARCH64 = struct.pack(
+    "<30Iq",
+    0xD2800000,  # start: mov x0, #0               SIG_BLOCK
+    0x100003A1,  #        adr x1, set
+    0xD2800002,  #        mov x2, #0
+    0xD2800103,  #        mov x3, #8               the size of a signal set
+    0xD28010E8,  #        mov x8, #135             rt_sigprocmask
+    0xD4000001,  #        svc #0
+    0x10000300,  # next:  adr x0, set
+    0xD2800001,  #        mov x1, #0
+    0xD2800002,  #        mov x2, #0               no time limit
+    0xD2800103,  #        mov x3, #8
+    0xD2801128,  #        mov x8, #137             rt_sigtimedwait
+    0xD4000001,  #        svc #0
+    0x7100081F,  #        cmp w0, #2               SIGINT
+    0x540001C0,  #        b.eq done
+    0x71003C1F,  #        cmp w0, #15              SIGTERM
+    0x54000180,  #        b.eq done
+    0x7100441F,  #        cmp w0, #17              SIGCHLD
+    0x54FFFEA1,  #        b.ne next
+    0x92800000,  # reap:  mov x0, #-1              any child
+    0xD2800001,  #        mov x1, #0
+    0xD2800022,  #        mov x2, #1               WNOHANG
+    0xD2800003,  #        mov x3, #0
+    0xD2802088,  #        mov x8, #260             wait4
+    0xD4000001,  #        svc #0
+    0x7100001F,  #        cmp w0, #0
+    0x54FFFF2C,  #        b.gt reap
+    0x17FFFFEC,  #        b next
+    0xD2800000,  # done:  mov x0, #0
+    0xD2800BC8,  #        mov x8, #94              exit_group
+    0xD4000001,  #        svc #0
+    -1,  # set: every signal
+)
+
+_PROGRAMS = {"x86_64": (_X86_64, 62), "aarch64": (_AARCH64, 183)}  # with ELF's number of the machine
+
 _LOAD_ADDRESS = 0x400000
+_LARGEST_PAGE = 0x10000
 _ELF_HEADER, _PROGRAM_HEADER = 64, 56
 
 
@@ -61,11 +100,12 @@ class UnsupportedArchitecture(Exception):
     """There is no pause program for this machine's processor."""
 
 
-def pause_program() -> bytes:
-    """The static ELF executable for this machine; raises UnsupportedArchitecture."""
-    if platform.machine() != "x86_64":
-        raise UnsupportedArchitecture(f"the built-in pause image has no program for {platform.machine()}, only x86_64")
-    return _elf(_X86_64, machine=62)
+def pause_program(machine: str = "") -> bytes:
+    """The static ELF executable for a machine (uname's word; "" is this one); raises UnsupportedArchitecture."""
+    machine = machine or platform.machine()
+    if machine not in _PROGRAMS:
+        raise UnsupportedArchitecture(f"the built-in pause image has no program for {machine}, only {list(_PROGRAMS)}")
+    return _elf(*_PROGRAMS[machine])
 
 
 def pause_archive() -> bytes:
@@ -95,5 +135,6 @@ def _elf(code: bytes, machine: int) -> bytes:
         0,
     )
     size = start + len(code)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, 0x1000)  # PT_LOAD, R+X
+    # PT_LOAD, readable and executable
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _LARGEST_PAGE)
     return header + segment + code

@@ -14,7 +14,7 @@ import pytest
 from sampan.cluster.containerd import Containerd, ContainerdError, ContainerdOptions, default_run_dir
 from sampan.cluster.containerd_config import Settings, mirror, needs_restricted_oom_score, render
 from sampan.cluster.oci import File, archive, layer
-from sampan.cluster.pause import PAUSE_IMAGE, pause_archive, pause_program
+from sampan.cluster.pause import PAUSE_IMAGE, UnsupportedArchitecture, pause_archive, pause_program
 from sampan.cluster.processes import Process, arguments, find
 from sampan.kubelet import cri_pb2 as pb
 from sampan.kubelet.cri import CRI
@@ -222,3 +222,11 @@ def test_a_socket_path_that_is_too_long_is_named(tmp_path: Path) -> None:
 def test_the_default_run_directory_is_short_and_its_own(tmp_path: Path) -> None:
     first, second = default_run_dir(tmp_path / "a"), default_run_dir(tmp_path / "b")
     assert first != second and len(str(first)) < 40
+
+
+def test_both_architectures_have_a_program() -> None:
+    for machine, number in (("x86_64", 62), ("aarch64", 183)):
+        program = pause_program(machine)
+        assert program[:4] == b"\x7fELF" and int.from_bytes(program[18:20], "little") == number
+    with pytest.raises(UnsupportedArchitecture):
+        pause_program("vax")
