@@ -1,9 +1,9 @@
 """The built-in pause image: what holds a pod's namespaces while its containers come and go.
 
 Built in, so that a machine without a network can start pods. The program is some hundred bytes of machine code in a
-hand-made ELF file, for x86-64 and AArch64: it blocks all signals, then waits for them one by one; INT and TERM end it, CHLD makes it reap what a shared PID
-namespace left behind. Blocked signals are queued even for process 1, whose default action is to ignore them
-(pid_namespaces(7)), so no handlers are needed. containerd.py imports the image.
+hand-made ELF file, for x86-64 and AArch64: it blocks all signals, then waits for them one by one; INT and TERM end it,
+CHLD makes it reap what a shared PID namespace left behind. Blocked signals are queued even for process 1, whose default
+action is to ignore them (pid_namespaces(7)), so no handlers are needed. containerd.py imports the image.
 """
 
 import platform
@@ -91,6 +91,7 @@ _AARCH64 = struct.pack(
 
 _PROGRAMS = {"x86_64": (_X86_64, 62), "aarch64": (_AARCH64, 183)}  # with ELF's number of the machine
 
+_EXECUTABLE, _LOAD, _READ_EXECUTE = 2, 1, 5  # ET_EXEC, PT_LOAD, PF_R | PF_X
 _LOAD_ADDRESS = 0x400000
 _LARGEST_PAGE = 0x10000
 _ELF_HEADER, _PROGRAM_HEADER = 64, 56
@@ -117,24 +118,11 @@ def _elf(code: bytes, machine: int) -> bytes:
     """An executable of one readable and executable segment: header, program header, code (elf(5))."""
     start = _ELF_HEADER + _PROGRAM_HEADER
     identity = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)  # 64 bit, little-endian, version 1, System V
-    header = struct.pack(
-        "<16sHHIQQQIHHHHHH",
-        identity,
-        2,  # ET_EXEC
-        machine,
-        1,
-        _LOAD_ADDRESS + start,  # entry
-        _ELF_HEADER,  # where the program header is
-        0,  # no sections
-        0,
-        _ELF_HEADER,
-        _PROGRAM_HEADER,
-        1,
-        0,
-        0,
-        0,
-    )
+    entry, sections = _LOAD_ADDRESS + start, 0
+    places = (entry, _ELF_HEADER, sections)
+    sizes = (_ELF_HEADER, _PROGRAM_HEADER, 1, 0, 0, 0)  # one program header, no sections
+    header = struct.pack("<16sHHIQQQIHHHHHH", identity, _EXECUTABLE, machine, 1, *places, 0, *sizes)
     size = start + len(code)
-    # PT_LOAD, readable and executable
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _LARGEST_PAGE)
+    span = (0, _LOAD_ADDRESS, _LOAD_ADDRESS, size, size, _LARGEST_PAGE)
+    segment = struct.pack("<IIQQQQQQ", _LOAD, _READ_EXECUTE, *span)
     return header + segment + code
