@@ -54,11 +54,11 @@ async def alternate(rig: Rig) -> tuple[list[float], list[float]]:
     """Seconds of each pod, and of each container made through CRI alone."""
     cri = rig.cri()
     try:
-        await one_alone(cri, 1000)  # the first of each kind pays for caches
+        await one_alone(rig, cri, 1000)  # the first of each kind pays for caches
         await one_pod(rig, 1000)
         pods, alone = [], []
         for number in range(PODS):
-            alone.append(await one_alone(cri, number))
+            alone.append(await one_alone(rig, cri, number))
             pods.append(await one_pod(rig, number))
         return pods, alone
     finally:
@@ -73,11 +73,11 @@ async def one_pod(rig: Rig, number: int) -> float:
     return time.perf_counter() - began
 
 
-async def one_alone(cri: CRI, number: int) -> float:
+async def one_alone(rig: Rig, cri: CRI, number: int) -> float:
     """RunPodSandbox, PodSandboxStatus, CreateContainer, StartContainer."""
     began = time.perf_counter()
     metadata = pb.PodSandboxMetadata(name=f"alone-{number}", uid=f"alone-{number}", namespace="bench")
-    config = pb.PodSandboxConfig(metadata=metadata, hostname="alone", log_directory="/tmp/sampan-bench-logs")
+    config = pb.PodSandboxConfig(metadata=metadata, hostname="alone", log_directory=str(rig.directory / "alone"))
     sandbox = await cri.run_sandbox(config)
     await cri.sandbox_status(sandbox)
     spec = pb.ContainerConfig(
