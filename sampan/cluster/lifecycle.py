@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from sampan.client.kubeconfig import default_paths, merge_cluster, remove_cluster
+from sampan.client.kubeconfig import KubeconfigError, default_write_path, merge_cluster, remove_cluster
 from sampan.cluster import process
 from sampan.cluster.config import (
     FIRST_API_PORT,
@@ -135,16 +135,22 @@ def start(config: ClusterConfig, report: Callable[[process.Progress], None]) -> 
 
 def kubeconfig_path(config: ClusterConfig) -> Path:
     """The kubeconfig file that this cluster is merged into."""
-    return Path(config.kubeconfig) if config.kubeconfig else default_paths()[0]
+    return Path(config.kubeconfig) if config.kubeconfig else default_write_path()
 
 
 def write_kubeconfig(config: ClusterConfig) -> Path:
-    """Merge the cluster into the user's kubeconfig and make it the current context."""
+    """Merge the cluster into the user's kubeconfig and make it the current context; raises LifecycleError."""
     pki = config.directory / "pki"
     path = kubeconfig_path(config)
     parts = [(pki / file).read_bytes() for file in ("ca.crt", "admin.crt", "admin.key")]
-    merge_cluster(path, config.name, config.server_url, *parts)
     merge_cluster(config.directory / "kubeconfig", config.name, config.server_url, *parts)
+    try:
+        merge_cluster(path, config.name, config.server_url, *parts)
+    except KubeconfigError as error:
+        raise LifecycleError(
+            f"cluster {config.name} runs, but is not in {path}:\n{error}\n"
+            f"Use its own kubeconfig:\n    export KUBECONFIG={config.directory}/kubeconfig"
+        ) from None
     return path
 
 

@@ -25,6 +25,10 @@ class PreflightError(Exception):
     """Why a cluster can't start here, with the command that mends it."""
 
 
+# Debian's kubectl: no need of a node's, but who installs for the first time will want one
+KUBECTL_PACKAGE = "kubernetes-client"
+
+
 def missing() -> list[str]:
     """The Debian packages that a node needs and this machine lacks."""
     return [package for package, present in NEEDS.items() if not present()]
@@ -38,9 +42,10 @@ def check(*, install_missing: bool, say: Callable[[str], None]) -> None:
             "Run it as root, or without a node:\n    sampan up --control-plane-only"
         )
     packages = missing()
-    if packages and install_missing:
-        say(f"installing {' '.join(packages)}")
-        install(packages)
+    wanted = packages if _command("kubectl") else [*packages, KUBECTL_PACKAGE]
+    if wanted and install_missing:
+        say(f"installing {' '.join(wanted)}")
+        install(wanted)
         packages = missing()
     if packages:
         raise PreflightError(

@@ -13,6 +13,7 @@ import fcntl
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -87,6 +88,7 @@ def main() -> int:
     config = load(arguments.state)
     if config is None:
         parser.error(f"{arguments.state} holds no cluster")
+    _allow_many_connections()
     steps = Steps(arguments.progress_fd)
     with (config.directory / "server.lock").open("w") as lock:
         try:
@@ -96,6 +98,12 @@ def main() -> int:
             return 1
         process.write_pid(config)
         return _run(serve(config, steps), steps.done)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files to the hard one: every watch is a connection."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _run(main_task: Coroutine[Any, Any, None], report: Callable[[str, str], None]) -> int:

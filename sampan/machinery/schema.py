@@ -121,18 +121,24 @@ class Schema:
         return self._add(Definition(name, made))
 
     def derive(
-        self, name: str, base: str, add: Mapping[str, str | Field] | None = None, drop: Iterable[str] = ()
+        self,
+        name: str,
+        base: str,
+        add: Mapping[str, str | Field] | None = None,
+        drop: Iterable[str] = (),
+        optional: Iterable[str] = (),
     ) -> Definition:
         """Add a definition that is `base` with fields added (or replaced) and dropped, as legacy versions are.
 
-        A replaced field stays required if it was. To change something deeper, derive the inner definition first and
-        then the outer one with a field that names it.
+        A replaced field stays required if it was; those named `optional` do not. To change something deeper, derive the
+        inner definition first and then the outer one with a field that names it.
         """
         parent = self.definition(base)
         dropped = frozenset(drop)
         fields = {field: spec for field, spec in parent.fields.items() if field not in dropped}
         for field, given in (add or {}).items():
             fields[field] = _field(given, field in fields and fields[field].required)
+        fields |= {field: replace(fields[field], required=False) for field in optional}
         return self._add(Definition(name, fields, parent.map_type, base))
 
     def _add(self, made: Definition) -> Definition:

@@ -191,7 +191,8 @@ def test_edits_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
 
 def test_kubectl_reads_what_we_write(config: Path) -> None:
     kubectl = os.environ.get("KUBECTL", "kubectl")
-    config.write_text(FOREIGN.replace("password: yes", "password: 'yes'").replace("00123", "abc"))  # as Go can take them
+    # what Go can take: it reads the rest more strictly than we do
+    config.write_text(FOREIGN.replace("password: yes", "password: 'yes'").replace("00123", "abc"))
     merge(config)
     try:
         command = [kubectl, "config", "view", "--raw", "--minify", "-o", "jsonpath={.users[0].user.client-key-data}"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sampan.cli.real_kubectl import find_kubectl
 from sampan.cluster.config import ClusterConfig, home, load
 
 PATIENCE = 90.0  # seconds until a condition that should come true is a failure
@@ -21,26 +22,24 @@ class KubectlError(AssertionError):
     """kubectl failed where it should not have."""
 
 
-def newest_kubectl() -> Path | None:
-    """The newest real kubectl on this machine."""
-    found = [Path("/usr/bin/kubectl")] if Path("/usr/bin/kubectl").exists() else []
-    for path in found[:]:
-        found += path.resolve().parent.glob("kubectl.1.*")
-    return max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)], default=None)
+def kubectl_minor(binary: Path) -> int:
+    """The minor version of a kubectl."""
+    said = subprocess.run([binary, "version", "--client", "-o", "json"], capture_output=True, text=True, check=True)
+    return int(re.sub(r"\D", "", json.loads(said.stdout)["clientVersion"]["minor"]))
 
 
 class Kubectl:
     """The real kubectl on one namespace of the shared cluster."""
 
     def __init__(self, config: ClusterConfig, namespace: str) -> None:
-        binary = newest_kubectl()
+        binary = find_kubectl()
         assert binary is not None, "no kubectl on this machine"
-        self.binary, self.config, self.namespace = str(binary), config, namespace
+        self.binary, self.config, self.namespace = binary, config, namespace
         self.kubeconfig = str(config.directory / "kubeconfig")
 
     def command(self, *words: str) -> list[str]:
         """The full command line, for tests that run it in their own way."""
-        return [self.binary, "--kubeconfig", self.kubeconfig, "-n", self.namespace, *words]
+        return [str(self.binary), "--kubeconfig", self.kubeconfig, "-n", self.namespace, *words]
 
     def run(
         self, *words: str, stdin: str | None = None, env: dict[str, str] | None = None
@@ -70,6 +69,11 @@ class Kubectl:
         done = self.run(*words, stdin=stdin)
         assert done.returncode != 0, f"kubectl {' '.join(words)} succeeded:\n{done.stdout}"
         return done.stderr
+
+    def needs(self, minor: int) -> None:
+        """Skip the test where kubectl is older than 1.<minor>: it lacks a verb or prints it otherwise."""
+        if kubectl_minor(self.binary) < minor:
+            pytest.skip(f"needs kubectl 1.{minor}")
 
     def json(self, *words: str) -> Any:
         """Run with -o json and parse."""

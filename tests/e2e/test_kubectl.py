@@ -46,6 +46,7 @@ def test_cluster_info_and_discovery(kubectl: Kubectl) -> None:
 
 
 def test_explain(kubectl: Kubectl) -> None:
+    kubectl.needs(27)
     pods = kubectl("explain", "pods")
     assert re.search(r"^KIND:\s+Pod\nVERSION:\s+v1\n", pods)
     assert "Pod is a collection of containers" in pods
@@ -98,7 +99,7 @@ def test_label_annotate_and_patch(kubectl: Kubectl) -> None:
     assert kubectl("label", "cm", "c", "env=prod") == "configmap/c labeled\n"
     assert "--overwrite is false" in kubectl.fails("label", "cm", "c", "env=debug")
     assert kubectl("label", "cm", "c", "env=debug", "--overwrite") == "configmap/c labeled\n"
-    assert kubectl("label", "cm", "c", "env-") == "configmap/c unlabeled\n"
+    assert kubectl("label", "cm", "c", "env-") in ("configmap/c unlabeled\n", "configmap/c labeled\n")  # since 1.21
     assert kubectl("annotate", "cm", "c", "note=x") == "configmap/c annotated\n"
     assert kubectl("patch", "cm", "c", "-p", '{"data":{"b":"2"}}') == "configmap/c patched\n"
     assert kubectl("patch", "cm", "c", "--type=json", "-p", '[{"op":"remove","path":"/data/a"}]')
@@ -148,7 +149,7 @@ def test_exec_logs_attach_and_cp(kubectl: Kubectl, tmp_path: Path) -> None:
     script = "echo first; echo second >&2; while true; do echo tick; sleep 1; done"
     kubectl.apply(shell_pod("talker", script))
     eventually(lambda: kubectl.ready_pods("app=talker"), "the pod")
-    assert set(kubectl("logs", "talker").splitlines()[:2]) == {"first", "second"}
+    eventually(lambda: {"first", "second", "tick"} <= set(kubectl("logs", "talker").splitlines()), "all that was said")
     assert len(kubectl("logs", "talker", "--tail=1").splitlines()) == 1
     assert kubectl("exec", "talker", "--", "hostname") == "talker\n"
     assert kubectl("exec", "-i", "talker", "--", "cat", stdin="through stdin\n") == "through stdin\n"
@@ -234,9 +235,9 @@ def test_bad_manifests_get_the_errors_that_upstream_gives(kubectl: Kubectl) -> N
     )
     unknown = shell_pod("x")
     unknown["spec"]["nonsense"] = 1
-    assert 'strict decoding error: unknown field "spec.nonsense"' in kubectl.fails(
-        "create", "-f", "-", stdin=json.dumps(unknown)
-    )
+    refused = kubectl.fails("create", "-f", "-", stdin=json.dumps(unknown))
+    by_client = 'ValidationError(Pod.spec): unknown field "nonsense" in io.k8s.api.core.v1.PodSpec'  # until 1.24
+    assert 'strict decoding error: unknown field "spec.nonsense"' in refused or by_client in refused
     mismatch = replication_controller("r")
     mismatch["spec"]["selector"] = {"app": "other"}
     assert "`selector` does not match template `labels`" in kubectl.fails(

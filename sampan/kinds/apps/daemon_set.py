@@ -34,7 +34,7 @@ _V1, _EXTENSIONS = "io.k8s.api.apps.v1.DaemonSet", "io.k8s.api.extensions.v1beta
 _REPLACEMENT = "apps/v1 DaemonSet"
 _COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
 
-schema.load().derive(_EXTENSIONS + "Spec", _V1 + "Spec", {"templateGeneration": "int64"})
+schema.load().derive(_EXTENSIONS + "Spec", _V1 + "Spec", {"templateGeneration": "int64"}, optional=["selector"])
 schema.load().derive(_EXTENSIONS, _V1, {"spec": _EXTENSIONS + "Spec"})
 for _definition in (_V1, _EXTENSIONS):
     register_defaults({_definition: {"spec": {}}, _definition + "Spec": {"template": {}, "revisionHistoryLimit": 10}})

@@ -37,7 +37,8 @@ def _define_legacy(package: str) -> str:
     """Deployment with rollbackTo, as extensions/v1beta1 and apps/v1beta1 have it."""
     known = schema.load()
     known.define(package + "RollbackConfig", {"revision": "int64"})
-    known.derive(package + "DeploymentSpec", _V1 + "Spec", {"rollbackTo": package + "RollbackConfig"})
+    spec = {"rollbackTo": package + "RollbackConfig"}
+    known.derive(package + "DeploymentSpec", _V1 + "Spec", spec, optional=["selector"])
     known.derive(package + "Deployment", _V1, {"spec": package + "DeploymentSpec"})
     return package + "Deployment"
 

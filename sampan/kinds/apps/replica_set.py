@@ -12,6 +12,7 @@ from sampan.kinds.workloads import (
     validate_selector_and_template,
     workload_warnings,
 )
+from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Kind, Scale, ServedVersion
 from sampan.machinery.meta import Object
@@ -19,7 +20,12 @@ from sampan.machinery.meta import Object
 _DEFINITION = "io.k8s.api.apps.v1.ReplicaSet"
 _REPLACEMENT = "apps/v1 ReplicaSet"
 
-register_defaults({_DEFINITION: {"spec": {}}, _DEFINITION + "Spec": {"replicas": 1, "template": {}}})
+_EXTENSIONS = "io.k8s.api.extensions.v1beta1.ReplicaSet"
+
+schema.load().derive(_EXTENSIONS + "Spec", _DEFINITION + "Spec", optional=["selector"])
+schema.load().derive(_EXTENSIONS, _DEFINITION, {"spec": _EXTENSIONS + "Spec"})
+for _definition in (_DEFINITION, _EXTENSIONS):
+    register_defaults({_definition: {"spec": {}}, _definition + "Spec": {"replicas": 1, "template": {}}})
 
 
 def _validate(replica_set: Object) -> Errors:
@@ -49,7 +55,7 @@ KIND = Kind(
         ServedVersion(
             "extensions",
             "v1beta1",
-            _DEFINITION,
+            _EXTENSIONS,
             default=selector_from_template,
             default_orphan=True,
             deprecated="1.8",

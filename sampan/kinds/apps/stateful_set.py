@@ -16,6 +16,7 @@ from sampan.kinds.workloads import (
     validate_replica_status,
     workload_warnings,
 )
+from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
@@ -30,7 +31,7 @@ from sampan.machinery.validation import (
     validate_labels,
 )
 
-_DEFINITION = "io.k8s.api.apps.v1.StatefulSet"
+_DEFINITION, _V1BETA1 = "io.k8s.api.apps.v1.StatefulSet", "io.k8s.api.apps.v1beta1.StatefulSet"
 _REPLACEMENT = "apps/v1 StatefulSet"
 _STRATEGY = SPEC.child("updateStrategy")
 _CHANGEABLE = (
@@ -42,18 +43,20 @@ _FIXED_TEXT = (
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
 
+_SPEC_DEFAULTS = {
+    "replicas": 1,
+    "template": {},
+    "podManagementPolicy": "OrderedReady",
+    "revisionHistoryLimit": 10,
+    "persistentVolumeClaimRetentionPolicy": {},
+}
+
+schema.load().derive(_V1BETA1 + "Spec", _DEFINITION + "Spec", optional=["selector"])
+schema.load().derive(_V1BETA1, _DEFINITION, {"spec": _V1BETA1 + "Spec"})
+for _definition in (_DEFINITION, _V1BETA1):
+    register_defaults({_definition: {"spec": {}}, _definition + "Spec": _SPEC_DEFAULTS})
 register_defaults(
-    {
-        _DEFINITION: {"spec": {}},
-        _DEFINITION + "Spec": {
-            "replicas": 1,
-            "template": {},
-            "podManagementPolicy": "OrderedReady",
-            "revisionHistoryLimit": 10,
-            "persistentVolumeClaimRetentionPolicy": {},
-        },
-        _DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-    }
+    {_DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
 )
 
 
@@ -149,7 +152,7 @@ KIND = Kind(
         ServedVersion(
             "apps",
             "v1beta1",
-            _DEFINITION,
+            _V1BETA1,
             default=_defaults("OnDelete", selector=True),
             default_orphan=True,
             deprecated="1.8",

@@ -24,7 +24,8 @@ def _define() -> None:
         "resource": resource,
     }
     known.define(_OLD + "IngressBackend", backend)
-    known.derive(_OLD + "HTTPIngressPath", _V1 + "HTTPIngressPath", {"backend": _OLD + "IngressBackend"})
+    path: dict[str, str | schema.Field] = {"backend": _OLD + "IngressBackend"}
+    known.derive(_OLD + "HTTPIngressPath", _V1 + "HTTPIngressPath", path, optional=["pathType"])
     known.derive(_OLD + "HTTPIngressRuleValue", _V1 + "HTTPIngressRuleValue", _list_of("HTTPIngressRuleValue", "paths"))
     known.derive(_OLD + "IngressRule", _V1 + "IngressRule", {"http": _OLD + "HTTPIngressRuleValue"})
     spec: dict[str, str | schema.Field] = {"backend": _OLD + "IngressBackend", **_list_of("IngressSpec", "rules")}
