@@ -19,7 +19,7 @@ from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kubelet import service_env
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.cri import CRI, CRIError
-from sampan.kubelet.dns import parse_resolv_conf
+from sampan.kubelet.dns import read_resolv_conf
 from sampan.kubelet.gc import collect_garbage
 from sampan.kubelet.images import Images
 from sampan.kubelet.log_rotation import rotate_logs
@@ -76,7 +76,7 @@ class Kubelet:
             volumes=Volumes(config, sources, Tokens(client, clock), clock, lambda: self._allocatable),
             sources=sources,
             recorder=recorder,
-            resolver=parse_resolv_conf(config.resolv_conf.read_text()),
+            resolver=read_resolv_conf(config.resolv_conf),
             memory_capacity=machine.memory,
             service_env=self._service_variables,
             allocatable=lambda: self._allocatable,
@@ -190,9 +190,7 @@ class Kubelet:
     async def _remove_orphans(self) -> None:
         running = await self.services.runtime.uids()
         on_disk = await asyncio.to_thread(pods_on_disk, self.config.root_dir)
-        for uid, (namespace, name) in running.items():
-            if uid not in self._workers:
-                log.info("removing the pod %s/%s, which the API no longer has", namespace, name)
-                await remove_orphan(self.services, namespace, name, uid)
+        unknown = running.keys() - self._workers.keys()
+        await asyncio.gather(*(remove_orphan(self.services, *running[uid], uid) for uid in unknown))
         for uid in on_disk - running.keys() - self._workers.keys():
             await remove_traces(self.services, uid)

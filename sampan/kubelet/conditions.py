@@ -1,7 +1,7 @@
 """A pod's conditions from its container statuses. Pure; called by status.py.
 
-Types, reasons and messages: docs "Pod Lifecycle", section Pod conditions. Conditions of others (PodScheduled,
-DisruptionTarget, readiness gates) are kept as they are.
+Types, reasons and messages: docs "Pod Lifecycle", section Pod conditions. Conditions of others
+(DisruptionTarget, readiness gates) are kept as they are.
 """
 
 from datetime import datetime
@@ -9,8 +9,7 @@ from datetime import datetime
 from sampan.kubelet.podspec import containers, init_containers, is_sidecar
 from sampan.machinery.meta import Object, format_time
 
-OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
-SCHEDULED = "PodScheduled"
+OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 Finding = tuple[bool, str, str]  # status, reason, message
 _TRUE: Finding = (True, "", "")
 
@@ -24,12 +23,11 @@ def conditions(pod: Object, status: Object, has_network: bool, now: datetime) ->
         "Initialized": _initialized(pod, status),
         "Ready": _ready(pod, ready, old),
         "ContainersReady": ready,
+        "PodScheduled": _TRUE,  # it is here; one created with its node's name never met the scheduler
     }
     generation = status["observedGeneration"]
     ours = [_condition(type_, finding, old.get(type_), generation, now) for type_, finding in found.items()]
     others = [condition for type_, condition in old.items() if type_ not in OURS]
-    if SCHEDULED not in old:  # a pod that was created with its node's name never met the scheduler
-        others.append(_condition(SCHEDULED, _TRUE, None, generation, now))
     return ours + others
 
 

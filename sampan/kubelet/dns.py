@@ -1,13 +1,17 @@
-"""A pod's resolv.conf from dnsPolicy and dnsConfig. Pure.
+"""A pod's resolv.conf from dnsPolicy and dnsConfig: pure, but for reading the node's own.
 
-Docs: "DNS for Services and Pods". Called by sandbox_config.py; the runtime writes the file.
+Docs: "DNS for Services and Pods". Called by sandbox_config.py and app.py; the runtime writes the pod's file.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sampan.kubelet.podspec import uses_host_network
 from sampan.machinery.meta import Object
+
+log = logging.getLogger(__name__)
 
 MAX_SERVERS, MAX_SEARCHES, MAX_SEARCH_CHARACTERS = 3, 32, 2048
 
@@ -33,6 +37,15 @@ def parse_resolv_conf(text: str) -> Resolver:
         elif keyword == "options":
             options = values
     return Resolver(servers, searches, options)
+
+
+def read_resolv_conf(path: Path) -> Resolver:
+    """The node's own; empty where it can't be read, as resolvers take it."""
+    try:
+        return parse_resolv_conf(path.read_text(errors="replace"))
+    except OSError as error:
+        log.warning("the node's resolver configuration could not be read: %s", error)
+        return Resolver()
 
 
 def resolver_for(pod: Object, host: Resolver, cluster_servers: Iterable[str], domain: str) -> Resolver:

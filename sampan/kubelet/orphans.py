@@ -18,6 +18,7 @@ DEFAULT_GRACE = 30
 
 async def remove_orphan(at: Services, namespace: str, name: str, uid: str) -> None:
     """End its containers as gently as their pod asked, then remove all that is left. Raises CRIError, OSError."""
+    log.info("removing the pod %s/%s, which the API no longer has", namespace, name)
     runtime = await at.runtime.pod(uid)
     running = runtime.running()
     graces = [int(c.annotations.get(POD_GRACE, DEFAULT_GRACE)) for c in running]

@@ -1,8 +1,10 @@
 """resolv.conf and /etc/hosts of a pod."""
 
+from pathlib import Path
+
 import pytest
 
-from sampan.kubelet.dns import Resolver, parse_resolv_conf, resolver_for
+from sampan.kubelet.dns import Resolver, parse_resolv_conf, read_resolv_conf, resolver_for
 from sampan.kubelet.hosts_file import node_hosts, pod_hosts
 from sampan.machinery.meta import Object
 from tests.kubelet.pods import pod
@@ -62,3 +64,9 @@ def test_hosts_of_a_pod() -> None:
 
 def test_hosts_on_the_hosts_network() -> None:
     assert node_hosts(pod(), "127.0.0.1 me\n") == "# Kubernetes-managed hosts file (host network).\n127.0.0.1 me\n"
+
+
+def test_a_node_without_resolv_conf(tmp_path: Path) -> None:
+    assert read_resolv_conf(tmp_path / "none") == Resolver()
+    (tmp_path / "there").write_bytes(b"nameserver 192.0.2.53\n# \xff\n")
+    assert read_resolv_conf(tmp_path / "there") == Resolver(["192.0.2.53"])

@@ -63,6 +63,15 @@ def test_a_running_pod() -> None:
     assert all(c["observedGeneration"] == 1 for c in status["conditions"])
 
 
+def test_conditions_follow_the_generation_and_keep_their_times() -> None:
+    bound = {"type": "PodScheduled", "status": "True", "observedGeneration": 1, "lastTransitionTime": "2026-01-01"}
+    changed = pod(status={"conditions": [bound]})
+    changed["metadata"]["generation"] = 2
+    status = status_of(changed, runtime(runs()))
+    assert {c["observedGeneration"] for c in status["conditions"]} == {2}
+    assert status["conditions"][-1]["lastTransitionTime"] == "2026-01-01"
+
+
 def test_a_pod_without_sandbox() -> None:
     status = status_of(pod(), PodRuntime())
     assert "podIP" not in status
