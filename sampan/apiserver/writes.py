@@ -52,6 +52,7 @@ class Update:
     operation: str = "UPDATE"
     subresource: str = ""
     tracked: bool = False  # whether the change has settled managedFields itself (an apply)
+    counted: bool = True  # whether a change of the desired state makes a new generation
 
 
 def encode(obj: Object) -> bytes:
@@ -135,7 +136,8 @@ async def _replace(services: Services, call: Call, entry: Cached, how: Update) -
     _check_preconditions(kind, new, entry)
     prepare(kind, new, old, how)
     admit(services, Admission(call, how.operation, kind, new, old, how.subresource, how.options.dry_run))
-    metadata.bump_generation(kind, new, old)
+    if how.counted:
+        metadata.bump_generation(kind, new, old)
     with services.allocators.reserve(kind, new, old, dry_run=how.options.dry_run):
         _check_update(call.served, new, old, how.part)
         if how.part == "main":

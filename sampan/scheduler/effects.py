@@ -69,6 +69,8 @@ class Effects:
         conditions = (pod.object.get("status") or {}).get("conditions") or ()
         old: Object = next((condition for condition in conditions if condition["type"] == type_), {})
         new = {"type": type_, "status": status, "reason": reason, "message": message}
+        if generation := pod.object["metadata"].get("generation"):
+            new["observedGeneration"] = generation
         if all(old.get(name) == value for name, value in new.items()):
             return None
         changed = format_time(self._clock.now())

@@ -206,6 +206,9 @@ async def test_pods_are_deleted_gracefully_once_they_have_a_node(api: API) -> No
         "target": {"kind": "Node", "name": "n1"},
     }
     assert (await api.call("POST", f"{PODS}/bound/binding", binding)).status == 201
+    bound = await api.get(f"{PODS}/bound")
+    assert bound["metadata"]["generation"] == 1
+    assert bound["status"]["conditions"][-1]["observedGeneration"] == 1
     again = await api.call("POST", f"{PODS}/bound/binding", binding)
     assert 'pod bound is already assigned to node "n1"' in again.body["message"]
     first = (await api.call("DELETE", f"{PODS}/bound")).body["metadata"]

@@ -171,6 +171,8 @@ async def test_old_versions_are_views_of_the_same_object(api: API) -> None:
     assert answer.warnings == [
         '299 - "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"'
     ]
+    endpoints = await api.call("GET", "/api/v1/namespaces/default/endpoints")
+    assert endpoints.warnings == ['299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"']
     one = await api.get("/apis/apps/v1beta2/namespaces/default/deployments/web")
     assert one["apiVersion"] == "apps/v1beta2"
     assert one["metadata"]["resourceVersion"] == answer.body["items"][0]["metadata"]["resourceVersion"]

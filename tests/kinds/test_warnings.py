@@ -69,8 +69,3 @@ def test_templates_are_told_with_their_path():
     manifest = workload("apps/v1", "ReplicaSet")
     manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "rbd": {"monitors": ["m"], "image": "i"}}]
     assert warnings(manifest) == ["spec.template.spec.volumes[0].rbd: deprecated in v1.28, non-functional in v1.31+"]
-
-
-def test_endpoints_are_old():
-    endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "e"}}
-    assert warnings(endpoints) == ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]

@@ -62,7 +62,8 @@ async def test_a_pod_gets_its_node_with_the_schedulers_own_rights(client: Client
     spec = {"containers": [{"name": "main", "image": "app", "resources": resources}]}
     await client.create(POD, {"metadata": {"name": "kubia", "namespace": "default"}, "spec": spec})
     pending = await seen(client, "kubia", "False")
-    assert pending["status"]["conditions"][0]["message"] == "no nodes available to schedule pods"
+    condition = pending["status"]["conditions"][0]
+    assert (condition["message"], condition["observedGeneration"]) == ("no nodes available to schedule pods", 1)
     await add_node(client, "small", "1")
     await add_node(client, "large", "4")
     bound = await seen(client, "kubia", "True")

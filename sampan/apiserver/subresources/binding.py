@@ -46,7 +46,8 @@ async def bind(services: Services, call: Call) -> Tree:
         changes["status", "conditions"] = _scheduled(old, call)
         return with_changes(old, {("metadata",): dict(old["metadata"]), **changes})
 
-    how = writes.Update(change, options, "whole", subresource="binding")
+    # KEP-5067 as released: the node of a pod is no part of what its generation counts
+    how = writes.Update(change, options, "whole", subresource="binding", counted=False)
     await writes.update(services, call, key_of(pods.kind, call.info.namespace, name), how)
     return Tree(_SUCCESS, 201)
 
@@ -88,5 +89,7 @@ def _check_bindable(name: str, meta: Object, pod: Object) -> None:
 
 def _scheduled(pod: Object, call: Call) -> list[Object]:
     conditions = (pod.get("status") or {}).get("conditions") or []
-    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": format_time(call.now)}
+    scheduled: Object = {"type": "PodScheduled", "status": "True", "lastTransitionTime": format_time(call.now)}
+    if generation := pod["metadata"].get("generation"):
+        scheduled["observedGeneration"] = generation
     return [*(c for c in conditions if c.get("type") != "PodScheduled"), scheduled]

@@ -59,11 +59,18 @@ def _cell(endpoints: Object, now: datetime) -> str:
 KIND = Kind(
     name="Endpoints",
     plural="endpoints",
-    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.Endpoints"),),
+    versions=(
+        ServedVersion(
+            "",
+            "v1",
+            "io.k8s.api.core.v1.Endpoints",
+            deprecated="1.33",
+            replacement="discovery.k8s.io/v1 EndpointSlice",  # KEP-4974
+        ),
+    ),
     short_names=("ep",),
     columns=(NAME, Column("Endpoints", _cell, description="Ready addresses and their ports."), AGE),
     validate=_validate,
-    warnings=lambda endpoints: ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
