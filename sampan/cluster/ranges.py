@@ -14,6 +14,7 @@ from ipaddress import IPv4Network
 _WIDEST_CONFLICT = 12
 _NODE_PREFIX = 24
 _FURTHER_CLUSTERS = 64
+_POOL_BLOCKS = 4  # 10.240.0.0/16 to 10.243.0.0/16; above are the first cluster's pods
 
 
 class NoFreeRange(Exception):
@@ -54,7 +55,8 @@ def _candidates() -> Iterator[Ranges]:
     yield Ranges("10.244.0.0/16", "10.96.0.0/12", "10.96.0.10", "10.240.0.0/24")
     for i in range(_FURTHER_CLUSTERS):
         service = f"10.{112 + i}.0"
-        yield Ranges(f"10.{176 + i}.0.0/16", f"{service}.0/16", f"{service}.10", f"10.240.{1 + i}.0/24")
+        pool = f"10.{240 + i % _POOL_BLOCKS}.{1 + i}.0/24"  # spread, so that one network in use does not shut all out
+        yield Ranges(f"10.{176 + i}.0.0/16", f"{service}.0/16", f"{service}.10", pool)
 
 
 def host_networks(routes: str) -> list[str]:
