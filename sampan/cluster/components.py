@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import IPv4Network
 from typing import Any
 
-from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
+from sampan.apiserver.authentication.user import User, authenticated, service_account
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.client.informer import Informers
@@ -67,6 +67,10 @@ class Cluster:
     def client(self, user: User) -> Client:
         """An in-process client with this identity."""
         return self.api.local_client(user)
+
+    def account_client(self, name: str) -> Client:
+        """An in-process client of a ServiceAccount in kube-system."""
+        return self.client(service_account("kube-system", name))
 
     def ready(self, component: str) -> asyncio.Event:
         """The event that a component sets when it is ready."""
@@ -124,11 +128,11 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
     config, clock = cluster.config, cluster.clock
     root_ca = (config.directory / "pki" / "ca.crt").read_text()
     pool = () if config.control_plane_only else (config.lb_pool,)
-    manager = cluster.client(authenticated("system:kube-controller-manager", (GROUP_MASTERS,)))
+    manager = cluster.client(authenticated("system:kube-controller-manager"))
     scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
-    settings = ControllersConfig(root_ca=root_ca, load_balancer_pool=pool)
+    settings, ready = ControllersConfig(root_ca=root_ca, load_balancer_pool=pool), cluster.ready("controllers")
     return [
-        ("controllers", partial(run_controllers, manager, settings, clock, cluster.ready("controllers"))),
+        ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready)),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
         ("compactor", partial(compactor.run, cluster.store, clock)),
     ]

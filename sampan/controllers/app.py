@@ -1,6 +1,7 @@
 """Runs all controllers: the counterpart of kube-controller-manager. Called by cluster/ (and by tests)."""
 
 import asyncio
+from collections.abc import Callable
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
@@ -14,17 +15,28 @@ from sampan.reconcile.manager import run_together
 LEASE = Key("kube-system", "kube-controller-manager")
 
 
-async def run_controllers(client: Client, config: Config, clock: Clock, ready: asyncio.Event | None = None) -> None:
+async def run_controllers(
+    client: Client,
+    client_of: Callable[[str], Client],
+    config: Config,
+    clock: Clock,
+    ready: asyncio.Event | None = None,
+) -> None:
     """Run every controller that is not disabled until cancelled; `ready` is set once all have synced and started.
 
-    With `config.leader_elect` they run only while this process leads.
+    As with --use-service-account-credentials of kube-controller-manager, `client` (system:kube-controller-manager)
+    serves what they share, informers and the election, while each controller writes as its own ServiceAccount in
+    kube-system: `client_of` takes its name. With `config.leader_elect` they run only while this process leads.
     """
 
     async def lead() -> None:
         informers = Informers(client, sleep=clock.sleep)
-        context = ControllerContext(client, informers, clock, config)
-        made = [make(context) for make in all_controllers()]
-        await run_together([one for one in made if one.name not in config.disabled], informers, ready)
+        made = [
+            controller(ControllerContext(client_of(controller.account or controller.name), informers, clock, config))
+            for controller in all_controllers()
+            if controller.name not in config.disabled
+        ]
+        await run_together(made, informers, ready)
 
     if config.leader_elect:
         await LeaderElector(client, Election(LEASE, config.leader_elect), clock).run(lead)

@@ -39,6 +39,7 @@ class DaemonSetController(Controller):
     """Keeps a pod on every node that a DaemonSet selects."""
 
     name = "daemonset-controller"
+    account = "daemon-set-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

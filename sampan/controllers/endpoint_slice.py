@@ -176,6 +176,7 @@ class EndpointSliceController(Controller):
     """Keeps EndpointSlices in step with Services, pods and nodes."""
 
     name = "endpoint-slice-controller"
+    account = "endpointslice-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -59,6 +59,7 @@ class GarbageCollector(Controller):
     """Keys are uids: Key("", uid)."""
 
     name = "garbage-collector-controller"
+    account = "generic-garbage-collector"
     workers = 20
 
     def __init__(self, context: Context) -> None:

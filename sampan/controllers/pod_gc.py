@@ -72,6 +72,7 @@ class PodGarbageCollector(Controller):
     """Looks at all pods once in a while; it has no queue to speak of."""
 
     name = "pod-garbage-collector-controller"
+    account = "pod-garbage-collector"
     workers = 0
 
     def __init__(self, context: ControllerContext) -> None:

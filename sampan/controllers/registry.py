@@ -5,19 +5,15 @@ Adding a controller is adding a file. Called by app.py.
 
 import importlib
 import pkgutil
-from collections.abc import Callable
 from functools import cache
 
 import sampan.controllers
-from sampan.controllers.config import ControllerContext
 from sampan.reconcile.controller import Controller
-
-Make = Callable[[ControllerContext], Controller]
 
 
 @cache
-def all_controllers() -> tuple[Make, ...]:
-    """What makes each controller, in the order of module names."""
+def all_controllers() -> tuple[type[Controller], ...]:
+    """The class of each controller, in the order of module names; to be called with a ControllerContext."""
     names = sorted(module.name for module in pkgutil.iter_modules(sampan.controllers.__path__, "sampan.controllers."))
     modules = [importlib.import_module(name) for name in names if name != __name__]
     return tuple(module.CONTROLLER for module in modules if hasattr(module, "CONTROLLER"))

@@ -32,6 +32,7 @@ class RootCAController(InEachNamespace):
     """Makes the ConfigMap, and puts it right when it is changed or deleted."""
 
     name = "root-ca-certificate-publisher-controller"
+    account = "root-ca-cert-publisher"
     kind = KIND
     object_name = "kube-root-ca.crt"
 

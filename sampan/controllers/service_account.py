@@ -9,6 +9,7 @@ class ServiceAccountController(InEachNamespace):
     """Makes the account, and makes it again when it is deleted."""
 
     name = "serviceaccount-controller"
+    account = "service-account-controller"
     kind = KIND
     object_name = "default"
 

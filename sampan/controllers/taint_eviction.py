@@ -42,6 +42,7 @@ class TaintEvictionController(Controller):
     """Keys are pods."""
 
     name = "taint-eviction-controller"
+    account = "node-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -62,6 +62,7 @@ class Controller:
     """Subclass, name it, `watch` in __init__, and write `reconcile`."""
 
     name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller": also the component of its events
+    account: ClassVar[str] = ""  # the ServiceAccount in kube-system that it acts as, where that is not called like it
     workers: ClassVar[int] = 5
 
     def __init__(self, context: Context) -> None:

@@ -1,13 +1,16 @@
 """A control plane in this process: API server on memory, controllers, and a kubelet that only says "Running"."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from sampan.apiserver.app import App
+from sampan.apiserver.authentication.user import User, authenticated, service_account
+from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.client.informer import Informer, Informers
@@ -17,10 +20,9 @@ from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
-from sampan.machinery.errors import APIError
+from sampan.machinery.errors import APIError, Forbidden
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
-from sampan.reconcile.clock import Clock
 from sampan.storage.memory import MemoryStore
 from sampan.testing.clock import VirtualClock, settle
 
@@ -40,9 +42,10 @@ def signing_key() -> bytes:
 class Cluster:
     """What a test holds."""
 
-    def __init__(self, client: Client, informers: Informers, clock: VirtualClock) -> None:
+    def __init__(self, client: Client, informers: Informers, clock: VirtualClock, identities: "Identities") -> None:
         self.client = client
         self.clock = clock
+        self.identities = identities
         self._informers = informers
 
     def informer(self, kind: Kind) -> Informer:
@@ -103,18 +106,52 @@ class Cluster:
         return [pod for pod in found if not is_deleting(pod)]
 
 
+class Identities:
+    """The controllers' clients, under the default roles, and what RBAC has refused them."""
+
+    def __init__(self, server: APIServer) -> None:
+        self.refused: list[str] = []
+        self._server = server
+
+    def manager(self) -> Client:
+        """For what the controllers share."""
+        return self._client(authenticated("system:kube-controller-manager"))
+
+    def account(self, name: str) -> Client:
+        """For one controller."""
+        return self._client(service_account("kube-system", name))
+
+    def _client(self, user: User) -> Client:
+        return Client(_Limited(self._server.app, user, self.refused))
+
+
+class _Limited(LocalTransport):
+    def __init__(self, app: App, user: User, refused: list[str]) -> None:
+        super().__init__(app, user)
+        self._refused = refused
+
+    async def request(self, *args: Any, **options: Any) -> Object:
+        try:
+            return await super().request(*args, **options)
+        except Forbidden as error:
+            if " cannot " in error.message:
+                self._refused.append(error.message)
+            raise
+
+
 @asynccontextmanager
 async def control_plane(config: Config) -> AsyncIterator[Cluster]:
     """Everything running, and the namespace and node that tests use there."""
     clock = VirtualClock()
     server = APIServer(APIServerConfig(store=MemoryStore(), service_account_key=signing_key(), now=clock.now))
     await server.start()
-    client, ready = server.local_client(), asyncio.Event()
+    client, identities, ready = server.local_client(), Identities(server), asyncio.Event()
     informers = Informers(client, sleep=clock.sleep)
-    tasks = asyncio.create_task(_run(client, informers, config, clock, ready))
+    controllers = run_controllers(identities.manager(), identities.account, config, clock, ready)
+    tasks = asyncio.create_task(_run(client, informers, controllers))
     try:
         await _either(ready.wait(), tasks)
-        cluster = Cluster(client, informers, clock)
+        cluster = Cluster(client, informers, clock, identities)
         await cluster.create(NODE, {"metadata": {"name": NODE_NAME}})
         await client.patch(NODE, NODE_NAME, {"status": {"conditions": [READY]}}, subresource="status")
         await cluster.create(NAMESPACE, {"metadata": {"name": NS}})
@@ -125,13 +162,14 @@ async def control_plane(config: Config) -> AsyncIterator[Cluster]:
         with suppress(asyncio.CancelledError):
             await tasks
         await server.stop(0)
+    assert not identities.refused
 
 
-async def _run(client: Client, informers: Informers, config: Config, clock: Clock, ready: asyncio.Event) -> None:
+async def _run(client: Client, informers: Informers, controllers: Coroutine[Any, Any, None]) -> None:
     async with asyncio.TaskGroup() as group:
         informers.run(group)
         Kubelet(client, informers.of(POD), group)
-        group.create_task(run_controllers(client, config, clock, ready))
+        group.create_task(controllers)
 
 
 async def _either(wanted: Any, running: asyncio.Task[None]) -> None:

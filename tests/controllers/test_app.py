@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 
-from sampan.client.api import Client
 from sampan.controllers.app import LEASE, run_controllers
 from sampan.controllers.config import Config
 from sampan.kinds.coordination.lease import KIND as LEASE_KIND
@@ -19,9 +18,8 @@ async def test_the_second_takes_over_when_the_first_goes(cluster: Cluster) -> No
         await cluster.create(NAMESPACE, {"metadata": {"name": LEASE.namespace}})
 
     def start(identity: str) -> tuple[asyncio.Task[None], asyncio.Event]:
-        ready, client = asyncio.Event(), Client(cluster.client.transport)
-        config = Config(leader_elect=identity)
-        return asyncio.create_task(run_controllers(client, config, cluster.clock, ready)), ready
+        ready, config, who = asyncio.Event(), Config(leader_elect=identity), cluster.identities
+        return asyncio.create_task(run_controllers(who.manager(), who.account, config, cluster.clock, ready)), ready
 
     first, first_ready = start("first")
     await first_ready.wait()

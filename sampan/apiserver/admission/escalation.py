@@ -20,21 +20,27 @@ def admit(services: Services, admission: Admission) -> None:
     user = admission.call.user
     if GROUP_MASTERS in user.groups or _is_unchanged(admission):
         return
-    new, plural = admission.new, admission.kind.plural
     namespace = admission.call.info.namespace if admission.kind.namespaced else ""
-    if plural.endswith("roles"):
-        wanted, verb, place, name = rules_of(new), "escalate", plural, new["metadata"].get("name") or ""
-        if new.get("aggregationRule") and not services.rbac.authorize(_everything(user)).allowed:
+    verb, plural, name = _permission(admission)
+    if _may(services, user, verb, namespace, plural, name):
+        return
+    if verb == "escalate":
+        wanted: Sequence[Rule] = rules_of(admission.new)
+        if admission.new.get("aggregationRule") and not services.rbac.authorize(_everything(user)).allowed:
             raise _forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
     else:
-        ref = new["roleRef"]
-        place, verb, name = ("clusterroles" if ref["kind"] == "ClusterRole" else "roles"), "bind", ref["name"]
-        if _may(services, user, verb, namespace, place, name):
-            return
-        wanted = services.rbac.role_rules(ref["kind"], namespace, name)
-    missing = uncovered(wanted, services.rbac.rules_for(user, namespace))
-    if missing and not _may(services, user, verb, namespace, place, name):
+        wanted = services.rbac.role_rules(admission.new["roleRef"]["kind"], namespace, name)
+    if missing := uncovered(wanted, services.rbac.rules_for(user, namespace)):
         raise _forbidden(admission, _explain(user, missing))
+
+
+def _permission(admission: Admission) -> tuple[str, str, str]:
+    """What makes the check needless: a verb on a resource and a name."""
+    new, plural = admission.new, admission.kind.plural
+    if plural.endswith("roles"):
+        return "escalate", plural, new["metadata"].get("name") or ""
+    ref = new["roleRef"]
+    return "bind", ("clusterroles" if ref["kind"] == "ClusterRole" else "roles"), ref["name"]
 
 
 def _is_unchanged(admission: Admission) -> bool:

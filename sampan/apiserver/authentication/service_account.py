@@ -13,12 +13,7 @@ from uuid import uuid4
 import jwt
 
 from sampan.apiserver.authentication.keys import KeyRing
-from sampan.apiserver.authentication.user import (
-    User,
-    authenticated,
-    service_account_groups,
-    service_account_name,
-)
+from sampan.apiserver.authentication.user import User, service_account, service_account_name
 from sampan.machinery.meta import Object, parse_time
 
 # (plural, namespace, name) -> the object of the core group, or None
@@ -148,9 +143,7 @@ class ServiceAccountTokens:
             if ref := private.get(kind):
                 home = "" if kind == "node" else namespace
                 self._check_alive(plural, home, ref.get("name", ""), ref.get("uid", ""), kind, now)
-        return authenticated(
-            service_account_name(namespace, name), service_account_groups(namespace), uid, _extra(claims, private)
-        )
+        return service_account(namespace, name, uid, _extra(claims, private))
 
     def _check_alive(self, plural: str, namespace: str, name: str, uid: str, word: str, now: datetime) -> None:
         found = self._lookup(plural, namespace, name)

@@ -45,6 +45,11 @@ def service_account_groups(namespace: str) -> tuple[str, ...]:
     return (GROUP_SERVICE_ACCOUNTS, f"{GROUP_SERVICE_ACCOUNTS}:{namespace}")
 
 
+def service_account(namespace: str, name: str, uid: str = "", extra: Mapping[str, tuple[str, ...]] = NO_EXTRA) -> User:
+    """A ServiceAccount as a user."""
+    return authenticated(service_account_name(namespace, name), service_account_groups(namespace), uid, extra)
+
+
 def split_service_account(user: str) -> tuple[str, str] | None:
     """(namespace, name) of a ServiceAccount's user name; None for everybody else."""
     if not user.startswith(SERVICE_ACCOUNT_PREFIX):
