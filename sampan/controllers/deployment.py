@@ -21,12 +21,11 @@ from sampan.controllers.ownership import (
     owner_or_candidates,
     take_over,
 )
-from sampan.controllers.pod_control import namespace_terminates
 from sampan.controllers.pods import is_finished
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
 from sampan.kinds.core.pod import KIND as POD
-from sampan.machinery.errors import AlreadyExists, APIError
+from sampan.machinery.errors import AlreadyExists, APIError, namespace_terminates
 from sampan.machinery.meta import Key, Object, annotations_of, controller_of, is_deleting, key_of
 from sampan.machinery.selectors import Selector, from_label_selector
 from sampan.machinery.tree import is_empty, semantic_equal

@@ -6,9 +6,8 @@ The base of service_account.py and root_ca.py.
 from collections.abc import Iterable
 from typing import ClassVar
 
-from sampan.controllers.pod_control import namespace_terminates
 from sampan.kinds.core.namespace import KIND as NAMESPACE
-from sampan.machinery.errors import AlreadyExists, APIError, NotFound
+from sampan.machinery.errors import AlreadyExists, APIError, NotFound, namespace_terminates
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.reconcile.action import WAIT, Action

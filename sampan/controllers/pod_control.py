@@ -6,12 +6,11 @@ Event reasons and messages: upstream's controller.RealPodControl.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 from sampan.client.api import Client
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery import names
-from sampan.machinery.errors import APIError, NotFound
+from sampan.machinery.errors import APIError, NotFound, namespace_terminates
 from sampan.machinery.meta import Object, controller_ref, key_of
 from sampan.reconcile.events import NORMAL, WARNING, EventRecorder
 
@@ -40,12 +39,6 @@ def pod_from_template(template: Object, owner: Object, namespace: str) -> Object
 def _prefix(owner: str) -> str:
     """The owner's name and a dash; without the dash where the two make no valid start of a name."""
     return f"{owner}-" if not names.dns_subdomain(f"{owner}-a") else owner
-
-
-def namespace_terminates(error: APIError) -> bool:
-    """Whether a create was refused because the namespace is being deleted: no news, and no use to try again."""
-    causes: list[dict[str, Any]] = error.details.get("causes") or []
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 class PodControl:

@@ -22,17 +22,10 @@ from sampan.controllers.ownership import (
     owner_or_candidates,
     take_over,
 )
-from sampan.controllers.pod_control import (
-    BURST,
-    PodControl,
-    at_once,
-    namespace_terminates,
-    pod_from_template,
-    slow_start,
-)
+from sampan.controllers.pod_control import BURST, PodControl, at_once, pod_from_template, slow_start
 from sampan.controllers.pods import available_in, first_to_delete, is_active, is_available, is_finished, is_ready
 from sampan.kinds.core.pod import KIND as POD
-from sampan.machinery.errors import APIError
+from sampan.machinery.errors import APIError, namespace_terminates
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of, is_deleting, labels_of
 from sampan.machinery.selectors import Selector

@@ -224,6 +224,12 @@ class Timeout(APIError):
     code, reason = 504, "Timeout"
 
 
+def namespace_terminates(error: APIError) -> bool:
+    """Whether a create was refused because the namespace is being deleted: no news, and no use to try again."""
+    causes: list[dict[str, Any]] = error.details.get("causes") or []
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+
 def qualified(plural: str, group: str) -> str:
     """`deployments.apps`, or `pods` for the core group: GroupResource.String."""
     return f"{plural}.{group}" if group else plural

@@ -4,25 +4,27 @@
     group.create_task(recorder.run())
     recorder.event(pod, "Normal", "Scheduled", "Successfully assigned default/kubia to node-1")
 
-Events are an aid to humans, best effort as upstream: dropped when a thousand wait, when the API refuses them, or as
-spam (correlate.py).
+Events are an aid to humans, best effort as upstream: dropped when too many wait, when the API refuses them, or as spam
+(correlate.py). They are written several at a time, as a scheduler makes them faster than one writer gets rid of them;
+what is about one object keeps its order.
 """
 
 import asyncio
 import logging
-from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sampan.client.api import Client
 from sampan.kinds.core.event import KIND as EVENT
-from sampan.machinery.errors import APIError, NotFound
+from sampan.machinery.errors import AlreadyExists, APIError, NotFound, namespace_terminates
 from sampan.machinery.meta import Object, format_time
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.correlate import Correlator, Observation
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 1000
+MAX_WAITING = 10_000
+WRITERS = 32
 MAX_ATTEMPTS = 12
 RETRY_SECONDS = 10.0
 NORMAL, WARNING = "Normal", "Warning"
@@ -45,7 +47,9 @@ class EventRecorder:
         self._clock = clock
         self._host = host
         self._correlator = Correlator()
-        self._waiting: deque[Object] = deque()
+        self._waiting: dict[tuple[str, ...], list[Object]] = {}  # by the object they are about
+        self._count = 0  # of those that wait
+        self._dropped = 0
         self._filled = asyncio.Event()
         self._serial = 0
 
@@ -54,10 +58,13 @@ class EventRecorder:
 
         `type` is NORMAL or WARNING; `field_path` names a part of the object, such as "spec.containers{main}".
         """
-        if len(self._waiting) >= MAX_WAITING:
-            log.warning("too many events are waiting; dropped %s %s", reason, message)
+        if self._count >= MAX_WAITING:
+            self._dropped += 1
             return
-        self._waiting.append(self._build(obj, type, reason, message, field_path))
+        meta = obj["metadata"]
+        about = (meta.get("namespace") or "", meta["name"], meta.get("uid") or "")
+        self._waiting.setdefault(about, []).append(self._build(obj, type, reason, message, field_path))
+        self._count += 1
         self._filled.set()
 
     async def run(self) -> None:
@@ -70,9 +77,21 @@ class EventRecorder:
     async def flush(self) -> None:
         """Write all that waits now."""
         while self._waiting:
-            observation = self._correlator.observe(self._waiting.popleft(), self._clock.monotonic())
-            if observation is not None:
-                await self._write(observation)
+            if self._dropped:
+                log.warning("%s: dropped %d events, as too many were waiting", self._component, self._dropped)
+            batch, self._waiting, self._count, self._dropped = self._waiting, {}, 0, 0
+            rest = iter(batch.values())
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(WRITERS, len(batch))):
+                    group.create_task(self._write_from(rest))
+
+    async def _write_from(self, rest: Iterator[list[Object]]) -> None:
+        """Write the events of one object after another, taking them from what all writers share."""
+        for events in rest:
+            for event in events:
+                observation = self._correlator.observe(event, self._clock.monotonic())
+                if observation is not None:
+                    await self._write(observation)
 
     def _build(self, obj: Object, type: str, reason: str, message: str, field_path: str) -> Object:
         now = self._clock.now()
@@ -103,7 +122,7 @@ class EventRecorder:
                 return
             except APIError as error:
                 self._correlator.forget(observation.key)
-                log.info("the event %s was refused: %s", observation.event["reason"], error)
+                log.log(_level(error), "the event %s was refused: %s", observation.event["reason"], error)
                 return
             except OSError as error:
                 log.info("the event %s could not be written: %s", observation.event["reason"], error)
@@ -119,6 +138,12 @@ class EventRecorder:
             except NotFound:
                 log.debug("the event %s has expired; writing it anew", meta["name"])
         await self._client.create(EVENT, event)
+
+
+def _level(error: APIError) -> int:
+    """What is being deleted, or gone with its namespace, needs no events."""
+    expected = isinstance(error, (AlreadyExists, NotFound)) or namespace_terminates(error)
+    return logging.DEBUG if expected else logging.WARNING
 
 
 def reference(obj: Object, field_path: str = "") -> Object:

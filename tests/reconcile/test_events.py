@@ -1,16 +1,20 @@
 """Which events are written, and how often."""
 
+import asyncio
+import logging
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sampan.client.api import Client
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.machinery.errors import Forbidden, NotFound
+from sampan.machinery.meta import Object
 from sampan.reconcile.correlate import COMBINED, Correlator
-from sampan.reconcile.events import EventRecorder
-from sampan.testing.clock import VirtualClock
+from sampan.reconcile.events import MAX_WAITING, WRITERS, EventRecorder
+from sampan.testing.clock import VirtualClock, settle
 
 RC = {
     "apiVersion": "v1",
@@ -25,11 +29,16 @@ class Recording:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Any]] = []
         self.refuse: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.under_way = 0
 
     async def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> Any:
         if self.refuse is not None:
             error, self.refuse = self.refuse, None
             raise error
+        self.under_way += 1
+        await self.gate.wait()
         self.calls.append((method, path, body))
         return body
 
@@ -94,6 +103,54 @@ async def test_a_refused_event_is_dropped_and_a_lost_one_tried_again() -> None:
     events.event(RC, "Normal", "A", "m")
     await events.flush()
     assert [method for method, _, _ in transport.calls] == ["POST"]
+
+
+async def test_many_are_written_at_once_but_those_of_an_object_in_order() -> None:
+    transport = Recording()
+    transport.gate.clear()
+    events = recorder(transport, VirtualClock())
+    for number in range(2 * WRITERS):
+        for reason in "AB":
+            events.event(about(f"kubia-{number}"), "Normal", reason, "m")
+    writing = asyncio.create_task(events.flush())
+    await settle()
+    assert transport.under_way == WRITERS
+    transport.gate.set()
+    await writing
+    told = [(body["involvedObject"]["name"], body["reason"]) for _, _, body in transport.calls]
+    assert len(told) == 4 * WRITERS
+    assert all(told.index((name, "A")) < told.index((name, "B")) for name, _ in told)
+
+
+async def test_a_thousand_bindings_a_second_lose_nothing_and_a_flood_is_told_of_once(caplog: Any) -> None:
+    transport = Recording()
+    events = recorder(transport, VirtualClock())
+    for number in range(MAX_WAITING + 7):
+        events.event(about(f"kubia-{number}"), "Normal", "Scheduled", "m")
+    await events.flush()
+    assert len(transport.calls) == MAX_WAITING
+    assert [one.message for one in caplog.records] == [
+        "replication-controller: dropped 7 events, as too many were waiting"
+    ]
+
+
+TERMINATING = Forbidden("no", details={"causes": [{"reason": "NamespaceTerminating"}]})
+
+
+@pytest.mark.parametrize(
+    ("refusal", "warnings"), [(TERMINATING, 0), (NotFound("no namespace"), 0), (Forbidden("no right"), 1)]
+)
+async def test_only_unexpected_refusals_are_told(refusal: Exception, warnings: int, caplog: Any) -> None:
+    transport = Recording()
+    events = recorder(transport, VirtualClock())
+    transport.refuse = refusal
+    events.event(RC, "Normal", "A", "m")
+    await events.flush()
+    assert sum(one.levelno >= logging.INFO for one in caplog.records) == warnings
+
+
+def about(name: str) -> Object:
+    return {**RC, "metadata": {"name": name, "namespace": "ns"}}
 
 
 def test_similar_events_are_combined_from_the_tenth_on() -> None:
