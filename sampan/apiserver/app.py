@@ -26,6 +26,7 @@ from sampan.apiserver.call import Call, Payload, Result
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.paths import NonResource
 from sampan.apiserver.query import parse_query
+from sampan.apiserver.render.pretty import pretty
 from sampan.apiserver.render.reply import render
 from sampan.apiserver.render.status import error_reply
 from sampan.apiserver.requestinfo import RequestInfo, parse_request
@@ -85,7 +86,7 @@ class App:
 
     def _finish(self, trace: Trace, reply: Reply) -> Reply:
         self._metrics.observe(trace.info, getattr(reply, "status", 101), perf_counter() - trace.started)
-        return reply
+        return pretty(trace.request, reply)
 
     def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
         query = parse_query(request.raw_query)

@@ -47,9 +47,17 @@ def full_reference(image: str) -> str:
     """The image's name with its tag; raises ImageError InvalidImageName (docs "Images", Image names)."""
     found = _REFERENCE.fullmatch(image)
     if found is None:
-        why = f'couldn\'t parse image name "{image}": invalid reference format'
+        why = f'couldn\'t parse image name "{image}": invalid reference format{_reproach(image)}'
         raise ImageError("InvalidImageName", f'Failed to apply default image tag "{image}": {why}')
     return image if found[2] or found[3] else f"{image}:latest"
+
+
+def _reproach(image: str) -> str:
+    """What is said of the commonest mistake, capitals outside the registry's name."""
+    first, slash, rest = image.partition("/")
+    is_registry = slash and (first == "localhost" or first != first.lower() or "." in first or ":" in first)
+    remote = (rest if is_registry else image if slash else f"library/{image}").partition(":")[0]
+    return f": repository name ({remote}) must be lowercase" if remote != remote.lower() else ""
 
 
 class Images:

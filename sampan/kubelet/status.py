@@ -6,7 +6,7 @@ Called by worker.py after every step. Field meanings and reasons: docs "Pod Life
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sampan.kubelet.conditions import conditions
@@ -23,6 +23,8 @@ from sampan.kubelet.podspec import (
 from sampan.kubelet.runtime import Container, PodRuntime, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 Waiting = Mapping[str, tuple[str, str]]  # container -> (reason, message)
 
@@ -179,8 +181,8 @@ def terminated(instance: Container) -> Object:
         "exitCode": instance.exit_code,
         "reason": reason,
         **({"message": message} if message else {}),
-        "startedAt": _time(instance.started),
-        "finishedAt": _time(instance.finished),
+        "startedAt": format_time(instance.started or _EPOCH),  # as the runtime says of what never started
+        "finishedAt": format_time(instance.finished or _EPOCH),
         "containerID": f"containerd://{instance.id}",
     }
 

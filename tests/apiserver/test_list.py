@@ -1,10 +1,12 @@
 """LIST: selectors, pages, resource versions, and the forms it can be had in."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import yaml
 
+from sampan.transport.messages import Request
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -154,6 +156,24 @@ async def test_negotiation(five: API, accept: str, content_type: str) -> None:
 async def test_nothing_acceptable(five: API, accept: str) -> None:
     answer = await five.call("GET", CONFIG_MAPS, accept=accept)
     assert (answer.status, answer.body["reason"]) == (406, "NotAcceptable")
+
+
+@pytest.mark.parametrize(
+    ("agent", "query", "indented"),
+    [
+        ("curl/8.5.0", {}, True),
+        ("curl/8.5.0", {"pretty": "false"}, False),
+        ("kubectl/v1.33.1", {}, False),
+        ("kubectl/v1.33.1", {"pretty": "true"}, True),
+    ],
+)
+@pytest.mark.parametrize("path", [CONFIG_MAPS, f"{CONFIG_MAPS}/a", f"{CONFIG_MAPS}/none", "/api"])
+async def test_people_get_indented_json(
+    five: API, agent: str, query: dict[str, str], indented: bool, path: str
+) -> None:
+    headers = {"user-agent": agent, "authorization": "Bearer admin"}
+    raw = await five.raw(Request("GET", path, urlencode(query), headers, raw_path=path))
+    assert (b"".join([raw.body, *raw.chunks]).startswith(b'{\n  "kind"')) == indented
 
 
 async def test_yaml_both_ways(api: API) -> None:

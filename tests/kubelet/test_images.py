@@ -28,13 +28,26 @@ def test_names_get_a_tag(image: str, full: str) -> None:
     assert full_reference(image) == full
 
 
-@pytest.mark.parametrize("image", ["", "UPPER", "a b", "a:", "-a", "a/:v"])
-def test_bad_names_are_refused(image: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("", ""),
+        ("UPPER", ": repository name (library/UPPER) must be lowercase"),
+        ("luksa/Kubia:v1", ": repository name (luksa/Kubia) must be lowercase"),
+        ("localhost:5000/A", ": repository name (A) must be lowercase"),
+        ("a b", ""),
+        ("a:", ""),
+        ("-a", ""),
+        ("a/:v", ""),
+    ],
+)
+def test_bad_names_are_refused(image: str, why: str) -> None:
     with pytest.raises(ImageError) as error:
         full_reference(image)
     assert error.value.reason == "InvalidImageName"
     assert str(error.value) == (
-        f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+        f'Failed to apply default image tag "{image}": '
+        f'couldn\'t parse image name "{image}": invalid reference format{why}'
     )
 
 

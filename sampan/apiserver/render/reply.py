@@ -40,8 +40,8 @@ def _one(call: Call, result: One, wanted: Wanted, headers: Headers) -> Response:
     version = call.served.version
     if wanted.view:
         return _respond(result.status, view(call, [result.entry.object], wanted, None), wanted, headers)
-    if wanted.media_type == YAML or version.convert is not None or call.query.get("pretty"):
-        return _respond(result.status, in_version(call.served, result.entry.object), wanted, headers, call)
+    if wanted.media_type == YAML or version.convert is not None:
+        return _respond(result.status, in_version(call.served, result.entry.object), wanted, headers)
     return Response(
         result.status, head(version.api_version, call.served.kind.name) + result.entry.body + b"\n", headers=headers
     )
@@ -51,8 +51,8 @@ def _many(call: Call, result: Many, wanted: Wanted, headers: Headers) -> Respons
     meta = list_meta(result)
     if wanted.view:
         return _respond(200, view(call, [entry.object for entry in result.entries], wanted, meta), wanted, headers)
-    if wanted.media_type == YAML or call.query.get("pretty"):
-        return _respond(200, list_tree(call, result), wanted, headers, call)
+    if wanted.media_type == YAML:
+        return _respond(200, list_tree(call, result), wanted, headers)
     version = call.served.version
     start = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
         call.served.kind.name.encode(),
@@ -78,7 +78,7 @@ def _tree(call: Call, result: Tree, wanted: Wanted, headers: Headers) -> Respons
     tree = in_version(call.served, result.tree) if result.stored else result.tree
     if wanted.view and result.stored:
         tree = view(call, [result.tree], wanted, None)
-    return _respond(result.status, tree, wanted, headers, call)
+    return _respond(result.status, tree, wanted, headers)
 
 
 def list_meta(result: Many) -> dict[str, Any]:
@@ -101,8 +101,7 @@ def list_tree(call: Call, result: Many) -> Object:
     }
 
 
-def _respond(status: int, tree: Any, wanted: Wanted, headers: Headers, call: Call | None = None) -> Response:
+def _respond(status: int, tree: Any, wanted: Wanted, headers: Headers) -> Response:
     if wanted.media_type == YAML:
         return Response(status, yamlio.dump_yaml(tree), content_type=YAML, headers=headers)
-    pretty = call is not None and call.query.get("pretty", "") not in ("", "0", "false")
-    return Response(status, orjson.dumps(tree, option=orjson.OPT_INDENT_2 if pretty else None) + b"\n", headers=headers)
+    return Response(status, orjson.dumps(tree) + b"\n", headers=headers)

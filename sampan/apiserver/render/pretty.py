@@ -1,0 +1,29 @@
+"""Indented JSON for people: what `?pretty` asks for, and what curl, wget and browsers get without asking.
+
+Rule: k8s.io/apiserver/pkg/endpoints/handlers/negotiation (isPrettyPrint). Called by app.py on every reply.
+"""
+
+import orjson
+
+from sampan.apiserver.accept import JSON
+from sampan.apiserver.query import parse_query
+from sampan.transport.messages import Reply, Request, Response
+
+_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go's strconv.ParseBool
+
+
+def pretty(request: Request, reply: Reply) -> Reply:
+    """The reply, indented if it is JSON and its reader wants it so. Streams and OpenAPI documents stay as they are."""
+    if not _wants(request) or not isinstance(reply, Response) or reply.content_type != JSON:
+        return reply
+    if request.path.startswith("/openapi"):
+        return reply
+    tree = orjson.loads(b"".join([reply.body, *reply.chunks]))
+    return Response(reply.status, orjson.dumps(tree, option=orjson.OPT_INDENT_2), JSON, reply.headers)
+
+
+def _wants(request: Request) -> bool:
+    if "pretty=" in request.raw_query and (value := parse_query(request.raw_query).get("pretty")):
+        return value in _TRUE
+    return request.headers.get("user-agent", "").startswith(_PEOPLE)
