@@ -18,6 +18,8 @@ from examples.images import standins
 from sampan.cli.app import main as sampan
 from sampan.cluster import process
 from sampan.cluster.config import ClusterConfig, home, load
+from sampan.cluster.image_build import BuildError
+from sampan.cluster.preflight import PreflightError
 
 HERE = Path(__file__).parent
 NAME = "sampan"
@@ -71,11 +73,14 @@ def _run() -> int:
 
 
 def provide_image(config: ClusterConfig) -> None:
-    """See that luksa/kubia can be pulled."""
+    """See that luksa/kubia can be pulled; raises DemoError."""
     if standins.docker_hub_answers():
         return
     print("Docker Hub does not answer: luksa/kubia and what it is built from are made here.")
-    standins.ensure(config, ["luksa/kubia"], lambda text: print(f"  {text}", flush=True))
+    try:
+        standins.ensure(config, ["luksa/kubia"], lambda text: print(f"  {text}", flush=True))
+    except (BuildError, PreflightError, subprocess.CalledProcessError) as error:
+        raise DemoError(str(error)) from error
 
 
 def show(command: str) -> None:
