@@ -206,6 +206,10 @@ async def test_access_reviews(api: API) -> None:
     assert (await api.create(local, {**other, "metadata": {"namespace": "default"}}))["status"]["allowed"]
     rules = await api.create(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, user="joe")
     assert {"verbs": ["list"], "apiGroups": [""], "resources": ["configmaps"]} in rules["status"]["resourceRules"]
+    masters = await api.create(f"{REVIEWS}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, user="admin")
+    found = masters["status"]["resourceRules"]
+    assert found[0] == {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+    assert any("selfsubjectrulesreviews" in rule["resources"] for rule in found[1:])  # what all may do, too
     both = {"spec": {"resourceAttributes": attributes, "nonResourceAttributes": {"path": "/", "verb": "get"}}}
     assert (await api.call("POST", f"{REVIEWS}/selfsubjectaccessreviews", both)).status == 422
     assert (await api.call("POST", f"{REVIEWS}/subjectaccessreviews", own)).status == 422

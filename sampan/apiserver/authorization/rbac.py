@@ -25,6 +25,7 @@ BINDINGS = frozenset({"rolebindings", "clusterrolebindings"})
 
 _MAX_USERS = 2048  # compiled users that are remembered
 _NO_RULES = RuleSet()
+_EVERYTHING = (Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",)))
 
 
 class Subject(NamedTuple):
@@ -131,10 +132,9 @@ class RBAC:
 
     def rules_for(self, user: User, namespace: str) -> list[Rule]:
         """All that the user may do in a namespace ("": cluster-wide only); for reviews and escalation checks."""
-        if GROUP_MASTERS in user.groups:
-            return [Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",))]
+        unbound = _EVERYTHING if GROUP_MASTERS in user.groups else ()
         bindings = (binding for _, binding in self._bindings_of(user) if binding.namespace in ("", namespace))
-        return [rule for binding in bindings for rule in self._role_rules(binding)]
+        return [*unbound, *(rule for binding in bindings for rule in self._role_rules(binding))]
 
     def role_rules(self, role_kind: str, namespace: str, name: str) -> tuple[Rule, ...]:
         """The rules of the role that a binding refers to; raises NotFound."""
