@@ -6,15 +6,8 @@ from contextlib import suppress
 from sampan.controllers import revisions
 from sampan.controllers.daemon_plan import Plan, View, plan, status_of, view
 from sampan.controllers.daemon_pods import pod_for
-from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
-from sampan.controllers.ownership import (
-    claim,
-    index_by_controller,
-    index_by_namespace,
-    owned_or_claimable,
-    owner_or_candidates,
-    take_over,
-)
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
+from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
 from sampan.controllers.pods import available_in
 from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
@@ -44,17 +37,10 @@ class DaemonSetController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.daemon_sets = self.watch(DAEMON_SET)
-        index_by_namespace(self.daemon_sets)
-        self.pods = self.informers.of(POD)
-        index_by_controller(self.pods)
-        self.watch(POD, owner_or_candidates(DAEMON_SET, self.daemon_sets, selector_of))
-        self.history = self.informers.of(CONTROLLER_REVISION)
-        index_by_controller(self.history)
-        self.watch(CONTROLLER_REVISION, owner_or_candidates(DAEMON_SET, self.daemon_sets, selector_of))
+        self.pods = Children(self, self.daemon_sets, POD, selector_of)
+        self.history = Children(self, self.daemon_sets, CONTROLLER_REVISION, selector_of)
         self.nodes = self.watch(NODE, self._all, matters=_placement_changed)
         self.control = PodControl(self.client, self.recorder)
-        self.writes = OwnWrites(self.pods)
-        self.history_writes = OwnWrites(self.history)
 
     def _all(self, node: Object) -> Iterable[Key]:
         return map(key_of, self.daemon_sets.items())
@@ -62,8 +48,8 @@ class DaemonSetController(Controller):
     async def reconcile(self, key: Key) -> Action:
         daemon_set = self.daemon_sets.get(key)
         if daemon_set is None:
-            self.writes.forget(key)
-            self.history_writes.forget(key)
+            self.pods.writes.forget(key)
+            self.history.writes.forget(key)
             return WAIT
         if is_deleting(daemon_set):
             return WAIT
@@ -71,16 +57,12 @@ class DaemonSetController(Controller):
             message = "This daemon set is selecting all pods. A non-empty selector is required."
             self.recorder.event(daemon_set, WARNING, "SelectingAll", message)
             return WAIT
-        if not (self.writes.seen(key) and self.history_writes.seen(key)):
+        if not (self.pods.writes.seen(key) and self.history.writes.seen(key)):
             return OWN_WRITES_UNSEEN
         return await self._sync(key, daemon_set)
 
     async def _sync(self, key: Key, daemon_set: Object) -> Action:
-        selector = selector_of(daemon_set)
-        claimed = claim(daemon_set, selector, owned_or_claimable(self.pods, daemon_set))
-        pods = await take_over(self.client, DAEMON_SET, daemon_set, POD, claimed)
-        past = claim(daemon_set, selector, owned_or_claimable(self.history, daemon_set))
-        history = await take_over(self.client, DAEMON_SET, daemon_set, CONTROLLER_REVISION, past)
+        pods, history = await self.pods.of(daemon_set), await self.history.of(daemon_set)
         current = revisions.current(daemon_set, history)
         await self._record(key, daemon_set, current)
         seen = view(daemon_set, list(self.nodes.items()), pods, current.hash, self.clock.now())
@@ -95,7 +77,7 @@ class DaemonSetController(Controller):
         if not current.create:
             return
         try:
-            self.history_writes.created(key, await self.client.create(CONTROLLER_REVISION, current.revision))
+            self.history.writes.created(key, await self.client.create(CONTROLLER_REVISION, current.revision))
         except AlreadyExists:  # another template has the same hash: count it in, and come back
             status = daemon_set.get("status") or {}
             collisions = (status.get("collisionCount") or 0) + 1
@@ -112,11 +94,11 @@ class DaemonSetController(Controller):
 
     async def _create(self, key: Key, daemon_set: Object, node: str, revision: str) -> None:
         made = await self.control.create(pod_for(daemon_set, node, revision), daemon_set)
-        self.writes.created(key, made)
+        self.pods.writes.created(key, made)
 
     async def _delete(self, key: Key, daemon_set: Object, pod: Object) -> None:
         await self.control.delete(pod, daemon_set)
-        self.writes.deleted(key, pod)
+        self.pods.writes.deleted(key, pod)
 
     async def _clean_up(
         self, daemon_set: Object, history: Sequence[Object], pods: Sequence[Object], current: str

@@ -11,16 +11,8 @@ from sampan.controllers import deployment_status as progress
 from sampan.controllers.deployment_plan import Plan, Resize, plan
 from sampan.controllers.deployment_rollback import roll_back
 from sampan.controllers.deployment_rollout import name_of, size_of
-from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
-from sampan.controllers.ownership import (
-    CONTROLLER_INDEX,
-    claim,
-    index_by_controller,
-    index_by_namespace,
-    owned_or_claimable,
-    owner_or_candidates,
-    take_over,
-)
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
+from sampan.controllers.ownership import CONTROLLER_INDEX, Children, index_by_controller
 from sampan.controllers.pods import is_finished
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
@@ -47,20 +39,16 @@ class DeploymentController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.deployments = self.watch(DEPLOYMENT)
-        index_by_namespace(self.deployments)
-        self.sets = self.informers.of(REPLICA_SET)
-        index_by_controller(self.sets)
-        self.watch(REPLICA_SET, owner_or_candidates(DEPLOYMENT, self.deployments, selector_of))
+        self.sets = Children(self, self.deployments, REPLICA_SET, selector_of)
         self.pods = self.watch(POD, self._recreated_by)
         index_by_controller(self.pods)
-        self.writes = OwnWrites(self.sets)
 
     def _recreated_by(self, pod: Object) -> Iterable[Key]:
         """The Deployment that waits for its old pods to be gone. Others learn of pods from their ReplicaSets."""
         owner = controller_of(pod)
         if owner is None or owner.kind != REPLICA_SET.name:
             return ()
-        above = self.sets.get(Key(pod["metadata"]["namespace"], owner.name))
+        above = self.sets.informer.get(Key(pod["metadata"]["namespace"], owner.name))
         top = controller_of(above) if above else None
         key = Key(pod["metadata"]["namespace"], top.name) if top else None
         deployment = self.deployments.get(key) if key else None
@@ -71,15 +59,13 @@ class DeploymentController(Controller):
     async def reconcile(self, key: Key) -> Action:
         deployment = self.deployments.get(key)
         if deployment is None:
-            self.writes.forget(key)
+            self.sets.writes.forget(key)
             return WAIT
         if is_empty(deployment["spec"].get("selector")):
             return await self._refuse(deployment)
-        if not self.writes.seen(key):
+        if not self.sets.writes.seen(key):
             return OWN_WRITES_UNSEEN
-        claimed = claim(deployment, selector_of(deployment), owned_or_claimable(self.sets, deployment))
-        sets = await take_over(self.client, DEPLOYMENT, deployment, REPLICA_SET, claimed)
-        return await self._sync(key, deployment, sets)
+        return await self._sync(key, deployment, await self.sets.of(deployment))
 
     async def _refuse(self, deployment: Object) -> Action:
         message = "This deployment is selecting all pods. A non-empty selector is required."
@@ -134,7 +120,7 @@ class DeploymentController(Controller):
                 failed = progress.with_create_error(deployment, name_of(rs), error, self.clock.now())
                 await self._report(deployment, failed)
             raise
-        self.writes.created(key, made)
+        self.sets.writes.created(key, made)
         if size_of(made):
             message = f"Scaled up replica set {name_of(made)} from 0 to {size_of(made)}"
             self.recorder.event(deployment, NORMAL, "ScalingReplicaSet", message)

@@ -11,15 +11,8 @@ from typing import Any
 from sampan.controllers import job_pods
 from sampan.controllers.job_count import FAILURE_COUNT, index_failures
 from sampan.controllers.job_plan import Plan, plan
-from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
-from sampan.controllers.ownership import (
-    claim,
-    index_by_controller,
-    index_by_namespace,
-    owned_or_claimable,
-    owner_or_candidates,
-    take_over,
-)
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
+from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import PodControl, at_once, pod_from_template, slow_start
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.core.pod import KIND as POD
@@ -82,33 +75,28 @@ class JobController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.jobs = self.watch(JOB)
-        index_by_namespace(self.jobs)
-        self.pods = self.informers.of(POD)
-        index_by_controller(self.pods)
-        self.pods.add_index(JOB_INDEX, lambda pod: map(str, _job_of(pod)))
-        self.watch(POD, owner_or_candidates(JOB, self.jobs, selector_of))
+        self.pods = Children(self, self.jobs, POD, selector_of)
+        self.pods.informer.add_index(JOB_INDEX, lambda pod: map(str, _job_of(pod)))
         self.control = PodControl(self.client, self.recorder)
-        self.writes = OwnWrites(self.pods)
 
     async def reconcile(self, key: Key) -> Action:
         job = self.jobs.get(key)
         if job is None:
-            self.writes.forget(key)
+            self.pods.writes.forget(key)
             await self._release(self._left_behind(key))
             return WAIT
         if job["spec"].get("managedBy", OURS) != OURS:
             return WAIT
-        if not self.writes.seen(key):
+        if not self.pods.writes.seen(key):
             return OWN_WRITES_UNSEEN
-        claimed = claim(job, selector_of(job), owned_or_claimable(self.pods, job))
-        pods = await take_over(self.client, JOB, job, POD, claimed)
+        pods = await self.pods.of(job)
         decided = plan(job, pods, self.clock.now())
         await self._apply(key, job, pods, decided)
         return decided.then
 
     def _left_behind(self, key: Key) -> list[Object]:
         """The pods of a Job that is gone: nobody will count them any more."""
-        return [pod for pod in self.pods.by(JOB_INDEX, str(key)) if job_pods.is_tracked(pod)]
+        return [pod for pod in self.pods.informer.by(JOB_INDEX, str(key)) if job_pods.is_tracked(pod)]
 
     async def _apply(self, key: Key, job: Object, pods: Sequence[Object], decided: Plan) -> None:
         """The order matters: the status first, then what it accounts for."""
@@ -136,12 +124,12 @@ class JobController(Controller):
 
     async def _delete(self, key: Key, job: Object, pod: Object) -> None:
         await self.control.delete(pod, job)
-        self.writes.deleted(key, pod)
+        self.pods.writes.deleted(key, pod)
 
     async def _create(self, key: Key, job: Object, pods: Sequence[Object], index: int | None) -> None:
         ended = [pod for pod in pods if index is not None and job_pods.index_of(pod) == index]
         failures = max((index_failures(pod) + 1 for pod in ended), default=0)
-        self.writes.created(key, await self.control.create(pod_for(job, index, failures), job))
+        self.pods.writes.created(key, await self.control.create(pod_for(job, index, failures), job))
 
 
 CONTROLLER = JobController

@@ -1,7 +1,7 @@
 """Controllers and what they control: finding it, adopting what has no controller, releasing what no longer matches.
 
-The rules are those of upstream's ControllerRefManager; the decision (`claim`) is pure, `take_over` carries it out. Used
-by the controllers of ReplicaSets, ReplicationControllers, Deployments, StatefulSets, DaemonSets and Jobs.
+The rules are those of upstream's ControllerRefManager; the decision (`claim`) is pure, `Children` carries it out. Used
+by the controllers of ReplicaSets, ReplicationControllers, Deployments, DaemonSets and Jobs.
 """
 
 import logging
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from sampan.client.api import Client
 from sampan.client.informer import Informer
+from sampan.controllers.own_writes import OwnWrites
 from sampan.machinery.errors import Invalid, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of, controller_ref, is_deleting, key_of, labels_of
 from sampan.machinery.selectors import Selector
-from sampan.reconcile.controller import KeysOf, owned_by
+from sampan.reconcile.controller import Controller, KeysOf, owned_by
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,6 @@ def _controller_values(obj: Object) -> Iterable[str]:
 
 def _orphans(namespace: str) -> str:
     return f"orphans of {namespace}"
-
-
-def owned_or_claimable(informer: Informer, owner: Object) -> list[Object]:
-    """What the owner controls, and what nobody controls in its namespace (an informer with index_by_controller)."""
-    meta = owner["metadata"]
-    orphans = informer.by(CONTROLLER_INDEX, _orphans(meta["namespace"]))
-    return informer.by(CONTROLLER_INDEX, meta["uid"]) + orphans
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +70,49 @@ def _keep_or_release(claimed: Claim, owner: Object, obj: Object, matches: bool) 
         claimed.release.append(obj)
 
 
-async def take_over(client: Client, owner_kind: Kind, owner: Object, kind: Kind, claimed: Claim) -> list[Object]:
-    """Adopt and release as claimed; what is owned afterwards, with adopted objects in their new form.
+class Children:
+    """The objects of one kind that those of another control; `watch`es them for a controller, by the owners' keys."""
 
-    Raises Conflict (of the owner) where the owner has been deleted or replaced meanwhile.
-    """
-    if claimed.adopt:
-        await _assert_alive(client, owner_kind, owner)
-    for obj in claimed.release:
-        await _release(client, kind, obj, owner["metadata"]["uid"])
-    adopted = [await _adopt(client, kind, obj, owner) for obj in claimed.adopt]
-    return claimed.owned + [obj for obj in adopted if obj is not None]
+    def __init__(
+        self, controller: Controller, owners: Informer, kind: Kind, selector_of: Callable[[Object], Selector]
+    ) -> None:
+        self.informer = controller.informers.of(kind)
+        self.writes = OwnWrites(self.informer)
+        self._client = controller.client
+        self._owners = owners
+        self._selector_of = selector_of
+        index_by_namespace(owners)
+        index_by_controller(self.informer)
+        controller.watch(kind, self._owner_or_candidates(owned_by(owners.kind)))
+
+    def _owner_or_candidates(self, to_owner: KeysOf) -> KeysOf:
+        """An object concerns its controller; an orphan all that select it and so might adopt it."""
+
+        def keys(obj: Object) -> Iterable[Key]:
+            if controller_of(obj) is not None:
+                return to_owner(obj)
+            candidates = self._owners.by(NAMESPACE_INDEX, obj["metadata"].get("namespace", ""))
+            return [key_of(owner) for owner in candidates if self._selector_of(owner).matches(labels_of(obj))]
+
+        return keys
+
+    async def of(self, owner: Object, concerns: Callable[[Object], bool] = lambda obj: True) -> list[Object]:
+        """What the owner controls of what `concerns` it, once it has adopted and released what it has to.
+
+        Adopted objects are in their new form. Raises NotFound where there is something to adopt, but the owner has
+        been deleted or replaced.
+        """
+        meta = owner["metadata"]
+        there = self.informer.by(CONTROLLER_INDEX, meta["uid"])
+        orphans = self.informer.by(CONTROLLER_INDEX, _orphans(meta["namespace"]))
+        found = claim(owner, self._selector_of(owner), filter(concerns, there + orphans))
+        kind = self.informer.kind
+        if found.adopt:
+            await _assert_alive(self._client, self._owners.kind, owner)
+        for obj in found.release:
+            await _release(self._client, kind, obj, meta["uid"])
+        adopted = [await _adopt(self._client, kind, obj, owner) for obj in found.adopt]
+        return found.owned + [obj for obj in adopted if obj is not None]
 
 
 async def _assert_alive(client: Client, kind: Kind, owner: Object) -> None:
@@ -119,19 +145,3 @@ async def _release(client: Client, kind: Kind, obj: Object, owner_uid: str) -> N
 async def _patch(client: Client, kind: Kind, obj: Object, patch: Object) -> Object:
     key = key_of(obj)
     return await client.patch(kind, key.name, patch, key.namespace, type="strategic")
-
-
-def owner_or_candidates(kind: Kind, owners: Informer, selector_of: Callable[[Object], Selector]) -> KeysOf:
-    """Maps an object to its controller of `kind`; an orphan to all that select it and so might adopt it.
-
-    `owners` needs index_by_namespace.
-    """
-    to_owner = owned_by(kind)
-
-    def keys(obj: Object) -> Iterable[Key]:
-        if controller_of(obj) is not None:
-            return to_owner(obj)
-        candidates = owners.by(NAMESPACE_INDEX, obj["metadata"].get("namespace", ""))
-        return [key_of(owner) for owner in candidates if selector_of(owner).matches(labels_of(obj))]
-
-    return keys

@@ -13,15 +13,8 @@ from functools import partial
 from typing import ClassVar
 
 from sampan.controllers import conditions
-from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
-from sampan.controllers.ownership import (
-    claim,
-    index_by_controller,
-    index_by_namespace,
-    owned_or_claimable,
-    owner_or_candidates,
-    take_over,
-)
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
+from sampan.controllers.ownership import CONTROLLER_INDEX, Children, index_by_controller
 from sampan.controllers.pod_control import BURST, PodControl, at_once, pod_from_template, slow_start
 from sampan.controllers.pods import available_in, first_to_delete, is_active, is_available, is_finished, is_ready
 from sampan.kinds.core.pod import KIND as POD
@@ -97,13 +90,9 @@ class ReplicaController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.owners = self.watch(self.kind)
-        index_by_namespace(self.owners)
         index_by_controller(self.owners)
-        self.pods = self.informers.of(POD)
-        index_by_controller(self.pods)
-        self.watch(POD, owner_or_candidates(self.kind, self.owners, self.selector))
+        self.pods = Children(self, self.owners, POD, self.selector)
         self.control = PodControl(self.client, self.recorder)
-        self.writes = OwnWrites(self.pods)
 
     def selector(self, owner: Object) -> Selector:
         """Which pods the owner counts."""
@@ -112,49 +101,46 @@ class ReplicaController(Controller):
     async def reconcile(self, key: Key) -> Action:
         owner = self.owners.get(key)
         if owner is None:
-            self.writes.forget(key)
+            self.pods.writes.forget(key)
             return WAIT
-        if not self.writes.seen(key):
+        if not self.pods.writes.seen(key):
             return OWN_WRITES_UNSEEN
-        pods = await self._owned(owner)
+        pods = await self.pods.of(owner, lambda pod: not is_finished(pod))
         failure = None if is_deleting(owner) else await self._apply(key, owner, pods)
         await self._report(owner, pods, failure)
-        if failure is not None and not namespace_terminates(failure[1]):
+        if failure is not None:
             raise failure[1]
         return next_availability(owner, pods, self.clock.now())
 
-    async def _owned(self, owner: Object) -> list[Object]:
-        found = [pod for pod in owned_or_claimable(self.pods, owner) if not is_finished(pod)]
-        claimed = claim(owner, self.selector(owner), found)
-        return await take_over(self.client, self.kind, owner, POD, claimed)
-
     async def _apply(self, key: Key, owner: Object, pods: Sequence[Object]) -> tuple[str, APIError] | None:
-        """Create and delete as planned; what failed, if anything."""
+        """Create and delete as planned; what failed, if anything did that matters."""
         active = [pod for pod in pods if is_active(pod)]
-        wanted = owner["spec"].get("replicas")
-        decided = plan(1 if wanted is None else wanted, active, self._related(owner), self.clock.now())
+        wanted = owner["spec"].get("replicas", 1)
+        related = self._related(owner) if len(active) > wanted else ()
+        decided = plan(wanted, active, related, self.clock.now())
         try:
             reason = "FailedCreate"
             await slow_start(decided.create, partial(self._create, key, owner))
             reason = "FailedDelete"
             await at_once(self._delete(key, owner, pod) for pod in decided.delete)
         except APIError as error:
-            return reason, error
+            return None if namespace_terminates(error) else (reason, error)
         return None
 
     async def _create(self, key: Key, owner: Object) -> None:
         pod = pod_from_template(owner["spec"]["template"], owner, key.namespace)
-        self.writes.created(key, await self.control.create(pod, owner))
+        self.pods.writes.created(key, await self.control.create(pod, owner))
 
     async def _delete(self, key: Key, owner: Object, pod: Object) -> None:
         await self.control.delete(pod, owner)
-        self.writes.deleted(key, pod)
+        self.pods.writes.deleted(key, pod)
 
     def _related(self, owner: Object) -> list[Object]:
         """The pods of all owners that have the same controller as this one: the ReplicaSets of one Deployment."""
         above = controller_of(owner)
-        siblings = self.owners.by("controller", above.uid) if above else [owner]
-        return [pod for sibling in siblings for pod in self.pods.by("controller", sibling["metadata"]["uid"])]
+        siblings = self.owners.by(CONTROLLER_INDEX, above.uid) if above else [owner]
+        pods = self.pods.informer
+        return [pod for sibling in siblings for pod in pods.by(CONTROLLER_INDEX, sibling["metadata"]["uid"])]
 
     async def _report(self, owner: Object, pods: Sequence[Object], failure: tuple[str, APIError] | None) -> None:
         shown = (failure[0], str(failure[1])) if failure else None
