@@ -118,7 +118,7 @@ class Start:
         try:
             await run_hook(hook, target, self._at.cri)
         except HookFailed as error:
-            self._tell("Warning", "FailedPostStartHook", f"PostStartHook failed: {error}")
+            self._tell("Warning", "FailedPostStartHook", "PostStartHook failed")  # its words may hold secrets
             self._tell("Normal", "Killing", "FailedPostStartHook")
             await end_container(self._at, self._pod, self._spec, identity, target.pod_ip)
             raise StartError("PostStartHookError", f"PostStartHook failed: {error}") from error

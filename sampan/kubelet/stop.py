@@ -34,7 +34,8 @@ async def end_container(
         try:
             await run_hook(hook, Target(spec, identity, pod_ip), at.cri, grace)
         except HookFailed as error:
-            at.tell(pod, "Warning", "FailedPreStopHook", f"PreStopHook failed: {error}", spec["name"])
+            at.tell(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", spec["name"])
+            log.info("the preStop hook of %s in %s failed: %s", spec["name"], pod["metadata"]["name"], error)
         grace = max(round(grace - (at.clock.monotonic() - began)), MIN_GRACE)
     await at.cri.stop_container(identity, grace)
 
