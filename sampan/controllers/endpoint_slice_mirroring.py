@@ -4,32 +4,31 @@ So that whoever routes packets needs to read EndpointSlices only. Rules: docs, E
 mirroring".
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 
-from sampan.controllers.endpoint_slice import Plan
-from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
-from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, spread
+from sampan.controllers.own_slices import OwnSlices
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
+from sampan.controllers.service_pods import TRIGGER_TIME
+from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, Form, Place, Plan, place_of, plan_place, port_key
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.kinds.discovery.endpoint_slice import KIND as ENDPOINT_SLICE
-from sampan.machinery.errors import NotFound
-from sampan.machinery.meta import Key, Object, annotations_of, controller_ref, is_deleting, labels_of
+from sampan.machinery.errors import APIError, namespace_terminates
+from sampan.machinery.meta import Key, Object, annotations_of, is_deleting, labels_of
 from sampan.reconcile.action import WAIT, Action
 from sampan.reconcile.controller import Context, Controller
 
 MANAGER = "endpointslicemirroring-controller.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
-NOT_COPIED = frozenset((SKIP, "endpoints.kubernetes.io/managed-by"))
+NOT_COPIED = frozenset(
+    (SKIP, "endpoints.kubernetes.io/managed-by", "kubectl.kubernetes.io/last-applied-configuration", TRIGGER_TIME)
+)
 MAX_PER_SUBSET = 1000
 
-_Place = tuple[str, tuple[tuple[str, int, str, str], ...]]
 
-
-def should_mirror(endpoints: Object | None, service: Object | None) -> bool:
+def should_mirror(endpoints: Object, service: Object | None) -> bool:
     """Whether these Endpoints are somebody's own and are not told to be left alone."""
-    if endpoints is None or service is None or is_deleting(endpoints):
+    if service is None or is_deleting(endpoints):
         return False
     skipped = labels_of(endpoints).get(SKIP) == "true" or LEADER in annotations_of(endpoints)
     return not skipped and not service["spec"].get("selector") and service["spec"].get("type") != "ExternalName"
@@ -38,20 +37,23 @@ def should_mirror(endpoints: Object | None, service: Object | None) -> bool:
 def plan(endpoints: Object, existing: Sequence[Object]) -> Plan:
     """The slices that mirror the Endpoints."""
     wanted = _wanted(endpoints)
+    ours = {SERVICE_NAME: endpoints["metadata"]["name"], MANAGED_BY: MANAGER}
+    form = Form(endpoints, _copied(labels_of(endpoints)) | ours, _copied(annotations_of(endpoints)))
     made = Plan()
-    for place in sorted({_place_of(one) for one in existing} | wanted.keys()):
-        there = [one for one in existing if _place_of(one) == place]
-        spreading = spread(there, wanted.get(place, []))
-        made.delete.extend(spreading.delete)
-        made.create.extend(_slice(endpoints, place, found) for found in spreading.create)
-        made.update.extend({**one, "endpoints": found} for one, found in spreading.update)
+    for place in sorted({place_of(one) for one in existing} | wanted.keys(), key=str):
+        there = [one for one in existing if place_of(one) == place]
+        plan_place(made, form, place, there, wanted.get(place, ()))
     return made
 
 
-def _wanted(endpoints: Object) -> dict[_Place, list[Object]]:
-    wanted: dict[_Place, list[Object]] = {}
+def _copied(found: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in found.items() if name not in NOT_COPIED}
+
+
+def _wanted(endpoints: Object) -> dict[Place, list[Object]]:
+    wanted: dict[Place, list[Object]] = {}
     for subset in endpoints.get("subsets") or ():
-        ports = _port_key(subset.get("ports") or ())
+        ports = port_key(subset.get("ports") or ())
         states = [(address, True) for address in subset.get("addresses") or ()]
         states += [(address, False) for address in subset.get("notReadyAddresses") or ()]
         for address, ready in states[:MAX_PER_SUBSET]:
@@ -65,37 +67,6 @@ def _endpoint(address: Object, *, ready: bool) -> Object:
     return {"addresses": [address["ip"]], "conditions": {"ready": ready}} | named
 
 
-def _port_key(ports: Iterable[Object]) -> tuple[tuple[str, int, str, str], ...]:
-    found = ((p.get("name") or "", p["port"], p.get("protocol", "TCP"), p.get("appProtocol") or "") for p in ports)
-    return tuple(sorted(found))
-
-
-def _place_of(one: Object) -> _Place:
-    return one["addressType"], _port_key(one.get("ports") or ())
-
-
-def _slice(endpoints: Object, place: _Place, found: list[Object]) -> Object:
-    family, ports = place
-    meta = endpoints["metadata"]
-    labels = {name: value for name, value in labels_of(endpoints).items() if name not in NOT_COPIED}
-    return {
-        "apiVersion": ENDPOINT_SLICE.api_version,
-        "kind": ENDPOINT_SLICE.name,
-        "metadata": {
-            "generateName": f"{meta['name']}-",
-            "namespace": meta["namespace"],
-            "labels": labels | {SERVICE_NAME: meta["name"], MANAGED_BY: MANAGER},
-            "ownerReferences": [controller_ref(endpoints)],
-        },
-        "addressType": family,
-        "endpoints": found,
-        "ports": [
-            {"name": name, "port": number, "protocol": protocol} | ({"appProtocol": app} if app else {})
-            for name, number, protocol, app in ports
-        ],
-    }
-
-
 class EndpointSliceMirroringController(Controller):
     """Keeps mirrored EndpointSlices in step with custom Endpoints."""
 
@@ -106,39 +77,22 @@ class EndpointSliceMirroringController(Controller):
         super().__init__(context)
         self.services = self.watch(SERVICE)
         self.endpoints = self.watch(ENDPOINTS)
-        self.slices = self.watch(ENDPOINT_SLICE, _endpoints_of)
-        self.slices.add_index(MANAGER, lambda one: map(str, _endpoints_of(one)))
-        self.writes = OwnWrites(self.slices)
+        self.slices = OwnSlices(self, MANAGER)
 
     async def reconcile(self, key: Key) -> Action:
         endpoints, service = self.endpoints.get(key), self.services.get(key)
-        existing = self.slices.by(MANAGER, str(key))
-        if not self.writes.seen(key):
+        existing = self.slices.of(key)
+        if not self.slices.writes.seen(key):
             return OWN_WRITES_UNSEEN
+        made = Plan(delete=existing)
         if endpoints is not None and should_mirror(endpoints, service):
-            await self._apply(key, plan(endpoints, existing))
-        else:
-            await self._apply(key, Plan(delete=existing))
+            made = plan(endpoints, existing)
+        try:
+            await self.slices.write(key, made)
+        except APIError as error:
+            if not namespace_terminates(error):
+                raise
         return WAIT
-
-    async def _apply(self, key: Key, made: Plan) -> None:
-        for one in made.create:
-            self.writes.created(key, await self.client.create(ENDPOINT_SLICE, one))
-        for one in made.update:
-            await self.client.update(ENDPOINT_SLICE, one)
-        for one in made.delete:
-            with suppress(NotFound):
-                name = one["metadata"]["name"]
-                await self.client.delete(ENDPOINT_SLICE, name, key.namespace, uid=one["metadata"]["uid"])
-            self.writes.deleted(key, one)
-
-
-def _endpoints_of(one: Object) -> Iterable[Key]:
-    """The Endpoints that a slice of ours mirrors."""
-    labels = labels_of(one)
-    if labels.get(MANAGED_BY) != MANAGER or not labels.get(SERVICE_NAME):
-        return ()
-    return (Key(one["metadata"]["namespace"], labels[SERVICE_NAME]),)
 
 
 CONTROLLER = EndpointSliceMirroringController

@@ -13,7 +13,7 @@ from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.machinery.errors import APIError, Conflict, NotFound
+from sampan.machinery.errors import APIError, Conflict, NotFound, namespace_terminates
 from sampan.machinery.meta import Key, Object, annotations_of, key_of, labels_of
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action
@@ -171,15 +171,16 @@ class EndpointsController(Controller):
     async def _write(self, service: Object, old: Object | None, new: Object) -> None:
         if old is not None and same_endpoints(old, new):
             return
-        verb = "update" if old else "create"
         try:
             await (self.client.update(ENDPOINTS, new) if old else self.client.create(ENDPOINTS, new))
         except Conflict:
             raise
         except APIError as error:
-            meta = service["metadata"]
-            message = f"Failed to {verb} endpoint {meta['namespace']}/{meta['name']}: {error}"
-            self.recorder.event(old or service, WARNING, f"FailedTo{verb.title()}Endpoint", message)
+            if namespace_terminates(error):
+                return
+            verb, what = ("update", "endpoint") if old else ("create", "endpoint for service")
+            message = f"Failed to {verb} {what} {key_of(service)}: {error}"
+            self.recorder.event(new, WARNING, f"FailedTo{verb.title()}Endpoint", message)
             raise
 
 

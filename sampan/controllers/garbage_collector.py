@@ -22,6 +22,7 @@ from sampan.reconcile.controller import Context, Controller
 from sampan.reconcile.events import WARNING
 
 COLLECTABLE = {"delete", "list", "watch"}
+MAX_ABSENT = 5000
 
 
 class Owner(Enum):
@@ -65,7 +66,7 @@ class GarbageCollector(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.graph = Graph()
-        self.absent: dict[str, None] = {}  # uids that the API has denied; they never come back
+        self.absent: dict[tuple[str, ...], None] = {}  # owners that the API has denied; they never come back
         for kind in all_kinds():
             if kind is not EVENT and set(kind.verbs) >= COLLECTABLE:
                 self.watch(kind, None).on_change(partial(self._changed, kind))
@@ -138,9 +139,15 @@ class GarbageCollector(Controller):
             return Owner.WAITING if known.waits_for_dependents else Owner.SOLID
         if known is not None:
             self._tell_wrong_namespace(node, ref)
-        if known is not None or ref["uid"] in self.absent:
             return Owner.DANGLING
-        return await self._ask(node, ref)
+        # Not by uid alone: a wrong reference to an owner, by a wrong name, must not deny it to those that know it.
+        asked = (ref["uid"], ref["apiVersion"], ref["kind"], node.namespace, ref["name"])
+        if asked in self.absent:
+            return Owner.DANGLING
+        state = await self._ask(node, ref)
+        if state is Owner.DANGLING:
+            self._deny(asked)
+        return state
 
     async def _ask(self, node: Node, ref: Object) -> Owner:
         served = by_kind().get((ref["apiVersion"], ref["kind"]))
@@ -152,16 +159,15 @@ class GarbageCollector(Controller):
         try:
             owner = Node(served.kind, await self.client.get(served.kind, ref["name"], namespace))
         except NotFound:
-            return self._deny(ref["uid"])
+            return Owner.DANGLING
         if owner.uid != ref["uid"]:
-            return self._deny(ref["uid"])
+            return Owner.DANGLING
         return Owner.WAITING if owner.waits_for_dependents else Owner.SOLID
 
-    def _deny(self, uid: str) -> Owner:
-        self.absent[uid] = None
-        if len(self.absent) > 5000:
+    def _deny(self, owner: tuple[str, ...]) -> None:
+        self.absent[owner] = None
+        if len(self.absent) > MAX_ABSENT:
             del self.absent[next(iter(self.absent))]
-        return Owner.DANGLING
 
     def _tell_wrong_namespace(self, node: Node, ref: Object) -> None:
         what = f"{ref['apiVersion']}/{ref['kind']}, namespace: {node.namespace}, name: {ref['name']}, uid: {ref['uid']}"

@@ -35,9 +35,20 @@ class NodeLifecycleController(Controller):
         self.signs: dict[str, Sign] = {}
         self.marked: dict[str, str] = {}  # when a node became unready, for which its pods have been marked
         self.nodes = self.watch(NODE)
+        self.nodes.on_change(self._came_or_went)
         self.leases = self.watch(LEASE, None)
         self.pods = self.watch(POD, None)
         self.pods.add_index(NODE_INDEX, pod_node)
+
+    def _came_or_went(self, old: Object | None, new: Object | None) -> None:
+        if old is None and new is not None:
+            self._tell(new, "RegisteredNode", "event: Registered Node {} in Controller")
+        elif new is None and old is not None:
+            self._tell(old, "RemovingNode", "event: Removing Node {} from Controller")
+
+    def _tell(self, node: Object, reason: str, what: str) -> None:
+        name = node["metadata"]["name"]
+        self.recorder.event(node, NORMAL, reason, f"Node {name} {what.format(name)}")
 
     async def background(self) -> None:
         """Look at every node once in a while: silence is no event."""
@@ -72,8 +83,7 @@ class NodeLifecycleController(Controller):
         found = silent_conditions(node, self.clock.now())
         status = {**(node.get("status") or {}), "conditions": found}
         await self.client.update(NODE, {**node, "status": status}, subresource="status")
-        message = f"Node {node['metadata']['name']} status is now: NodeNotReady"
-        self.recorder.event(node, NORMAL, "NodeNotReady", message)
+        self._tell(node, "NodeNotReady", "status is now: NodeNotReady")
 
     async def _taint(self, node: Object) -> None:
         some_ready = any(readiness(one) == TRUE for one in self.nodes.items())

@@ -60,7 +60,7 @@ class WorkQueue(Generic[K]):
         self._delayed: list[tuple[float, int, K]] = []  # a heap; entries other than the due one are skipped
         self._failures: dict[K, int] = {}
         self._added = 0
-        self._filled = asyncio.Event()
+        self._entries = asyncio.Semaphore(0)  # one permit per entry of `_ready`: wakes one worker, not all
         self._sooner = asyncio.Event()
 
     def __len__(self) -> int:
@@ -107,11 +107,13 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """The next key, waiting for one; `done` must follow."""
-        while (key := self._pop()) is None:
-            self._filled.clear()
-            await self._filled.wait()
-        self._processing.add(key)
-        return key
+        while True:
+            await self._entries.acquire()
+            negative, _, key = heapq.heappop(self._ready)
+            if self._priorities.get(key) == -negative:
+                del self._priorities[key]
+                self._processing.add(key)
+                return key
 
     def done(self, key: K) -> None:
         """The work on `key` is over; it waits again if it was added meanwhile."""
@@ -138,15 +140,7 @@ class WorkQueue(Generic[K]):
 
     def _push(self, key: K, priority: int) -> None:
         heapq.heappush(self._ready, (-priority, next(self._order), key))
-        self._filled.set()
-
-    def _pop(self) -> K | None:
-        while self._ready:
-            negative, _, key = heapq.heappop(self._ready)
-            if self._priorities.get(key) == -negative:
-                del self._priorities[key]
-                return key
-        return None
+        self._entries.release()
 
     def _release(self) -> None:
         now = self._clock.monotonic()

@@ -7,6 +7,7 @@ import pytest
 from sampan.controllers.node_health import endures, silent_conditions, taints_for, tolerates
 from sampan.controllers.pod_gc import plan
 from sampan.kinds.coordination.lease import KIND as LEASE
+from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
@@ -181,3 +182,17 @@ def test_silence_spares_conditions_that_others_report() -> None:
     assert network in found
     assert found[0]["status"] == "Unknown"
     assert found[0]["lastTransitionTime"] == "2025-01-01T00:01:00Z"
+
+
+async def test_events_tell_of_nodes_that_come_and_go(cluster: Cluster) -> None:
+    await cluster.create(NODE, {"metadata": {"name": "short"}})
+    await cluster.client.delete(NODE, "short")
+
+    def told(found: list[Object]) -> set[str]:
+        return {one["message"] for one in found if one["involvedObject"]["name"] == "short"}
+
+    wanted = {
+        "Node short event: Registered Node short in Controller",
+        "Node short event: Removing Node short from Controller",
+    }
+    await cluster.until(EVENT, lambda found: told(found) == wanted, "default")

@@ -3,11 +3,12 @@
 import pytest
 
 from sampan.kinds.core.event import KIND as EVENT
+from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.replication_controller import KIND as RC
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.meta import Object, controller_of, labels_of
-from tests.controllers.cluster import Cluster
+from tests.controllers.cluster import NS, Cluster
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "kubia"}},
@@ -70,6 +71,15 @@ async def test_scales_down_and_replaces_what_is_deleted(cluster: Cluster) -> Non
     await cluster.patch(RC, "kubia", {"spec": {"replicas": 1}})
     await cluster.pods(lambda found: len(found) == 1)
     await cluster.one(RC, "kubia", lambda found: found["status"]["replicas"] == 1)
+
+
+async def test_a_namespace_that_goes_is_no_failure(cluster: Cluster) -> None:
+    await cluster.create(RC, kubia(2))
+    [held, _] = await cluster.pods(lambda found: len(found) == 2)
+    await cluster.patch(POD, held["metadata"]["name"], {"metadata": {"finalizers": ["example.com/hold"]}})
+    await cluster.client.delete(NAMESPACE, NS)
+    found = await cluster.one(RC, "kubia", lambda rc: rc["status"]["replicas"] == 0)
+    assert "conditions" not in found["status"]
 
 
 async def test_orphaning_deletion_leaves_the_pods(cluster: Cluster) -> None:

@@ -72,6 +72,9 @@ async def test_endpoints_written_by_hand_are_mirrored(cluster: Cluster) -> None:
     await cluster.create(ENDPOINTS, {"metadata": {"name": "outside"}, "subsets": subsets})
     [found] = await cluster.until(ENDPOINT_SLICE, lambda found: ready(found, 2))
     assert labels_of(found)["endpointslice.kubernetes.io/managed-by"] == "endpointslicemirroring-controller.k8s.io"
+    await cluster.patch(ENDPOINTS, "outside", {"metadata": {"labels": {"team": "x"}, "annotations": {"note": "y"}}})
+    [found] = await cluster.until(ENDPOINT_SLICE, lambda found: labels_of(found[0]).get("team") == "x")
+    assert annotations_of(found)["note"] == "y"
     subsets = [{"addresses": [{"ip": "11.11.11.11"}], "ports": [{"port": 80}]}]
     await cluster.patch(ENDPOINTS, "outside", {"subsets": subsets})
     await cluster.until(ENDPOINT_SLICE, lambda found: ready(found, 1))
