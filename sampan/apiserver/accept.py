@@ -4,10 +4,10 @@ JSON and YAML; and, by the `as` parameter, Tables and metadata only. A client th
 it would rather have protobuf; one that takes nothing of ours gets a 406.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from sampan.machinery.errors import NotAcceptable
+from sampan.machinery.remember import remembered
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -23,6 +23,7 @@ _TYPES = {
 _VIEWS = frozenset({"Table", "PartialObjectMetadata", "PartialObjectMetadataList"})
 _VIEW_VERSIONS = frozenset({"v1", "v1beta1"})
 META_GROUP = "meta.k8s.io"
+_MOST_CLAUSES = 100  # of a header; what follows is not looked at
 
 
 class Wanted(NamedTuple):
@@ -45,12 +46,23 @@ class _Clause(NamedTuple):
     quality: float
 
 
-@lru_cache(maxsize=512)
-def negotiate(header: str, *, views: bool = True) -> Wanted:
-    """The best form that both sides know; raises NotAcceptable. `views`: whether tables and metadata can be given."""
+@remembered(512)
+def negotiate(header: str) -> Wanted:
+    """The best form that both sides know, tables and metadata included; raises NotAcceptable."""
+    return _best(header, views=True)
+
+
+@remembered(512)
+def negotiate_plain(header: str) -> Wanted:
+    """The best form where neither tables nor metadata can be given; raises NotAcceptable."""
+    return _best(header, views=False)
+
+
+def _best(header: str, views: bool) -> Wanted:
     if not header:
         return Wanted()
-    for clause in sorted(map(_parse, header.split(",")), key=lambda clause: -clause.quality):
+    clauses = header.split(",", _MOST_CLAUSES)[:_MOST_CLAUSES]
+    for clause in sorted(map(_parse, clauses), key=lambda clause: -clause.quality):
         wanted = _offer(clause, views)
         if wanted is not None:
             return wanted

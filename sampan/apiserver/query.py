@@ -1,13 +1,14 @@
 """The query string as a mapping. Repeated parameters keep their first value, as Go's url.Values.Get reads them."""
 
-from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import parse_qsl
+
+from sampan.machinery.remember import remembered
 
 _EMPTY: MappingProxyType[str, str] = MappingProxyType({})
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def parse_query(raw: str) -> MappingProxyType[str, str]:
     """Parameter -> first value; read-only, because it is remembered."""
     if not raw:

@@ -7,23 +7,30 @@ Cells are pure functions of (object, now).
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
-from sampan.machinery.durations import duration_human
 from sampan.machinery.kind import Column
-from sampan.machinery.meta import Object, parse_time
+from sampan.machinery.meta import Object
+from sampan.machinery.tables import AGE, NAME, UNKNOWN, name, since
 from sampan.machinery.tree import get_path
 
+__all__ = [
+    "AGE",
+    "CONTAINERS",
+    "CREATED_AT",
+    "IMAGES",
+    "NAME",
+    "NONE",
+    "UNKNOWN",
+    "count_column",
+    "integer",
+    "joined",
+    "labels_text",
+    "name",
+    "since",
+    "some_of",
+    "text",
+]
+
 NONE = "<none>"
-UNKNOWN = "<unknown>"
-
-
-def name(obj: Object, now: datetime) -> str:
-    """The object's name."""
-    return str(obj["metadata"]["name"])
-
-
-def age(obj: Object, now: datetime) -> str:
-    """Time since creation."""
-    return since(obj["metadata"].get("creationTimestamp"), now)
 
 
 def created_at(obj: Object, now: datetime) -> str:
@@ -31,15 +38,6 @@ def created_at(obj: Object, now: datetime) -> str:
     return str(obj["metadata"].get("creationTimestamp") or "")
 
 
-def since(timestamp: str | None, now: datetime) -> str:
-    """The time from an RFC 3339 timestamp to `now` as people say it: 5m, 3d4h."""
-    if not timestamp:
-        return UNKNOWN
-    return duration_human((now - parse_time(timestamp)).total_seconds())
-
-
-NAME = Column("Name", name, format="name", description="Name, unique within its namespace.")
-AGE = Column("Age", age, description="Time since creation.")
 CREATED_AT = Column("Created At", created_at, type="date", description="Time of creation.")
 
 

@@ -10,6 +10,7 @@ sigs.k8s.io/structured-merge-diff, k8s.io/apimachinery/pkg/util/managedfields.
 """
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 from sampan.machinery.errors import BadRequest, Conflict
@@ -125,33 +126,31 @@ def _merge_list(field: Field, live: list[Any], applied: list[Any]) -> list[Any]:
 
 def _prune(field: Field, merged: Object, given_up: FieldSet, kept: FieldSet) -> None:
     """Take away, in place, what its last owner gave up."""
-    alive = {path[:end] for path in kept for end in range(1, len(path) + 1)}
-    for path in given_up:
-        _remove(field, merged, path, alive)
+    _remove(field, merged, (), given_up, _with_parents(given_up), _with_parents(kept))
 
 
-def _remove(field: Field, node: Any, path: Path, alive: set[Path]) -> None:
-    """Remove a path: with it the outermost optional struct or list item around it of which nothing else is owned."""
-    for end, element in enumerate(path, 1):
-        child = below(field, element)
-        value = next((item for name, _, item in children(field, node) if name == element), None)
-        if child is None or value is None:
-            return
+def _with_parents(paths: FieldSet) -> set[Path]:
+    return {path[:end] for path in paths for end in range(1, len(path) + 1)}
+
+
+def _remove(field: Field, node: Any, at: Path, gone: FieldSet, touched: set[Path], alive: set[Path]) -> None:
+    """Remove paths: with each the outermost optional struct or list item around it of which nothing else is owned."""
+    taken: set[str] = set()
+    for element, child, value in children(field, node):
+        path = (*at, element)
+        if path not in touched or value is None:
+            continue
         # Maps and lists may hold what has no owner; a struct or an item goes with all that defaults have put into it.
-        whole = (child.type == "object" and not child.always and end > 1) or element[0] in "kv"
-        if path[:end] not in alive and (end == len(path) or whole):
-            _take(field, node, element)
-            return
-        if is_atomic(child):
-            return
-        field, node = child, value
-
-
-def _take(field: Field, node: Any, element: str) -> None:
-    if isinstance(node, dict):
-        del node[element[2:]]
+        whole = (child.type == "object" and not child.always and at) or element[0] in "kv"
+        if path not in alive and (path in gone or whole):
+            taken.add(element)
+        elif not is_atomic(child):
+            _remove(child, value, path, gone, touched, alive)
+    if isinstance(node, list) and taken:
+        node[:] = [item for item in node if item_element(field, item) not in taken]
     else:
-        node[:] = [item for item in node if item_element(field, item) != element]
+        for element in taken:
+            del node[element[2:]]
 
 
 def _refuse_conflicts(managers: Managers, changed: FieldSet, but: ManagerId) -> None:
@@ -173,9 +172,9 @@ def _conflict_text(conflicts: list[tuple[ManagerId, Path]], managers: Managers) 
         ((id_, path),) = conflicts
         return f"Apply failed with 1 conflict: conflict with {_name(id_, managers)}: {show(path)}"
     lines: list[str] = []
-    for id_ in dict.fromkeys(id_ for id_, _ in conflicts):
+    for id_, of_one in groupby(conflicts, key=lambda conflict: conflict[0]):
         lines.append(f"conflicts with {_name(id_, managers)}:")
-        lines += [f"- {show(path)}" for other, path in conflicts if other == id_]
+        lines += [f"- {show(path)}" for _, path in of_one]
     return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
 
 

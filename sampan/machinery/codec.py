@@ -14,7 +14,7 @@ from sampan.machinery import decoding, defaulting, strict
 from sampan.machinery.errors import BadRequest
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.scalars import Mismatch
+from sampan.machinery.scalars import Mismatch, json_name
 from sampan.machinery.tree import deep_copy
 
 FieldValidation = Literal["Strict", "Warn", "Ignore"]
@@ -106,7 +106,7 @@ class Codec:
     def _identify(self, obj: object) -> Object:
         """Refuse what is no object, or says that it is something else; what it leaves out follows from the path."""
         if not isinstance(obj, dict):
-            text = _NO_OBJECT.format(_json_name(obj))
+            text = _NO_OBJECT.format(json_name(obj))
             raise DecodeError(f"the object provided is unrecognized (must be of type {self.kind.name}): {text}", text)
         api_version, kind = obj.get("apiVersion") or "", obj.get("kind") or ""
         if kind and kind != self.kind.name:
@@ -125,12 +125,6 @@ class Codec:
         group = self.version.group.partition(".")[0] or "core"
         text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
         return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)
-
-
-def _json_name(value: object) -> str:
-    if value is None:
-        return "null"
-    return {str: "string", bool: "bool", list: "array"}.get(type(value), "number")
 
 
 _codecs: dict[tuple[int, str], Codec] = {}

@@ -6,7 +6,7 @@ k8s.io/apimachinery/pkg/api/errors.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -42,6 +42,7 @@ FIELD_TOO_LONG = "Too long"
 FIELD_TOO_MANY = "Too many"
 FIELD_TYPE_INVALID = "Invalid value"
 
+_SHOWN = 1 << 20  # characters of field errors in one answer
 _WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG}
 _CAUSE_REASON = {
     FIELD_REQUIRED: "FieldValueRequired",
@@ -191,16 +192,15 @@ class Invalid(APIError):
 
     @classmethod
     def of(cls, kind: str, group: str, name: str, errors: Iterable[FieldError]) -> "Invalid":
-        """The error for some invalid fields (at least one)."""
-        found = list(errors)
+        """The error for some invalid fields (at least one), the first megabyte of them."""
+        found = list(_first(errors))
         unique = list(dict.fromkeys(str(error) for error in found))
         text = unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]"
         shown = f"{kind}.{group}" if group else kind
-        details: dict[str, Any] = {"name": name, "group": group, "kind": kind}
-        details = {k: v for k, v in details.items() if v}
-        details["causes"] = [
+        causes = [
             {"reason": _CAUSE_REASON[error.type], "message": error.message(), "field": error.field} for error in found
         ]
+        details = _details(name, group, kind) | {"causes": causes}
         return cls(f'{shown} "{name}" is invalid: {text}', details=details)
 
 
@@ -235,9 +235,19 @@ def qualified(plural: str, group: str) -> str:
     return f"{plural}.{group}" if group else plural
 
 
-def _details(name: str, group: str, plural: str) -> dict[str, Any]:
-    details = {"name": name, "group": group, "kind": plural}
+def _details(name: str, group: str, kind: str) -> dict[str, Any]:
+    details = {"name": name, "group": group, "kind": kind}
     return {k: v for k, v in details.items() if v}
+
+
+def _first(errors: Iterable[FieldError]) -> Iterator[FieldError]:
+    """As many as an answer can hold: each may show the whole list that it is about."""
+    size = 0
+    for error in errors:
+        yield error
+        size += len(str(error))
+        if size > _SHOWN:
+            return
 
 
 def from_status(body: dict[str, Any]) -> APIError:

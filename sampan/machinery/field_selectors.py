@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sampan.machinery.kind import Kind
 from sampan.machinery.requirements import SelectorError
+from sampan.machinery.selector_parser import MAX_REQUIREMENTS
 
 Field = Callable[[dict[str, Any]], str]
 
@@ -58,7 +59,10 @@ def parse(text: str) -> FieldSelector:
     """The selector of a text; "" selects everything. Raises SelectorError (400)."""
     if not text:
         return EVERYTHING
-    return FieldSelector(tuple(_term(text, part) for part in _split(text) if part))
+    parts = [part for part in _split(text) if part]
+    if len(parts) > MAX_REQUIREMENTS:
+        raise SelectorError(f"a selector has at most {MAX_REQUIREMENTS} requirements")
+    return FieldSelector(tuple(_term(text, part) for part in parts))
 
 
 def _split(text: str) -> list[str]:

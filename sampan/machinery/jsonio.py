@@ -11,20 +11,23 @@ import orjson
 
 from sampan.machinery.errors import BadRequest
 from sampan.machinery.json_errors import syntax_error
-from sampan.machinery.tree import MAX_DEPTH
+from sampan.machinery.places import Place, note
+from sampan.machinery.tree import MAX_DEPTH, is_too_deep
 from sampan.machinery.yamlio import dump_yaml, parse_yaml
 
 __all__ = ["dump_json", "dump_yaml", "duplicate_fields", "parse_json", "parse_yaml"]
+
+_EXPLAINED = 64 * 1024  # bytes: finding Go's words takes a microsecond for each; larger bodies get orjson's
 
 
 def parse_json(body: bytes) -> Any:
     """The JSON value of a body; raises BadRequest."""
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise BadRequest(syntax_error(body)) from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        _keys(value, 1)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(syntax_error(body) if len(body) <= _EXPLAINED else str(error)) from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and is_too_deep(value):
+        raise BadRequest("json: exceeded max depth")
     return value
 
 
@@ -34,7 +37,8 @@ def dump_json(value: Any) -> bytes:
 
 
 def duplicate_fields(body: bytes, value: Any = None) -> list[str]:
-    """Paths of fields that occur twice in an object of a valid JSON body; `value` is what parse_json gave, if at hand.
+    """Paths of fields that occur twice in an object of a valid JSON body, the first hundred; `value` is what parse_json
+    gave, if at hand.
 
     Counting decides nearly always: in a body whose keys are followed directly by their colon, the quote-colon pairs
     outside of strings are the keys.
@@ -42,26 +46,24 @@ def duplicate_fields(body: bytes, value: Any = None) -> list[str]:
     if value is None:
         value = orjson.loads(body)
     irregular = any(pattern in body for pattern in (b" :", b"\n:", b"\t:", b"\r:", b'\\\\":'))
-    if not irregular and body.count(b'":') - body.count(b'\\":') == _keys(value, 1):
+    if not irregular and body.count(b'":') - body.count(b'\\":') == _keys(value):
         return []
     found: list[str] = []
-    _find_duplicates(json.loads(body, object_pairs_hook=_Pairs), "", found)
+    _find_duplicates(json.loads(body, object_pairs_hook=_Pairs), None, found)
     return found
 
 
-def _keys(value: Any, depth: int) -> int:
-    """How many fields all objects of a tree have; raises BadRequest where it is too deep."""
-    if depth > MAX_DEPTH:
-        raise BadRequest("json: exceeded max depth")
+def _keys(value: Any) -> int:
+    """How many fields all objects of a tree have."""
     kind = type(value)
     if kind is dict:
         count = len(value)
         for item in value.values():
             if (below := type(item)) is dict or below is list:
-                count += _keys(item, depth + 1)
+                count += _keys(item)
         return count
     if kind is list:
-        return sum(_keys(item, depth + 1) for item in value if type(item) is dict or type(item) is list)
+        return sum(_keys(item) for item in value if type(item) is dict or type(item) is list)
     return 0
 
 
@@ -69,15 +71,14 @@ class _Pairs(list[tuple[str, Any]]):
     """An object as the list of its fields, duplicates included."""
 
 
-def _find_duplicates(value: Any, path: str, found: list[str]) -> None:
+def _find_duplicates(value: Any, place: Place, found: list[str]) -> None:
     if isinstance(value, _Pairs):
         seen: set[str] = set()
         for name, item in value:
-            below = f"{path}.{name}" if path else name
             if name in seen:
-                found.append(below)
+                note(found, (place, name))
             seen.add(name)
-            _find_duplicates(item, below, found)
+            _find_duplicates(item, (place, name), found)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _find_duplicates(item, f"{path}[{index}]", found)
+            _find_duplicates(item, (place, index), found)

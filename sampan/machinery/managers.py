@@ -151,9 +151,13 @@ def _joined(managers: Managers) -> Managers:
     """At most MAX_UPDATERS updaters: the oldest become one."""
     updaters = sorted((item for item in managers.items() if item[0].operation == UPDATE), key=lambda item: item[1].time)
     surplus = updaters[: max(0, len(updaters) - MAX_UPDATERS)]
-    result = {id_: owned for id_, owned in managers.items() if (id_, owned) not in surplus}
+    oldest = {id_ for id_, _ in surplus}
+    result = {id_: owned for id_, owned in managers.items() if id_ not in oldest}
+    groups: dict[ManagerId, list[Owned]] = {}
     for id_, owned in surplus:
-        joined = identify(_ANCIENT, UPDATE, owned.api_version, id_.subresource)
-        known = result[joined].paths if joined in result else NO_FIELDS
-        result[joined] = replace(owned, paths=known | owned.paths)
+        groups.setdefault(identify(_ANCIENT, UPDATE, owned.api_version, id_.subresource), []).append(owned)
+    for id_, group in groups.items():
+        if id_ in result:
+            group.insert(0, result[id_])
+        result[id_] = replace(group[-1], paths=NO_FIELDS.union(*(owned.paths for owned in group)))
     return result

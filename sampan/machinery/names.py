@@ -7,12 +7,14 @@ and the documentation page "Object Names and IDs".
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+
+from sampan.machinery.remember import remembered
 
 Check = Callable[[str], list[str]]
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SUBDOMAIN_MATCHED = _SUBDOMAIN + "+"  # possessive: the same, without remembering every label of a long text
 _DNS_1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = rf"({_QUALIFIED})?"
@@ -91,7 +93,7 @@ _ENV_NAME_TEXT = "a valid environment variable name must consist only of printab
 def _rule(pattern: str, text: str, limit: int, unit: str = "characters") -> Check:
     matches = re.compile(pattern).fullmatch
 
-    @lru_cache(maxsize=4096)
+    @remembered(4096)
     def wrong(value: str) -> tuple[str, ...]:
         found = [too_long(limit, unit)] if len(value.encode(errors="replace")) > limit else []
         return tuple(found if matches(value) else [*found, text])
@@ -100,8 +102,8 @@ def _rule(pattern: str, text: str, limit: int, unit: str = "characters") -> Chec
 
 
 _dns_label_form = _rule(_LABEL, _LABEL_TEXT, 63)
-_is_subdomain = re.compile(_SUBDOMAIN).fullmatch
-dns_subdomain = _rule(_SUBDOMAIN, _SUBDOMAIN_TEXT, 253)
+_is_subdomain = re.compile(_SUBDOMAIN_MATCHED).fullmatch
+dns_subdomain = _rule(_SUBDOMAIN_MATCHED, _SUBDOMAIN_TEXT, 253)
 dns_1035_label = _rule(_DNS_1035, _DNS_1035_TEXT, 63)
 label_value = _rule(_LABEL_VALUE, _LABEL_VALUE_TEXT, 63, "bytes")
 percent = _rule(_PERCENT, _PERCENT_TEXT, 2**31)

@@ -9,10 +9,12 @@ from typing import Any
 import orjson
 
 from sampan.machinery.errors import BadRequest, Invalid, RequestEntityTooLarge
-from sampan.machinery.tree import deep_copy
+from sampan.machinery.scalars import json_name
+from sampan.machinery.tree import deep_copy, is_too_deep
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED = 3 * 1024 * 1024  # bytes of JSON that all copy operations of a patch may add
+MAX_SHIFTED = 100_000_000  # list items that all operations may push aside
 
 _NOT_FITTING = "the server rejected our request due to an error in our request"
 _MISSING = object()
@@ -21,17 +23,17 @@ _MISSING = object()
 def json_patch(obj: Any, operations: Any) -> Any:
     """The tree after all operations; `obj` may be changed. Raises BadRequest, Invalid, RequestEntityTooLarge."""
     if not isinstance(operations, list):
-        raise BadRequest(f"json: cannot unmarshal {_json_name(operations)} into Go value of type jsonpatch.Patch")
+        raise BadRequest(f"json: cannot unmarshal {json_name(operations)} into Go value of type jsonpatch.Patch")
     if len(operations) > MAX_OPERATIONS:
         text = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
         raise RequestEntityTooLarge(f"Request entity too large: {text}")
     document = _Document(obj)
     for operation in operations:
         if not isinstance(operation, dict):
-            raise BadRequest(
-                f"json: cannot unmarshal {_json_name(operation)} into Go value of type jsonpatch.Operation"
-            )
+            raise BadRequest(f"json: cannot unmarshal {json_name(operation)} into Go value of type jsonpatch.Operation")
         document.apply(operation)
+    if is_too_deep(document.root):
+        raise not_fitting()
     return document.root
 
 
@@ -40,17 +42,13 @@ def not_fitting() -> Invalid:
     return Invalid(_NOT_FITTING, details={})
 
 
-def _json_name(value: Any) -> str:
-    names = {str: "string", bool: "bool", dict: "object", list: "array", type(None): "null"}
-    return names.get(type(value), "number")
-
-
 class _Document:
     """A tree that operations change; `root` is what has become of it."""
 
     def __init__(self, root: Any) -> None:
         self.root = root
         self._copied = 0
+        self._shifted = 0
 
     def apply(self, operation: dict[str, Any]) -> None:
         """Do one operation; raises Invalid."""
@@ -86,6 +84,8 @@ class _Document:
 
     def _copy(self, operation: dict[str, Any]) -> None:
         value = self._find(_pointer(operation, "from"))
+        if is_too_deep(value):
+            raise not_fitting()
         self._copied += len(orjson.dumps(value))
         if self._copied > MAX_COPIED:
             raise not_fitting()
@@ -125,6 +125,7 @@ class _Document:
             parent[path[-1]] = value
         elif isinstance(parent, list):
             at = len(parent) if path[-1] == "-" else _index(path[-1], len(parent) + 1)
+            self._shift(len(parent) - at)
             parent.insert(at, value)
         else:
             raise not_fitting()
@@ -136,8 +137,15 @@ class _Document:
         if isinstance(parent, dict) and path[-1] in parent:
             return parent.pop(path[-1])
         if isinstance(parent, list):
-            return parent.pop(_index(path[-1], len(parent)))
+            at = _index(path[-1], len(parent))
+            self._shift(len(parent) - at)
+            return parent.pop(at)
         raise not_fitting()
+
+    def _shift(self, count: int) -> None:
+        self._shifted += count
+        if self._shifted > MAX_SHIFTED:
+            raise not_fitting()
 
 
 _OPERATIONS = frozenset(("add", "remove", "replace", "move", "copy", "test"))

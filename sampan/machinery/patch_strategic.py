@@ -96,9 +96,10 @@ def _map_item(field: Field | None) -> Field | None:
 def _retain_keys(original: Object, patch: Object) -> None:
     if RETAIN_KEYS not in patch:
         return
-    kept = patch.pop(RETAIN_KEYS)
-    if not isinstance(kept, list) or not all(isinstance(key, str) for key in kept):
+    listed = patch.pop(RETAIN_KEYS)
+    if not isinstance(listed, list) or not all(isinstance(key, str) for key in listed):
         raise BadRequest(_BAD_RETAIN)
+    kept = set(listed)
     if any(value is not None and key not in kept for key, value in patch.items() if not key.startswith("$")):
         raise not_fitting()
     for key in [key for key in original if key not in kept]:
@@ -108,9 +109,9 @@ def _retain_keys(original: Object, patch: Object) -> None:
 def _delete_scalars(original: Object, key: str, unwanted: Any) -> None:
     if not isinstance(unwanted, list):
         raise BadRequest(_BAD_DELETE)
-    before = original.get(key)
+    before, gone = original.get(key), set(filter(_is_scalar, unwanted))
     if isinstance(before, list):
-        original[key] = [item for item in before if item not in unwanted]
+        original[key] = [item for item in before if not (_is_scalar(item) and item in gone)]
 
 
 def _merge_in_order(original: Object, patch: Object, directive: str, fields: dict[str, Field]) -> None:
@@ -145,8 +146,8 @@ def _merge_list(original: list[Any], patch: list[Any], field: Field) -> list[Any
             raise not_fitting()
     if any(item.get(PATCH) == "replace" for item in patch):
         return [_without_directives(item) for item in patch if PATCH not in item]
-    deleted = [_merge_key(item, key) for item in patch if _deletes(item)]
-    kept = [item for item in original if not (isinstance(item, dict) and item.get(key, _ABSENT) in deleted)]
+    deleted = {_merge_key(item, key) for item in patch if _deletes(item)}
+    kept = [item for item in original if not (_has_scalar(item, key) and item.get(key, _ABSENT) in deleted)]
     wanted = [item for item in patch if not _deletes(item)]
     merged = _merge_items(kept, wanted, field)
     return ordered(merged, wanted, original, key) if wanted else merged
@@ -163,7 +164,7 @@ def _deletes(item: Object) -> bool:
 
 
 def _merge_key(item: Object, key: str) -> Any:
-    if key not in item or isinstance(item[key], (dict, list)):
+    if key not in item or not _is_scalar(item[key]):
         raise BadRequest(f"map: {item} does not contain declared merge key: {key}")
     return item[key]
 
@@ -182,16 +183,18 @@ def _merge_items(original: list[Any], patch: list[Object], field: Field) -> list
 
 
 def _has_scalar(item: Any, key: str) -> bool:
-    return isinstance(item, dict) and not isinstance(item.get(key), (dict, list))
+    return isinstance(item, dict) and _is_scalar(item.get(key))
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, (dict, list))
 
 
 def _merge_scalars(original: list[Any], patch: list[Any]) -> list[Any]:
-    if any(isinstance(item, (dict, list)) for item in patch):
+    if not all(map(_is_scalar, patch)):
         raise not_fitting()
-    merged = list(original)
-    for item in patch:
-        if item not in merged:
-            merged.append(item)
+    known = set(filter(_is_scalar, original))
+    merged = original + [item for item in dict.fromkeys(patch) if item not in known]
     return ordered(merged, patch, original, "")
 
 
@@ -208,6 +211,9 @@ def _without_directives(value: Any) -> Any:
             and not key.startswith((ORDER_PREFIX, DELETE_PREFIX))
         }
     if isinstance(value, list):
-        gone = [item for item in value if isinstance(item, dict) and item.get(PATCH) in ("delete", "replace")]
-        return [_without_directives(item) for item in value if item not in gone]
+        return [
+            _without_directives(item)
+            for item in value
+            if not (isinstance(item, dict) and item.get(PATCH) in ("delete", "replace"))
+        ]
     return value

@@ -20,6 +20,7 @@ import orjson
 from sampan.machinery.errors import BadRequest
 from sampan.machinery.meta import format_micro_time, format_time
 from sampan.machinery.schema import Field, load
+from sampan.machinery.tree import is_too_deep
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
@@ -47,6 +48,8 @@ def parse_protobuf(body: bytes) -> Object:
         tree = _message(_bytes(envelope.get(2, b"")), _definition(api_version, kind), 0)
     except (_Malformed, struct.error, UnicodeDecodeError, OverflowError, orjson.JSONDecodeError) as error:
         raise BadRequest(f"couldn't decode the protobuf message: {error}") from error
+    if is_too_deep(tree):  # JSON in a RawExtension may be deeper than messages
+        raise BadRequest("couldn't decode the protobuf message: exceeded max depth")
     return {"apiVersion": api_version, "kind": kind} | tree
 
 

@@ -1,26 +1,24 @@
 """Values with a syntax of their own: how Go's decoders of Kubernetes's scalar types read JSON, and how they refuse it.
 
 A check takes a value of the expected Python type and returns it or its canonical form; a coercion takes any other JSON
-value (never null). Both raise Mismatch. Called by decoding.py only.
+value (never null). Both raise Mismatch. Called by decoding.py; others take their words from here.
 """
 
 import binascii
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sampan.machinery import meta, quantity
+from sampan.machinery.remember import remembered
 
-_JSON_NAMES: dict[type, str] = {
-    str: "string",
-    bool: "bool",
-    int: "number",
-    float: "number",
-    dict: "object",
-    list: "array",
-}
+_JSON_NAMES = {str: "string", bool: "bool", dict: "object", list: "array", type(None): "null"}
+
+
+def json_name(value: object) -> str:
+    """What encoding/json calls a value in its messages."""
+    return _JSON_NAMES.get(type(value), "number")
 
 
 class Mismatch(Exception):
@@ -35,7 +33,7 @@ class Mismatch(Exception):
     @classmethod
     def of(cls, value: Any, go_type: str) -> "Mismatch":
         """The error of Go's json.UnmarshalTypeError, for a value that is no `go_type`."""
-        return cls(f"json: cannot unmarshal {_JSON_NAMES[type(value)]} into Go", go_type)
+        return cls(f"json: cannot unmarshal {json_name(value)} into Go", go_type)
 
     def under(self, struct: str, field: str) -> None:
         """Note, on the way out, the struct and field that hold what failed so far."""
@@ -106,7 +104,7 @@ def _base64(value: str) -> str:
 def _base64_in_lines(value: str) -> str:
     """Go skips line breaks and writes the value back without them."""
     joined = value.replace("\r", "").replace("\n", "")
-    good = re.match(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", joined)
+    good = re.match(r"(?:[A-Za-z0-9+/]{4})*+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", joined)
     end = good.end() if good else 0
     if end == len(joined):
         return joined
@@ -144,7 +142,7 @@ _MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
 
 
 def _time_check(layout: str, write: Callable[[datetime], str]) -> Callable[[str], str]:
-    @lru_cache(maxsize=4096)
+    @remembered(4096)
     def check(value: str) -> str:
         _check_form(value, layout)
         try:

@@ -39,6 +39,7 @@ _OPERATORS = {
 }
 _EXPECTED_OPERATORS = "in, notin, =, ==, !=, gt, lt"
 _SPACE = frozenset(" \t\r\n")
+MAX_REQUIREMENTS = 1000  # each is asked of every object of a list
 
 
 def parse_requirements(text: str) -> list[Requirement]:
@@ -93,6 +94,8 @@ class _Parser:
                 return found
             if kind not in (_IDENTIFIER, "!"):
                 raise SelectorError(f"found '{literal}', expected: !, identifier, or 'end of string'")
+            if len(found) == MAX_REQUIREMENTS:
+                raise SelectorError(f"a selector has at most {MAX_REQUIREMENTS} requirements")
             found.append(self._requirement())
             kind, literal = self._next()
             if kind == "end":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from sampan.machinery.remember import remembered
 from sampan.machinery.requirements import (
     DOUBLE_EQUALS,
     EQUALS,
@@ -102,7 +103,7 @@ EVERYTHING: Final = Selector()
 NOTHING: Final = Selector(nothing=True)
 
 
-@lru_cache(maxsize=1024)
+@remembered(1024)
 def parse(text: str) -> Selector:
     """The selector of `a=b,c!=d,e in (x,y),f,!g`; "" selects everything. Raises SelectorError (400)."""
     return Selector(parse_requirements(text)) if text else EVERYTHING
@@ -110,14 +111,20 @@ def parse(text: str) -> Selector:
 
 def from_labels(labels: Labels | None) -> Selector:
     """The selector of a plain map, as in Service.spec.selector: all must be equal. Null and {} select nothing."""
-    if not labels:
-        return NOTHING
-    return _from_items(tuple(labels.items()))
+    return _from_items(labels) if labels else NOTHING
 
 
-@lru_cache(maxsize=4096)
-def _from_items(items: tuple[tuple[str, str], ...]) -> Selector:
+def _from_items(labels: Labels) -> Selector:
+    items = tuple(labels.items())
+    return _remembered(items) if len(items) <= _FEW else _made(items)
+
+
+def _made(items: tuple[tuple[str, str], ...]) -> Selector:
     return Selector(Requirement(key, EQUALS, (value,)) for key, value in items)
+
+
+_FEW = 16  # labels of a selector that is remembered
+_remembered = lru_cache(maxsize=4096)(_made)
 
 
 def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
@@ -130,7 +137,7 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
     expressions = selector.get("matchExpressions") or ()
     labels = selector.get("matchLabels") or {}
     if not expressions:
-        return _from_items(tuple(labels.items())) if labels else EVERYTHING
+        return _from_items(labels) if labels else EVERYTHING
     requirements = [Requirement(key, EQUALS, (value,)) for key, value in labels.items()]
     return Selector([*requirements, *map(_expression, expressions)])
 

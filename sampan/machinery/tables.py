@@ -1,22 +1,20 @@
-"""What `kubectl get` prints: objects as a Table, or as their metadata alone; ages as people read them.
+"""What `kubectl get` prints: objects as a Table, or as their metadata alone.
 
 The cells come from `Kind.columns`. Called by the API server for lists and watches that accept `as=Table` or
-`as=PartialObjectMetadata`, and `duration_human` by the kinds' columns. Rules: "Receiving resources as Tables" in the
-API concepts page; the meta.k8s.io/v1 types; k8s.io/apimachinery/pkg/util/duration.
+`as=PartialObjectMetadata`. Rules: "Receiving resources as Tables" in the API concepts page; the meta.k8s.io/v1 types.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sampan.machinery.durations import duration_human
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object, parse_time
 
 UNKNOWN = "<unknown>"
 META_V1 = "meta.k8s.io/v1"
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_YEAR = 365 * _DAY
 _NAME_TEXT = (
     "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
     "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
@@ -29,35 +27,6 @@ _AGE_TEXT = (
     "in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
     "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata"
 )
-
-
-def duration_human(seconds: float) -> str:
-    """A length of time, coarser the longer it is: `45s`, `3m20s`, `47m`, `5h12m`, `12d`, `2y3d`."""
-    total = int(seconds)
-    if total < -1:
-        return "<invalid>"
-    if total < 2 * _MINUTE:
-        return f"{max(total, 0)}s"
-    if total < 10 * _MINUTE:
-        return _two_units(total, _MINUTE, "m", 1, "s")
-    if total < 3 * _HOUR:
-        return f"{total // _MINUTE}m"
-    if total < 8 * _HOUR:
-        return _two_units(total, _HOUR, "h", _MINUTE, "m")
-    if total < 2 * _DAY:
-        return f"{total // _HOUR}h"
-    if total < 8 * _DAY:
-        return _two_units(total, _DAY, "d", _HOUR, "h")
-    if total < 2 * _YEAR:
-        return f"{total // _DAY}d"
-    if total < 8 * _YEAR:
-        return _two_units(total, _YEAR, "y", _DAY, "d")
-    return f"{total // _YEAR}y"
-
-
-def _two_units(total: int, large: int, large_name: str, small: int, small_name: str) -> str:
-    rest = total % large // small
-    return f"{total // large}{large_name}" + (f"{rest}{small_name}" if rest else "")
 
 
 def age(obj: Mapping[str, Any], now: datetime) -> str:

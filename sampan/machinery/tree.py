@@ -38,6 +38,22 @@ def deep_copy(value: Any) -> Any:
     return value
 
 
+def is_too_deep(value: Any) -> bool:
+    """Whether a tree is nested deeper than MAX_DEPTH. Walks it level by level: no depth is too much for this."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for node in level
+            if isinstance(node, (dict, list))
+            for item in (node.values() if isinstance(node, dict) else node)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
 def get_path(obj: Any, path: Path, default: Any = None) -> Any:
     """The value at a path of field names, or `default` where any step is missing or null."""
     for name in path:

@@ -13,9 +13,10 @@ from typing import Any
 import yaml
 
 from sampan.machinery.errors import BadRequest
+from sampan.machinery.places import Place, note
 from sampan.machinery.tree import MAX_DEPTH, deep_copy
 
-MAX_VALUES = 1_000_000  # in one tree, aliases followed
+MAX_VALUES = 300_000  # in one tree, aliases followed; as many take about half a second to build
 
 _BOOLEANS = {
     form: truth
@@ -37,7 +38,8 @@ def parse_yaml(body: bytes) -> Any:
 
 
 def parse_yaml_strict(body: bytes) -> tuple[Any, list[str]]:
-    """The JSON value of the first document and the paths of fields that it has twice. Raises BadRequest."""
+    """The JSON value of the first document and the paths of fields that it has twice, the first hundred. Raises
+    BadRequest."""
     builder = _Builder(body)
     try:
         return builder.document(), builder.duplicates
@@ -64,22 +66,22 @@ class _Builder:
     def document(self) -> Any:
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
-                return self._value(next(self._events), "", 1)
+                return self._value(next(self._events), None, 1)
         return None
 
-    def _value(self, event: yaml.Event, path: str, depth: int) -> Any:
+    def _value(self, event: yaml.Event, place: Place, depth: int) -> Any:
         self._spend(1)
         if depth > MAX_DEPTH:
             raise _error("exceeded max depth")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor or "")
+            return self._alias(event.anchor or "", depth)
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = _scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._sequence(path, depth)
+            value = self._sequence(place, depth)
         else:
-            value = self._mapping(path, depth)
+            value = self._mapping(place, depth)
         if anchor := getattr(event, "anchor", None):
             self._anchors[anchor] = value
         return value
@@ -87,33 +89,32 @@ class _Builder:
     def _spend(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise _error("document contains excessive aliasing")
+            raise _error("document contains excessive aliasing" if self._anchors else "document has too many values")
 
-    def _alias(self, anchor: str) -> Any:
+    def _alias(self, anchor: str, depth: int) -> Any:
         if anchor not in self._anchors:
             raise _error(f"unknown anchor '{anchor}' referenced")
         value = self._anchors[anchor]
-        self._spend(_size(value))
+        self._spend(_size(value, depth))
         return deep_copy(value)
 
-    def _sequence(self, path: str, depth: int) -> list[Any]:
+    def _sequence(self, place: Place, depth: int) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._value(event, f"{path}[{len(items)}]", depth + 1))
+            items.append(self._value(event, (place, len(items)), depth + 1))
         return items
 
-    def _mapping(self, path: str, depth: int) -> dict[str, Any]:
+    def _mapping(self, place: Place, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._key(event)
-            below = f"{path}.{key}" if path else key
-            value = self._value(next(self._events), below, depth + 1)
+            value = self._value(next(self._events), (place, key), depth + 1)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
                 _merge(merged, value)
                 continue
             if key in result:
-                self.duplicates.append(below)
+                note(self.duplicates, (place, key))
             result[key] = value
         return {**merged, **result}
 
@@ -121,7 +122,7 @@ class _Builder:
         """A map key as sigs.k8s.io/yaml writes it in JSON."""
         value = None
         if isinstance(event, (yaml.AliasEvent, yaml.ScalarEvent)):
-            value = self._value(event, "", 1)
+            value = self._value(event, None, 1)
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, (str, int, float)):
@@ -138,10 +139,13 @@ def _merge(into: dict[str, Any], value: Any) -> None:
             into.setdefault(key, item)
 
 
-def _size(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + sum(map(_size, value.values()))
-    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+def _size(value: Any, depth: int) -> int:
+    """How many values a tree has that is to stand at a depth."""
+    if depth > MAX_DEPTH:
+        raise _error("exceeded max depth")
+    if isinstance(value, (dict, list)):
+        return 1 + sum(_size(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value))
+    return 1
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
@@ -176,15 +180,15 @@ def _number(text: str) -> Any:
     return text
 
 
-def _float(plain: str) -> int | float:
+def _float(plain: str) -> Any:
     number = float(plain)
     if math.isinf(number):
-        raise _error(f"json: unsupported value: {plain}")
+        return plain  # to yaml.v2, what no float64 holds is a string
     # Go writes 1e3 to JSON as 1000, so that it then is an integer.
-    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+    return int(number) if number.is_integer() and -(2**63) <= number < 2**64 else number
 
 
-def _integer(plain: str) -> int | float:
+def _integer(plain: str) -> Any:
     sign = -1 if plain[0] == "-" else 1
     digits = plain.lstrip("+-")
     if digits[:2].lower() in ("0x", "0b", "0o"):
@@ -192,7 +196,9 @@ def _integer(plain: str) -> int | float:
     else:
         number = int(digits, 8 if len(digits) > 1 and digits[0] == "0" else 10)
     # yaml.v2 keeps what 64 bits hold and makes a float of the rest.
-    return sign * number if number < 2**64 else float(sign * number)
+    if -(2**63) <= sign * number < 2**64:
+        return sign * number
+    return _float(plain) if _FLOAT.fullmatch(plain) else plain
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -103,12 +103,12 @@ def test_duplicates_are_found_whatever_the_strings_hold(tree, colon):
         seen = set()
         parts = []
         for name, item in node:
-            below = f"{path}.{name}" if path else name
+            below = name if path is None else f"{path}.{name}"
             if name in seen:
                 expected.append(below)
             seen.add(name)
             parts.append(json.dumps(name) + colon + write(item, below))
         return "{" + ",".join(parts) + "}"
 
-    body = write(tree, "").encode()
+    body = write(tree, None).encode()
     assert sorted(jsonio.duplicate_fields(body)) == sorted(expected)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sampan.machinery import tables
+from sampan.machinery import durations, tables
 from sampan.machinery.kind import Column
 from tests.machinery.sample import POD, POD_KIND, kind
 
@@ -38,7 +38,7 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
     ],
 )
 def test_durations(seconds, text):
-    assert tables.duration_human(seconds) == text
+    assert durations.duration_human(seconds) == text
 
 
 def web(**meta):

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sampan.apiserver.accept import YAML, negotiate
+from sampan.apiserver.accept import YAML, negotiate_plain
 from sampan.apiserver.discovery import aggregated, legacy
 from sampan.apiserver.discovery.model import Group, groups_of
 from sampan.apiserver.routes import Routes
@@ -28,7 +28,7 @@ class Document:
 
     def answer(self, request: Request) -> Response:
         """The document, or 304 where the client has it."""
-        if negotiate(request.headers.get("accept", ""), views=False).media_type == YAML:
+        if negotiate_plain(request.headers.get("accept", "")).media_type == YAML:
             return Response(200, yamlio.dump_yaml(self._tree), YAML)
         headers = [("ETag", self._etag), ("Vary", "Accept"), _NO_CACHE]
         if self._etag in request.headers.get("if-none-match", ""):
