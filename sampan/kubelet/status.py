@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sampan.kubelet.conditions import conditions
-from sampan.kubelet.plan import initialized
+from sampan.kubelet.plan import initialized, should_restart
 from sampan.kubelet.podspec import (
     containers,
     ephemeral_containers,
@@ -163,7 +163,8 @@ def _state(seen: Observation, spec: Object, latest: Container | None) -> Object:
     name = spec["name"]
     if latest and latest.state is State.RUNNING:
         return {"running": {"startedAt": _time(latest.started)}}
-    if name in seen.waiting:
+    over = latest and latest.state is State.EXITED and not should_restart(seen.pod, spec, latest)
+    if name in seen.waiting and not over:
         return {"waiting": _reasoned(*seen.waiting[name])}
     if latest and latest.state is State.EXITED:
         return {"terminated": terminated(latest)}

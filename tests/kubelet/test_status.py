@@ -72,8 +72,12 @@ def test_conditions_follow_the_generation_and_keep_their_times() -> None:
     assert status["conditions"][-1]["lastTransitionTime"] == "2026-01-01"
 
 
-def test_what_never_started_did_so_at_the_epoch() -> None:
-    status = status_of(pod(restartPolicy="Never"), runtime(ran(code=128, reason="StartError", started=None)))
+def test_what_could_not_start_and_may_not_again_has_ended() -> None:
+    has = runtime(ran(code=128, reason="StartError", started=None))
+    waiting = {"main": ("RunContainerError", "no such program")}
+    assert status_of(pod(), has, waiting=waiting)["containerStatuses"][0]["state"]["waiting"]
+    status = status_of(pod(restartPolicy="Never"), has, waiting=waiting)
+    assert status["phase"] == "Failed"
     ended = status["containerStatuses"][0]["state"]["terminated"]
     assert (ended["reason"], ended["startedAt"]) == ("StartError", "1970-01-01T00:00:00Z")
 
