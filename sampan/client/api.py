@@ -4,7 +4,7 @@ Kinds are named by their `Kind` (from `kinds/`), always in the storage version. 
 (informer.py), retrying.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
@@ -25,7 +25,6 @@ class ObjectList(NamedTuple):
 
     items: Sequence[Object]
     resource_version: str
-    continue_token: str = ""
 
 
 class Client:
@@ -38,23 +37,11 @@ class Client:
         """One object; raises NotFound."""
         return await self.transport.request("GET", kind.path(namespace, name))
 
-    async def list(
-        self,
-        kind: Kind,
-        namespace: str = "",
-        *,
-        labels: str = "",
-        fields: str = "",
-        limit: int = 0,
-        continue_token: str = "",
-        resource_version: str = "",
-    ) -> ObjectList:
+    async def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> ObjectList:
         """A collection, of one namespace or of all."""
-        query = _query(labelSelector=labels, fieldSelector=fields, resourceVersion=resource_version)
-        query |= _query(limit=str(limit) if limit else "", **{"continue": continue_token})
+        query = _query(labelSelector=labels, fieldSelector=fields)
         answer = await self.transport.request("GET", kind.path(namespace), query=query)
-        meta = answer["metadata"]
-        return ObjectList(answer["items"] or [], meta["resourceVersion"], meta.get("continue", ""))
+        return ObjectList(answer["items"] or [], answer["metadata"]["resourceVersion"])
 
     def watch(
         self,
@@ -64,11 +51,10 @@ class Client:
         resource_version: str = "",
         labels: str = "",
         fields: str = "",
-        bookmarks: bool = True,
     ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """Changes after `resource_version`; raises Expired where that is too old."""
         query = _query(watch="true", resourceVersion=resource_version, labelSelector=labels, fieldSelector=fields)
-        query |= _query(allowWatchBookmarks="true" if bookmarks else "")
+        query["allowWatchBookmarks"] = "true"
         return self.transport.watch(kind.path(namespace), query)
 
     async def create(self, kind: Kind, obj: Object, namespace: str = "", *, subresource: str = "") -> Object:
@@ -124,10 +110,6 @@ class Client:
         """Delete all that the selectors match."""
         query = _query(labelSelector=labels, fieldSelector=fields)
         return await self.transport.request("DELETE", kind.path(namespace), query=query)
-
-    async def raw(self, path: str, query: Mapping[str, str] | None = None) -> Object:
-        """GET any path that answers with JSON."""
-        return await self.transport.request("GET", path, query=query)
 
     async def close(self) -> None:
         """Release the transport."""

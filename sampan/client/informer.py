@@ -115,11 +115,6 @@ class Informer:
         """
         return self._revision >= int(written["metadata"]["resourceVersion"])
 
-    @property
-    def has_synced(self) -> bool:
-        """Whether the first list has been taken over."""
-        return self._synced.is_set()
-
     # Following
 
     async def run(self) -> None:
@@ -233,36 +228,27 @@ class Informers:
         self._client = client
         self._sleep = sleep
         self._informers: dict[tuple[str, Scope], Informer] = {}
-        self._tasks: dict[tuple[str, Scope], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def of(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> Informer:
         """The informer of a collection; it starts at once if `run` has been called, else then."""
         place = (kind.path(), Scope(namespace, labels, fields))
         if place not in self._informers:
-            self._informers[place] = Informer(self._client, kind, place[1], sleep=self._sleep)
-            self._start(place)
+            made = self._informers[place] = Informer(self._client, kind, place[1], sleep=self._sleep)
+            if self._group is not None:
+                self._start(made, self._group)
         return self._informers[place]
 
     def run(self, group: asyncio.TaskGroup) -> None:
         """Run every informer, those of today and of tomorrow, as tasks of `group` until it is cancelled."""
         self._group = group
-        for place in self._informers:
-            self._start(place)
-
-    def forget(self, informer: Informer) -> None:
-        """Stop an informer that nobody needs any more; the next `of` makes a new one."""
-        place = (informer.kind.path(), informer.scope)
-        self._informers.pop(place, None)
-        if task := self._tasks.pop(place, None):
-            task.cancel()
+        for informer in self._informers.values():
+            self._start(informer, group)
 
     async def synced(self) -> None:
         """Wait until all that were asked for so far have synced."""
         for informer in list(self._informers.values()):
             await informer.synced()
 
-    def _start(self, place: tuple[str, Scope]) -> None:
-        if self._group is not None:
-            informer = self._informers[place]
-            self._tasks[place] = self._group.create_task(informer.run(), name=f"informer {informer.kind.plural}")
+    def _start(self, informer: Informer, group: asyncio.TaskGroup) -> None:
+        group.create_task(informer.run(), name=f"informer {informer.kind.plural}")

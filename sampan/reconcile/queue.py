@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from sampan.reconcile.clock import Clock
 
@@ -18,16 +18,6 @@ K = TypeVar("K", bound=Hashable)
 
 HIGH = 0  # something happened
 LOW = -100  # nothing happened: the key comes from a list
-
-
-class Statistics(NamedTuple):
-    """How a queue stands."""
-
-    waiting: int
-    processing: int
-    delayed: int
-    retrying: int
-    added: int  # since the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,6 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._delayed: list[tuple[float, int, K]] = []  # a heap; entries other than the due one are skipped
         self._failures: dict[K, int] = {}
-        self._added = 0
         self._entries = asyncio.Semaphore(0)  # one permit per entry of `_ready`: wakes one worker, not all
         self._sooner = asyncio.Event()
 
@@ -71,7 +60,6 @@ class WorkQueue(Generic[K]):
         waiting = self._again if key in self._processing else self._priorities
         if waiting.get(key, priority - 1) >= priority:
             return
-        self._added += key not in waiting
         waiting[key] = priority
         if waiting is self._priorities:
             self._push(key, priority)
@@ -101,10 +89,6 @@ class WorkQueue(Generic[K]):
         """The next retry of `key` is its first."""
         self._failures.pop(key, None)
 
-    def failures(self, key: K) -> int:
-        """How often `key` has been retried since it was last forgotten."""
-        return self._failures.get(key, 0)
-
     async def get(self) -> K:
         """The next key, waiting for one; `done` must follow."""
         while True:
@@ -131,12 +115,6 @@ class WorkQueue(Generic[K]):
                 await self._sleep(self._delayed[0][0] - self._clock.monotonic())
             else:
                 await self._sooner.wait()
-
-    def statistics(self) -> Statistics:
-        """How the queue stands."""
-        return Statistics(
-            len(self._priorities), len(self._processing), len(self._due), len(self._failures), self._added
-        )
 
     def _push(self, key: K, priority: int) -> None:
         heapq.heappush(self._ready, (-priority, next(self._order), key))

@@ -55,4 +55,4 @@ async def test_watch(api: API) -> None:
 
 
 async def test_raw_paths(api: API) -> None:
-    assert (await api.server.local_client().raw("/version"))["minor"] == "37"
+    assert (await api.server.local_client().transport.request("GET", "/version"))["minor"] == "37"

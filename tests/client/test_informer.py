@@ -108,7 +108,6 @@ async def test_lists_then_follows(script: Script, informer: Informer) -> None:
     heard = Heard(informer)
     script.say(WatchEvent("MODIFIED", pod("a", 6)), WatchEvent("DELETED", pod("b", 7)))
     assert await heard.next(4) == [("a", None, "3"), ("b", None, "4"), ("a", "3", "6"), ("b", "7", None)]
-    assert informer.has_synced
     assert informer.get(Key("ns", "a")) == pod("a", 6)
     assert [key["metadata"]["name"] for key in informer.items()] == ["a"]
     assert script.asked == ["list", "watch 5"]
@@ -188,16 +187,19 @@ async def test_a_failing_callback_harms_no_other(
 
 
 async def test_informers_are_shared_and_start_late(script: Script) -> None:
-    script.list(("1", []), ("1", []), ("1", []))
+    script.list(("1", []), ("1", []))
     informers = Informers(Client(script))  # type: ignore[arg-type]
     one = informers.of(POD)
     assert informers.of(POD) is one
-    async with asyncio.TaskGroup() as group:
-        informers.run(group)
-        other = informers.of(POD, "ns")
-        assert other is not one
-        await informers.synced()
-        informers.forget(other)
-        assert informers.of(POD, "ns") is not other
-        informers.forget(informers.of(POD, "ns"))
-        informers.forget(one)
+
+    async def follow() -> None:
+        async with asyncio.TaskGroup() as group:
+            informers.run(group)
+            await asyncio.Event().wait()
+
+    following = asyncio.create_task(follow())
+    await one.synced()
+    assert informers.of(POD, "ns") is not one
+    await informers.synced()
+    following.cancel()
+    await asyncio.wait([following])

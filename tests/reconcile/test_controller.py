@@ -93,7 +93,7 @@ async def test_errors_are_retried_with_growing_delays_then_forgotten(caplog: pyt
         feed.add("a")
         await clock.advance(1)
         assert [at for _, at in controller.calls] == [0.0, 0.005, 0.015, 0.035]
-        assert controller.queue.failures(Key("ns", "a")) == 0
+        assert controller.queue.retry(Key("ns", "a")) == 0.005
     assert caplog.text.count("ValueError: bug") == 2
     assert "Conflict" not in caplog.text
 
