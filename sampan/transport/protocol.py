@@ -116,7 +116,12 @@ class HTTPProtocol(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, dropping what has not been sent."""
-        self.transport.abort()
+        try:
+            self.transport.abort()
+        except AttributeError:
+            # asyncio's TLS transport in Python 3.11.2, Debian 12's: once it is closing it can't be aborted any more
+            if not self.transport.is_closing():
+                raise
 
     # Requests, in order.
 
