@@ -14,18 +14,24 @@ from sampan.dns.zone import Answer
 
 _RDATA = {"A": A, "CNAME": CNAME, "NS": NS, "PTR": PTR, "TXT": TXT}
 _TURNS = 8  # how many orders of its addresses an answer is kept in
+_SMALLEST = 13  # bytes of a record
 
 
-def answers(query: Query, answer: Answer, origin: str, ttl: int, *, limit: int) -> tuple[bytes, ...]:
-    """The answer's bytes without the leading id, in one or more orders.
+def answers(
+    query: Query, answer: Answer, origin: str, ttl: int, *, limit: int, turns: int = _TURNS
+) -> tuple[bytes, ...]:
+    """The answer's bytes without the leading id, in up to `turns` orders.
 
     Several addresses come in turn first, as CoreDNS's loadbalance does: many clients use the first only. An answer
     larger than `limit` has the TC bit and as many records as fit, for clients that can't ask again over TCP.
     """
-    turns = min(_TURNS, sum(record.type == "A" for record in answer.records)) or 1
+    turns = min(turns, sum(record.type == "A" for record in answer.records)) or 1
     step = max(1, len(answer.records) // turns)
     orders = [answer.records[i * step :] + answer.records[: i * step] for i in range(turns)]
-    return tuple(_pack(query, answer._replace(records=order), origin, ttl, limit)[2:] for order in orders)
+    most = limit // _SMALLEST + 1  # more can't fit; a Service may have thousands of endpoints
+    additional = answer.additional if len(answer.additional) < most else ()
+    short = [Answer(answer.exists, order[:most], additional) for order in orders]
+    return tuple(_pack(query, one, origin, ttl, limit)[2:] for one in short)
 
 
 def alias_answer(query: Query, chain: Sequence[tuple[str, Answer]], foreign: Sequence[RR], ttl: int) -> bytes:

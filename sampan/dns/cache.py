@@ -7,6 +7,7 @@ changed, never by time. Called by server.py (reading) and follow.py (dropping).
 from collections.abc import Iterable
 
 _CAPACITY = 10_000
+_LONGEST_QUERY = 320  # bytes: the longest name, and an OPT record with a cookie; padding would fill the memory
 
 
 class AnswerCache:
@@ -28,6 +29,8 @@ class AnswerCache:
 
     def put(self, name: str, query: bytes, orders: tuple[bytes, ...]) -> None:
         """Keep an answer about a name. A full cache is emptied: what is asked for often is back at once."""
+        if len(query) > _LONGEST_QUERY:
+            return
         if len(self._answers) >= self._capacity:
             self.clear()
         self._answers[query] = orders

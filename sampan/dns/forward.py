@@ -29,6 +29,7 @@ _TIMEOUT = 2.0  # seconds for one resolver's answer
 _ROUNDS = 2
 _PATIENCE = 4.0  # seconds after which no further resolver is asked: clients give up after five
 _LONGEST_KEPT = 30  # seconds, however long the TTL
+_LARGEST_KEPT = 4096  # bytes
 _CAPACITY = 10_000
 _MOST_AT_ONCE = 1_000
 _LOOP_DOMAIN = b"\x04loop\x06sampan\x07invalid\x00"
@@ -85,7 +86,7 @@ class Forwarder:
         return aged(kept.answer, int(now - kept.since))
 
     def _keep(self, key: bytes, answer: bytes) -> None:
-        if rcode(answer) not in (0, NXDOMAIN):
+        if rcode(answer) not in (0, NXDOMAIN) or len(answer) > _LARGEST_KEPT:
             return
         seconds = min(lifetime(answer), _LONGEST_KEPT)
         if seconds:

@@ -29,6 +29,7 @@ from sampan.dns.zone import Answer, Zone
 _INTERNET = 1
 _LONGEST_CHAIN = 8  # aliases of aliases
 LARGEST_TCP_SIZE = 65_535
+_LARGEST_FOREIGN = 4096  # bytes of an answer that is taken apart
 
 
 class Responder:
@@ -74,9 +75,10 @@ class Responder:
         answer = self._zone.lookup(name, type)
         if _is_alias(answer) and type != "CNAME":
             return None
-        orders = answers(query, answer, origin, self._config.ttl, limit=_limit(query, tcp))
-        if not tcp:
-            self._cache.put(name, message[2:], orders)
+        if tcp:
+            return message[:2] + answers(query, answer, origin, self._config.ttl, limit=LARGEST_TCP_SIZE, turns=1)[0]
+        orders = answers(query, answer, origin, self._config.ttl, limit=query.udp_size)
+        self._cache.put(name, message[2:], orders)
         return message[:2] + orders[0]
 
     async def _follow_alias(self, query: Query, name: str) -> bytes:
@@ -99,9 +101,11 @@ class Responder:
         """The records of a name outside; none where it can't be resolved: the alias itself is true all the same."""
         asked = DNSRecord(DNSHeader(rd=1), q=DNSQuestion(name, query.question.type))
         packed = await self._forwarder.resolve(bytes(asked.pack()))
+        if len(packed) > _LARGEST_FOREIGN:
+            return ()
         try:
             found: Sequence[RR] = DNSRecord.parse(packed).rr
-        except DNSError:
+        except (DNSError, RecursionError):  # the latter from names that point to each other
             return ()
         return found
 

@@ -63,7 +63,7 @@ def _shared_chains(config: ProxyConfig) -> dict[str, Chain]:
     services = (
         f"{SERVICE_KEY} vmap @service-ips",
         f"ip daddr @nodeport-ips {PORT_KEY} vmap @service-nodeports",
-        f"{SERVICE_KEY} vmap @hostport-ips",
+        f"fib daddr type local {SERVICE_KEY} vmap @hostport-ips",  # of this node only: others' packets are not ours
         f"fib daddr type local ip daddr != 127.0.0.0/8 {PORT_KEY} vmap @hostports",
     )
     endpoints = (

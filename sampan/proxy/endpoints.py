@@ -101,6 +101,10 @@ def _endpoints(candidates: Iterable[Candidate]) -> tuple[Endpoint, ...]:
     return tuple(sorted({c.endpoint for c in candidates}, key=lambda e: (IPv4Address(e.ip), e.port)))
 
 
+# As they stand in objects and, in small letters, in scripts; everything else must stay out of those.
+PROTOCOLS = frozenset(("TCP", "UDP", "SCTP"))
+
+
 def is_ipv4(text: str) -> bool:
     """Whether this is an IPv4 address; everything else must stay out of scripts."""
     try:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sampan.machinery.meta import Object, key_of
-from sampan.proxy.endpoints import is_ipv4
-from sampan.proxy.ruleset import Chain, Fragment
+from sampan.proxy.endpoints import PROTOCOLS, is_ipv4
+from sampan.proxy.ruleset import Chain, Fragment, name_of
 
 _OVER = ("Succeeded", "Failed")
 _NOTHING = Fragment()
@@ -27,7 +27,7 @@ def pod_rules(pod: Object) -> Fragment:
         anywhere = host_ip in ("", "0.0.0.0")
         if not anywhere and not is_ipv4(host_ip):
             continue
-        name = f"hostport/{key_of(pod)}/{protocol}/{port['hostPort']}/{host_ip or 'any'}"
+        name = name_of("hostport", key_of(pod), protocol, port["hostPort"], host_ip or "any")
         chains[name] = Chain(tuple(_chain(ip, protocol, port["containerPort"])))
         key = f"{protocol} . {port['hostPort']}"
         table, key = ("hostports", key) if anywhere else ("hostport-ips", f"{host_ip} . {key}")
@@ -40,7 +40,7 @@ def _host_ports(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
     for container in [*sidecars, *spec["containers"]]:
         for port in container.get("ports") or ():
-            if port.get("hostPort"):
+            if port.get("hostPort") and port.get("protocol", "TCP") in PROTOCOLS:
                 yield port
 
 

@@ -6,7 +6,18 @@ values are plain nft text; who writes them is base.py, services.py and hostports
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple
+
+_LONGEST_NAME = 200  # the kernel takes 255 bytes
+
+
+def name_of(*parts: object) -> str:
+    """The name of a chain or set, `service/default/web/tcp/80`; the end of a long one gives way to a hash."""
+    name = "/".join(map(str, parts))
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 33]}-{sha256(name.encode()).hexdigest()[:32]}"
 
 
 class Chain(NamedTuple):

@@ -11,12 +11,12 @@ Rules follow kube-proxy's nftables mode (KEP-3866). Called by render.py.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, collapse_addresses
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import Any, NamedTuple
 
 from sampan.machinery.meta import Object, key_of
 from sampan.proxy.config import ProxyConfig
-from sampan.proxy.endpoints import Choice, Endpoint, choose, is_ipv4
+from sampan.proxy.endpoints import PROTOCOLS, Choice, Endpoint, choose, is_ipv4
 from sampan.proxy.ruleset import Chain, Fragment, SetSpec
 
 REJECT = "goto reject-chain"
@@ -63,7 +63,8 @@ def service_rules(service: Object, slices: Iterable[Object], config: ProxyConfig
     if not is_proxied(service):
         return NOTHING
     slices = list(slices)
-    port_rules = [_Port(service, port, slices, config) for port in service["spec"].get("ports") or ()]
+    ports = [port for port in service["spec"].get("ports") or () if port.get("protocol", "TCP") in PROTOCOLS]
+    port_rules = [_Port(service, port, slices, config) for port in ports]
     chains: dict[str, Chain] = {}
     sets: dict[str, SetSpec] = {}
     elements: dict[str, dict[str, str]] = {"cluster-ips": {service["spec"]["clusterIP"]: ""}}
@@ -103,7 +104,7 @@ class _Port:
         self.affinity = _affinity_seconds(spec)
         self.internal_local = spec.get("internalTrafficPolicy") == "Local"
         self.balancer_ips = _balancer_ips(service)
-        self.external_ips = [ip for ip in spec.get("externalIPs") or () if is_ipv4(ip)] + self.balancer_ips
+        self.external_ips = _external_ips(spec, config) + self.balancer_ips
         self.exposed = bool(self.node_port or self.external_ips)
         self.external_local = self.exposed and spec.get("externalTrafficPolicy") == "Local"
         self.source_ranges = _source_ranges(service) if self.balancer_ips else []
@@ -240,6 +241,12 @@ def _balancer_ips(service: Object) -> list[str]:
         return []
     ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
     return [point["ip"] for point in ingress if is_ipv4(point.get("ip", "")) and point.get("ipMode") != "Proxy"]
+
+
+def _external_ips(spec: Mapping[str, Any], config: ProxyConfig) -> list[str]:
+    """externalIPs, but for cluster IPs: nobody may take those from another Service, least of all the DNS server's."""
+    ours = IPv4Network(config.service_cidr)
+    return [ip for ip in spec.get("externalIPs") or () if is_ipv4(ip) and IPv4Address(ip) not in ours]
 
 
 def _source_ranges(service: Object) -> list[str]:

@@ -47,6 +47,8 @@ class Collection:
         items = self._lists.get(prefix)
         if items is None:
             start, end = self._range(prefix, "")
+            if start == end:
+                return Items()  # not remembered: clients may ask for any number of namespaces that there are not
             items = self._lists[prefix] = Items(map(self.entries.__getitem__, self._keys[start:end]))
         return items
 

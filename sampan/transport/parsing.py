@@ -46,6 +46,9 @@ def _lower(name: bytes) -> str:
     return name.decode("ascii").lower()
 
 
+_USUAL = 64  # bytes of a header's name that is remembered
+
+
 @lru_cache(maxsize=64)
 def _method(name: bytes) -> str:
     return name.decode("ascii")
@@ -124,7 +127,7 @@ class RequestParser:
         return b""
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = _lower(name)
+        key = _lower(name) if len(name) <= _USUAL else name.decode("ascii").lower()
         headers = self._headers
         if key in headers or self.in_body:
             self._repeat(key, value)

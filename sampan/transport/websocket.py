@@ -36,8 +36,7 @@ class WebSocket:
         self._frames = Frames(ConnectionType.CLIENT if client else ConnectionType.SERVER)
         self._events: Iterator[Event] = iter(())
         self._max_message = max_message
-        self._parts: list[bytes | str] = []  # of a message in several frames
-        self._size = 0
+        self._parts = bytearray()  # of a message in several frames
 
     async def receive(self) -> bytes | str | None:
         """The next message, binary or text; None once the peer has closed or gone. Pings are answered on the way."""
@@ -103,17 +102,14 @@ class WebSocket:
             return  # the peer did not wait for it; the next read tells
 
     async def _collect(self, event: BytesMessage | TextMessage) -> bytes | str | None:
-        self._size += len(event.data)
-        if self._size > self._max_message:
+        self._parts += event.data.encode() if isinstance(event, TextMessage) else event.data
+        if len(self._parts) > self._max_message:
             await self.close(CloseReason.MESSAGE_TOO_BIG, "message too big")
             return None
-        self._parts.append(bytes(event.data) if isinstance(event, BytesMessage) else event.data)
         if not event.message_finished:
             return None
-        parts, self._parts, self._size = self._parts, [], 0
-        if len(parts) == 1:
-            return parts[0]
-        return b"".join(parts) if isinstance(event, BytesMessage) else "".join(parts)  # type: ignore[arg-type]
+        message, self._parts = self._parts, bytearray()
+        return message.decode() if isinstance(event, TextMessage) else bytes(message)
 
 
 def is_websocket(request: Request) -> bool:

@@ -12,6 +12,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 GROUP = 256 * 1024  # bytes that are written at once, at most twice that
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = frozenset({204, 304})
+_USUAL = 128  # characters of a content type that is remembered; a backend's, passed on, may be of any length
 
 
 def date_header(now: float) -> bytes:
@@ -39,7 +40,8 @@ def _opening(status: int, content_type: str) -> bytes:
 
 def render_head(reply: Response | StreamResponse, date: bytes) -> bytes:
     """A head up to its framing: status line, content type, date, the handler's own headers."""
-    head = _opening(reply.status, reply.content_type) + date
+    opening = _opening if len(reply.content_type) <= _USUAL else _opening.__wrapped__
+    head = opening(reply.status, reply.content_type) + date
     return head + render_headers(reply.headers) if reply.headers else head
 
 

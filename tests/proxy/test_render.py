@@ -4,6 +4,7 @@ SAMPAN_UPDATE_GOLDEN=1 writes them anew.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from sampan.machinery.meta import Object
 from sampan.proxy.render import render
-from sampan.proxy.ruleset import RuleSet, diff, empty
+from sampan.proxy.ruleset import RuleSet, diff, empty, full
+from tests.netlab import lab
 from tests.proxy.objects import CONFIG, endpoint, endpoint_slice, pod, port, service
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -151,6 +153,54 @@ def test_services_that_are_not_proxied(ignored: Object) -> None:
 )
 def test_pods_without_host_ports_of_ours(ignored: Object) -> None:
     assert Case(pods=[ignored]).rendered() == CASES["no-services"].rendered()
+
+
+EVIL = "TCP } ; flush ruleset ; #"
+
+
+def test_nothing_of_an_object_gets_into_the_script_unchecked() -> None:
+    evil = service(
+        *("web", "10.96.0.1", port(80, protocol=EVIL)),
+        externalIPs=[EVIL, "192.0.2.9\n"],
+        loadBalancerSourceRanges=[EVIL],
+        balancer="192.0.2.8 ; flush ruleset",
+    )
+    host = pod("p", "10.244.0.9", {"containerPort": 80, "hostPort": 80, "protocol": EVIL})
+    addressed = pod("q", "10.244.0.9", {"containerPort": 80, "hostPort": 81, "hostIP": EVIL})
+    text = full(Case([evil], [endpoint_slice("web", endpoint(EVIL))], [host, addressed]).rendered())
+    assert "flush ruleset" not in text and "192.0.2.9" not in text
+
+
+def test_nobody_takes_a_cluster_ip_by_naming_it_as_external() -> None:
+    robbed = service("web", "10.96.0.10")
+    robber = service("a", "10.96.0.11", externalIPs=["10.96.0.10", "192.0.2.9"])
+    slices = [endpoint_slice("web", HERE), endpoint_slice("a", AWAY)]
+    elements = Case([robber, robbed], slices).rendered().elements["service-ips"]
+    assert elements["10.96.0.10 . tcp . 80"] == "goto service/ns/web/tcp/80"
+    assert elements["192.0.2.9 . tcp . 80"] == "goto external/ns/a/tcp/80"
+
+
+def long_named() -> RuleSet:
+    """The longest names that the API allows: one that the kernel refuses would hold up all Services of the node."""
+    ports = [{"containerPort": 80, "hostPort": n, "hostIP": "192.0.2.200", "protocol": "SCTP"} for n in (60000, 60001)]
+    stuck = service("s" * 63, "10.96.0.1", port(65535, protocol="SCTP"), sessionAffinity="ClientIP")
+    ours = endpoint_slice("s" * 63, endpoint("10.244.100.100"), ports=[port(65535, protocol="SCTP")])
+    made = pod("p" * 253, "10.244.0.9", *ports)
+    for obj in (stuck, ours, made):
+        obj["metadata"]["namespace"] = "n" * 63
+    return Case([stuck], [ours], [made]).rendered()
+
+
+def test_names_of_any_length_fit_into_the_kernel() -> None:
+    names = [name for name in long_named().chains if "/" in name]
+    assert len(names) == 4 and max(map(len, names)) <= 200
+    assert all(re.fullmatch(r"[a-z][a-z0-9/.-]*", name) for name in names)
+
+
+@pytest.mark.node
+def test_the_kernel_takes_long_names() -> None:
+    with lab() as machine:
+        machine.nft(full(long_named()))
 
 
 def test_addresses_of_other_families_are_left_out() -> None:

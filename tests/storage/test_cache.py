@@ -55,6 +55,13 @@ async def test_an_object_is_its_stored_bytes_with_the_revision_spliced_in(cache:
     assert cache.get("/apps/deployments/default/web") is None
 
 
+async def test_lists_of_namespaces_that_there_are_not_leave_nothing_behind(cache: Cache) -> None:
+    await cache.create(PODS + "default/web", value("web"))
+    kept = cache._collections[PODS]._lists
+    assert not any(cache.list(f"{PODS}n{i}/").items for i in range(100)) and not kept
+    assert cache.list(PODS + "default/").items and list(kept) == [PODS + "default/"]
+
+
 async def test_versions_with_the_same_fields_differ_in_their_head_only(cache: Cache) -> None:
     created = await cache.create("/apps/deployments/default/web", value("web"))
     assert json.loads(head("extensions/v1beta1", "Deployment") + created.body) == {

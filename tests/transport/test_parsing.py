@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.transport import parsing
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Request
 from sampan.transport.parsing import Refusal, RequestParser
@@ -190,3 +191,11 @@ def test_garbage_never_breaks_it(tail: bytes, edits: list[tuple[int, bytes]]) ->
     requests, refusal, _ = parse(bytes(data) + tail)
     assert refusal is None or 400 <= refusal.status <= 505
     assert all(request.path for request in requests)
+
+
+def test_long_names_of_headers_are_not_remembered() -> None:
+    parse(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+    before = parsing._lower.cache_info().currsize
+    [request], _, _ = parse(b"GET / HTTP/1.1\r\n" + HOST + b"X" * 100_000 + b": 1\r\n\r\n")
+    assert request.headers["x" * 100_000] == "1"
+    assert parsing._lower.cache_info().currsize == before

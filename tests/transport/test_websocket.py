@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import tracemalloc
 
 import pytest
 
@@ -130,3 +131,27 @@ async def test_a_connection_that_breaks() -> None:
     assert await socket.receive() is None
     assert socket.close_code == 1006
     await socket.close()
+
+
+async def test_a_message_in_very_many_fragments_takes_no_more_memory_than_its_bytes() -> None:
+    one, other = await connection_pair()
+    socket = WebSocket(one, client=False)
+    piece = frame(0, b"", fin=False) * 2000 + frame(0, b"ab", fin=False) * 2000
+
+    async def send() -> None:
+        await other.write(frame(2, b"", fin=False))
+        for _ in range(20):
+            await other.write(piece)
+        await other.write(frame(0, b"."))
+
+    tracemalloc.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send())
+            message = await socket.receive()
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert message == b"ab" * 40_000 + b"."
+    await socket.close()
+    await other.close()
