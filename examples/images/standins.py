@@ -89,10 +89,15 @@ def make_base(layout: Layout, image: str) -> None:
 
 def applets(root: bytes) -> bytes:
     """A layer of links that give busybox its other names, as its own image has them."""
+    with tarfile.open(fileobj=io.BytesIO(root)) as tar:
+        binary = tar.extractfile("usr/bin/busybox")
+        assert binary is not None
+        content = binary.read()
     with tempfile.TemporaryDirectory() as scratch:
-        with tarfile.open(fileobj=io.BytesIO(root)) as tar:
-            tar.extract("usr/bin/busybox", scratch, filter="tar")
-        names = subprocess.run([f"{scratch}/usr/bin/busybox", "--list"], check=True, capture_output=True, text=True)
+        busybox = Path(scratch) / "busybox"
+        busybox.write_bytes(content)
+        busybox.chmod(0o700)
+        names = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted({*names.stdout.split()} - {"busybox"}):
