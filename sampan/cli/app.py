@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from sampan import __version__
 from sampan.cli import delete, down, env, image, kubectl, logs, status, up, version
+from sampan.cli.common import complain
+from sampan.cluster.config import ConfigError
 
 COMMANDS = (up, down, delete, status, logs, env, image, kubectl, version)
 
@@ -26,12 +28,16 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the console script's entry point."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["kubectl"]:  # its flags are kubectl's, not ours to parse
-        return kubectl.run_words(words[1:])
-    chosen = parser().parse_args(words)
     try:
+        if words[:1] == ["kubectl"]:  # its flags are kubectl's, not ours to parse
+            return kubectl.run_words(words[1:])
+        chosen = parser().parse_args(words)
         exit_status: int = chosen.run(chosen)
         return exit_status
+    except ConfigError as error:  # any command may be the first to look at a cluster's file
+        return complain(str(error))
+    except PermissionError as error:
+        return complain(f"{error.strerror}: {error.filename}. The cluster may be another user's; try as root")
     except KeyboardInterrupt:
         return 130
 

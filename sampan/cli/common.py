@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from sampan.cluster.config import ClusterConfig, all_clusters, home, load
+from sampan.cluster.claims import forgotten, recall
+from sampan.cluster.config import ClusterConfig, all_clusters, home
 
 
 def add_name(command: argparse.ArgumentParser) -> None:
@@ -13,16 +15,22 @@ def add_name(command: argparse.ArgumentParser) -> None:
 
 def find(name: str) -> ClusterConfig | None:
     """The named cluster, or None after saying that there is none, and which there are."""
-    found = load(home() / name)
+    found = recall(home() / name) if name == Path(name).name else None
     if found is None:
-        found = next((config for config in all_clusters() if config.name == name), None)
+        found = next((config for config in known() if config.name == name), None)
     if found is None:
-        others = ", ".join(config.name for config in all_clusters())
+        others = ", ".join(config.name for config in known())
         flag = "" if name == "sampan" else f" --name {name}"
         complain(
             f"there is no cluster {name}{f' (there is: {others})' if others else ''}. Make it:\n    sampan up{flag}"
         )
     return found
+
+
+def known() -> list[ClusterConfig]:
+    """Every cluster of this user, and those on this machine whose state directories were lost."""
+    found = {config.state: config for config in (*all_clusters(), *forgotten())}
+    return list(found.values())
 
 
 def complain(text: str) -> int:

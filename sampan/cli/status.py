@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sampan.cli.common import complain, find
-from sampan.cluster.config import ClusterConfig, all_clusters
+from sampan.cli.common import complain, find, known
+from sampan.cluster.config import ClusterConfig
 
 _TIMEOUT = 5.0  # seconds
 
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         chosen = find(arguments.name)
         configs = [chosen] if chosen else []
     else:
-        configs = list(all_clusters())
+        configs = known()
     if not configs:
         return 1 if arguments.name else complain("there is no cluster. Make one:\n    sampan up")
     states = [state_of(config) for config in configs]

@@ -17,16 +17,23 @@ def register(subparsers: Any) -> None:
     command.add_argument("--control-plane-only", action="store_true", help="no node: needs neither root nor containerd")
     command.add_argument("--state-dir", default="", metavar="DIR", help="default: $SAMPAN_HOME/<name>")
     command.add_argument("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
-    command.add_argument("--api-port", type=int, metavar="PORT", help="default: 6443, or the next free one")
+    command.add_argument("--api-port", type=_port, metavar="PORT", help="default: 6443, or the next free one")
     command.add_argument("--listen", default="", metavar="ADDRESS", help="default: loopback and the node's address")
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
 
 
+def _port(word: str) -> int:
+    number = int(word) if word.isdecimal() else 0
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{word!r} is no port; 1 to 65535")
+    return number
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Bring the cluster up."""
-    from sampan.cluster import lifecycle, preflight, process
+    from sampan.cluster import lifecycle, preflight, process, settle
 
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", arguments.name):
         return complain(f"{arguments.name!r} can't be a cluster's name: lower-case letters, digits and '-', at most 32")
@@ -35,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if not arguments.control_plane_only:
             preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
-        config = lifecycle.settle(_wishes(arguments))
+        config = settle.settle(_wishes(arguments))
         with lifecycle.exclusive(config):
             started = lifecycle.start(config, _print_step)
             path = lifecycle.write_kubeconfig(config)
@@ -51,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _wishes(arguments: argparse.Namespace) -> Any:
-    from sampan.cluster.lifecycle import Wishes
+    from sampan.cluster.settle import Wishes
 
     return Wishes(
         name=arguments.name,

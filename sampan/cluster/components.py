@@ -110,17 +110,30 @@ def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:
         kubelet_ca=pem["ca.crt"],
         hosts=_listen(config),
         port=config.api_port,
-        advertise_address=config.node_ip,
+        advertise_address=_advertised(config),
         service_range=IPv4Network(config.service_cidr),
         issuer=f"https://kubernetes.default.svc.{config.domain}",
     )
 
 
 def _listen(config: ClusterConfig) -> tuple[str, ...]:
-    """Loopback and the node's address (pods reach that one); loopback alone where there is no node."""
-    if config.listen:
-        return (config.listen,)
-    return ("127.0.0.1",) if config.control_plane_only else tuple(dict.fromkeys(("127.0.0.1", config.node_ip)))
+    """Loopback and the node's address (pods reach that one); loopback alone where there is no node.
+
+    Who chooses loopback wants the API closed to the network, not to pods: they get their gateway's address.
+    """
+    if config.control_plane_only:
+        return (config.listen or "127.0.0.1",)
+    first = config.listen or "127.0.0.1"
+    if first == "127.0.0.1":
+        return tuple(dict.fromkeys((first, _advertised(config))))
+    return (first,)
+
+
+def _advertised(config: ClusterConfig) -> str:
+    """Where Service default/kubernetes leads: an address of _listen that pods can reach."""
+    if config.listen == "127.0.0.1" and not config.control_plane_only:
+        return network_of(config).config.gateway
+    return config.node_ip if config.listen in ("", "0.0.0.0", "127.0.0.1") else config.listen
 
 
 def control_plane_tasks(cluster: Cluster) -> list[Task]:

@@ -7,10 +7,14 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 
 FIRST_API_PORT, FIRST_KUBELET_PORT, FIRST_DNS_PORT, FIRST_REGISTRY_PORT = 6443, 10250, 10053, 10500
+
+
+class ConfigError(Exception):
+    """A cluster.json can't be read back; the message says which, why, and what to do."""
 
 
 def home() -> Path:
@@ -55,8 +59,12 @@ class ClusterConfig:
         """Write cluster.json atomically."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self.directory / "cluster.json.new"
-        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.write_text(self.text())
         draft.replace(self.directory / "cluster.json")
+
+    def text(self) -> str:
+        """What cluster.json holds."""
+        return json.dumps(asdict(self), indent=2) + "\n"
 
     def with_changes(self, **changes: object) -> "ClusterConfig":
         """A copy with other values."""
@@ -64,15 +72,43 @@ class ClusterConfig:
 
 
 def load(directory: Path) -> ClusterConfig | None:
-    """The cluster kept in a state directory; None if there is none."""
+    """The cluster kept in a state directory; None if there is none. Raises ConfigError, OSError."""
+    path = directory / "cluster.json"
     try:
-        return ClusterConfig(**json.loads((directory / "cluster.json").read_text()))
-    except FileNotFoundError:
+        return parse(path.read_text(), path)
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
+def parse(text: str, path: Path) -> ClusterConfig:
+    """The configuration in the text of a cluster.json; `path` is for the message. Raises ConfigError."""
+    try:
+        values = json.loads(text)
+        if problem := _unfit(values):
+            raise ValueError(problem)
+        return ClusterConfig(**values)
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is damaged, or of another version of Sampan: {error}\n"
+            f"Put back a copy of it, or remove the cluster with all its objects:\n    rm -r {path.parent}"
+        ) from None
+
+
+def _unfit(values: object) -> str:
+    """Why this is no configuration; "" if it is one."""
+    if not isinstance(values, dict):
+        return "it holds no object"
+    known = {field.name: field.default is MISSING for field in fields(ClusterConfig)}
+    lacking = [name for name, required in known.items() if required and name not in values]
+    return (
+        f"it lacks {', '.join(lacking)}"
+        if lacking
+        else " and ".join(f"it has {name}" for name in sorted(values.keys() - known))
+    )
+
+
 def all_clusters() -> Iterator[ClusterConfig]:
-    """Every cluster in the home directory, by name."""
+    """Every cluster in the home directory, by name; raises ConfigError."""
     for path in sorted(home().glob("*/cluster.json")):
         if found := load(path.parent):
             yield found
@@ -81,12 +117,13 @@ def all_clusters() -> Iterator[ClusterConfig]:
 def free_port(first: int, taken: set[int], host: str = "") -> int:
     """The first port from `first` on that no other cluster claims and nobody listens on."""
     for port in range(first, 65536):
-        if port not in taken and _bindable(port, host):
+        if port not in taken and bindable(port, host):
             return port
     raise OSError(f"no free port from {first} on")
 
 
-def _bindable(port: int, host: str) -> bool:
+def bindable(port: int, host: str = "") -> bool:
+    """Whether this process could listen there now; `host` "" is every address."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -17,6 +17,7 @@ from typing import IO
 
 from sampan.cluster.config import ClusterConfig
 
+_MODULE = "sampan.cluster.server"
 STEP_PATIENCE = 60.0  # seconds in which each step of a start must be done
 
 
@@ -54,8 +55,16 @@ def server_pid(config: ClusterConfig) -> int | None:
         pid = int((config.directory / "server.pid").read_text())
         started = (config.directory / "server.start").read_text()
     except (FileNotFoundError, ValueError):
-        return None
-    return pid if started and start_time(pid) == started else None
+        return _unnoted(config)
+    return pid if started and start_time(pid) == started else _unnoted(config)
+
+
+def _unnoted(config: ClusterConfig) -> int | None:
+    """A server that has not noted itself yet, or whose note was removed: known by its arguments."""
+    from sampan.cluster.processes import find  # not at the top: it costs `sampan status` what is rarely needed
+
+    command = ["-m", _MODULE, config.state]
+    return next((pid for pid in find(lambda words: list(words[1:4]) == command) if start_time(pid)), None)
 
 
 def start(config: ClusterConfig) -> Iterator[Progress]:
@@ -65,7 +74,7 @@ def start(config: ClusterConfig) -> Iterator[Progress]:
     with log.open("ab") as output, os.fdopen(reader, "rb", buffering=0) as progress:
         mark = log.stat().st_size
         process = subprocess.Popen(
-            [sys.executable, "-m", "sampan.cluster.server", config.state, "--progress-fd", str(writer)],
+            [sys.executable, "-m", _MODULE, config.state, "--progress-fd", str(writer)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -63,3 +63,23 @@ def test_the_configuration_survives_a_round_trip(config: ClusterConfig) -> None:
     config.save()
     assert load(config.directory) == config
     assert load(config.directory / "none") is None
+
+
+def test_a_server_is_known_before_it_has_noted_itself(config: ClusterConfig) -> None:
+    words = [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as stranger:
+        assert process.server_pid(config) is None
+        stranger.kill()
+    # the arguments of a server that is only just importing its modules
+    script = config.directory / "sampan" / "cluster" / "server.py"
+    script.parent.mkdir(parents=True)
+    for package in (script.parent, script.parent.parent):
+        (package / "__init__.py").touch()
+    script.write_text("import signal; print(flush=True); signal.pause()")
+    words = [sys.executable, "-m", "sampan.cluster.server", config.state]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=config.directory) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        assert process.server_pid(config) == server.pid
+        process.stop(server.pid)
+    assert process.server_pid(config) is None
