@@ -150,14 +150,15 @@ class Kubelet:
     async def _follow(self) -> None:
         """Follow containerd's events; while that fails, relisting is quick."""
         while True:
-            self._has_events = True
-            self._relist_now.set()  # for what happened while nobody listened
-            if not await follow_exits(self.cri.channel, self._on_exit):
-                self._has_events = False
+            if not await follow_exits(self.cri.channel, self.clock, self._on_exit, self._on_listening):
                 log.info("the runtime announces nothing; listing its containers every second instead")
                 return
             self._has_events = False
             await self.clock.sleep(RECONNECT)
+
+    def _on_listening(self) -> None:
+        self._has_events = True
+        self._relist_now.set()  # for what happened while nobody listened
 
     def _on_exit(self, identity: str) -> None:
         uid = self.services.runtime.owner(identity)
@@ -189,7 +190,8 @@ class Kubelet:
 
     async def _remove_orphans(self) -> None:
         running = await self.services.runtime.uids()
-        on_disk = await asyncio.to_thread(pods_on_disk, self.config.root_dir)
+        cgroup_root = "" if self.config.systemd_cgroup else self.config.cgroup_root
+        on_disk = await asyncio.to_thread(pods_on_disk, self.config.root_dir, cgroup_root)
         unknown = running.keys() - self._workers.keys()
         await asyncio.gather(*(remove_orphan(self.services, *running[uid], uid) for uid in unknown))
         for uid in on_disk - running.keys() - self._workers.keys():

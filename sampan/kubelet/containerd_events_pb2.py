@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sampan/kubelet/containerd_events.proto\x12\x1d\x63ontainerd.services.events.v1\"#\n\x10SubscribeRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"&\n\x03\x41ny\x12\x10\n\x08type_url\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"_\n\x08\x45nvelope\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x31\n\x05\x65vent\x18\x04 \x01(\x0b\x32\".containerd.services.events.v1.Any\"-\n\tTaskEvent\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sampan/kubelet/containerd_events.proto\x12\x1d\x63ontainerd.services.events.v1\"#\n\x10SubscribeRequest\x12\x0f\n\x07\x66ilters\x18\x01 \x03(\t\"R\n\x0ePublishRequest\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x31\n\x05\x65vent\x18\x02 \x01(\x0b\x32\".containerd.services.events.v1.Any\"&\n\x03\x41ny\x12\x10\n\x08type_url\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"_\n\x08\x45nvelope\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x31\n\x05\x65vent\x18\x04 \x01(\x0b\x32\".containerd.services.events.v1.Any\"-\n\tTaskEvent\x12\x14\n\x0c\x63ontainer_id\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SUBSCRIBEREQUEST']._serialized_start=73
   _globals['_SUBSCRIBEREQUEST']._serialized_end=108
-  _globals['_ANY']._serialized_start=110
-  _globals['_ANY']._serialized_end=148
-  _globals['_ENVELOPE']._serialized_start=150
-  _globals['_ENVELOPE']._serialized_end=245
-  _globals['_TASKEVENT']._serialized_start=247
-  _globals['_TASKEVENT']._serialized_end=292
+  _globals['_PUBLISHREQUEST']._serialized_start=110
+  _globals['_PUBLISHREQUEST']._serialized_end=192
+  _globals['_ANY']._serialized_start=194
+  _globals['_ANY']._serialized_end=232
+  _globals['_ENVELOPE']._serialized_start=234
+  _globals['_ENVELOPE']._serialized_end=329
+  _globals['_TASKEVENT']._serialized_start=331
+  _globals['_TASKEVENT']._serialized_end=376
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 Other runtimes don't have this service; app.py then lists the containers every second, as upstream does.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -10,28 +11,64 @@ import grpc
 import grpc.aio
 
 from sampan.kubelet import containerd_events_pb2 as pb
+from sampan.reconcile.clock import Clock
 
 log = logging.getLogger(__name__)
 
-FILTER = 'namespace=="k8s.io",topic=="/tasks/exit"'
+NAMESPACE = "k8s.io"
+KNOCK = "/sampan/listening"  # a topic of our own
+FILTERS = (f'namespace=="{NAMESPACE}",topic=="/tasks/exit"', f'namespace=="{NAMESPACE}",topic=="{KNOCK}"')
+KNOCK_SECONDS = 0.05
+_SERVICE = "/containerd.services.events.v1.Events"
 
 
-async def follow_exits(channel: grpc.aio.Channel, ended: Callable[[str], None]) -> bool:
+async def follow_exits(
+    channel: grpc.aio.Channel, clock: Clock, ended: Callable[[str], None], listening: Callable[[], None]
+) -> bool:
     """Call back with the id of every container or sandbox that ends, until the stream does.
 
-    False: this runtime has no such service.
+    containerd doesn't say when a subscription begins to count, so we knock until we hear it; then `listening` is
+    called: what ends after it is announced. False: this runtime has no such service.
     """
     subscribe = channel.unary_stream(
-        "/containerd.services.events.v1.Events/Subscribe",
+        f"{_SERVICE}/Subscribe",
         request_serializer=pb.SubscribeRequest.SerializeToString,
         response_deserializer=pb.Envelope.FromString,
     )
+    knocking = asyncio.ensure_future(_knock(channel, clock))
+    heard = False
     try:
-        async for envelope in subscribe(pb.SubscribeRequest(filters=[FILTER])):
-            event = pb.TaskEvent.FromString(envelope.event.value)
-            if event.id in ("", event.container_id):  # else a command run by exec has ended
-                ended(event.container_id)
+        async for envelope in subscribe(pb.SubscribeRequest(filters=FILTERS)):
+            if envelope.topic != KNOCK:
+                _tell(envelope, ended)
+            elif not heard:
+                heard = True
+                knocking.cancel()
+                listening()
     except grpc.aio.AioRpcError as error:
         log.info("the stream of containerd's events ended: %s", error.details())
         return error.code() is not grpc.StatusCode.UNIMPLEMENTED
+    finally:
+        knocking.cancel()
+        await asyncio.gather(knocking, return_exceptions=True)
     return True
+
+
+def _tell(envelope: pb.Envelope, ended: Callable[[str], None]) -> None:
+    event = pb.TaskEvent.FromString(envelope.event.value)
+    if event.id in ("", event.container_id):  # else a command run by exec has ended
+        ended(event.container_id)
+
+
+async def _knock(channel: grpc.aio.Channel, clock: Clock) -> None:
+    """Publish an event that we hear ourselves once we are subscribed, again and again."""
+    publish = channel.unary_unary(
+        f"{_SERVICE}/Publish", request_serializer=pb.PublishRequest.SerializeToString, response_deserializer=bytes
+    )
+    knock = pb.PublishRequest(topic=KNOCK, event=pb.Any(type_url="sampan/knock"))
+    try:
+        while True:
+            await publish(knock, metadata=(("containerd-namespace", NAMESPACE),))
+            await clock.sleep(KNOCK_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        log.debug("containerd takes no events: %s", error.details())  # the subscription fails with it
