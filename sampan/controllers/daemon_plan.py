@@ -4,7 +4,7 @@ Rules: docs, DaemonSet and Perform a Rolling Update on a DaemonSet; upstream's p
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +33,7 @@ class View:
     now: datetime
     nodes: Mapping[str, Belongs]
     pods: Mapping[str, Sequence[Object]]
+    held: Container[str] = ()  # nodes on which failed pods are not replaced yet
 
     def is_updated(self, pod: Object) -> bool:
         """Whether the pod has today's template."""
@@ -56,13 +57,20 @@ class View:
         return value if isinstance(value, int) else math.ceil(int(value.rstrip("%")) * len(self.wanted) / 100)
 
 
-def view(daemon_set: Object, nodes: Iterable[Object], pods: Iterable[Object], revision: str, now: datetime) -> View:
+def view(
+    daemon_set: Object,
+    nodes: Iterable[Object],
+    pods: Iterable[Object],
+    revision: str,
+    now: datetime,
+    held: Container[str] = (),
+) -> View:
     """Everything in its place; oldest pods first."""
     by_node: dict[str, list[Object]] = {}
     for pod in sorted(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or ""):
         by_node.setdefault(node_of(pod), []).append(pod)
     places = {node["metadata"]["name"]: belongs(daemon_set, node) for node in nodes}
-    return View(daemon_set, revision, now, places, by_node)
+    return View(daemon_set, revision, now, places, by_node, held)
 
 
 def plan(seen: View) -> Plan:
@@ -88,6 +96,8 @@ def _plan_node(made: Plan, seen: View, name: str, place: Belongs) -> None:
     for pod in pods:
         if is_deleting(pod):
             continue
+        if is_failed(pod) and name in seen.held:
+            continue
         if is_finished(pod):
             made.delete.append(pod)
             made.events.append(_ended(pod, name))
@@ -98,10 +108,15 @@ def _plan_node(made: Plan, seen: View, name: str, place: Belongs) -> None:
     made.delete += _duplicates(seen, alive)
 
 
+def is_failed(pod: Object) -> bool:
+    """Whether the pod has ended badly, or was refused by its node."""
+    return phase_of(pod) == "Failed"
+
+
 def _ended(pod: Object, node: str) -> Told:
-    meta, failed = pod["metadata"], phase_of(pod) == "Failed"
+    meta = pod["metadata"]
     what = f"daemon pod {meta['namespace']}/{meta['name']} on node {node}, will try to "
-    if failed:
+    if is_failed(pod):
         return Told("Warning", "FailedDaemonPod", f"Found failed {what}kill it")
     return Told("Normal", "SucceededDaemonPod", f"Found succeeded {what}delete it")
 

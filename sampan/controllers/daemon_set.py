@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sampan.controllers import revisions
-from sampan.controllers.daemon_plan import Plan, View, plan, status_of, view
-from sampan.controllers.daemon_pods import pod_for
+from sampan.controllers.daemon_backoff import FailureBackOff
+from sampan.controllers.daemon_plan import Plan, View, is_failed, plan, status_of, view
+from sampan.controllers.daemon_pods import node_of, pod_for
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
@@ -41,6 +42,7 @@ class DaemonSetController(Controller):
         self.history = Children(self, self.daemon_sets, CONTROLLER_REVISION, selector_of)
         self.nodes = self.watch(NODE, self._all, matters=_placement_changed)
         self.control = PodControl(self.client, self.recorder)
+        self.failures = FailureBackOff()
 
     def _all(self, node: Object) -> Iterable[Key]:
         return map(key_of, self.daemon_sets.items())
@@ -50,6 +52,7 @@ class DaemonSetController(Controller):
         if daemon_set is None:
             self.pods.writes.forget(key)
             self.history.writes.forget(key)
+            self.failures.forget(key)
             return WAIT
         if is_deleting(daemon_set):
             return WAIT
@@ -65,11 +68,12 @@ class DaemonSetController(Controller):
         pods, history = await self.pods.of(daemon_set), await self.history.of(daemon_set)
         current = revisions.current(daemon_set, history)
         await self._record(key, daemon_set, current)
-        seen = view(daemon_set, list(self.nodes.items()), pods, current.hash, self.clock.now())
+        held = self.failures.held(key, self.clock.monotonic())
+        seen = view(daemon_set, list(self.nodes.items()), pods, current.hash, self.clock.now(), held)
         await self._apply(key, daemon_set, plan(seen), current.hash)
         await self._clean_up(daemon_set, history, pods, current.hash)
         await self._report(daemon_set, status_of(seen))
-        return _next_look(seen, pods)
+        return _next_look(seen, pods, held.values())
 
     async def _record(self, key: Key, daemon_set: Object, current: revisions.Current) -> None:
         if current.update:
@@ -97,6 +101,8 @@ class DaemonSetController(Controller):
         self.pods.writes.created(key, made)
 
     async def _delete(self, key: Key, daemon_set: Object, pod: Object) -> None:
+        if is_failed(pod):
+            self.failures.failed(key, node_of(pod), self.clock.monotonic())
         await self.control.delete(pod, daemon_set)
         self.pods.writes.deleted(key, pod)
 
@@ -115,10 +121,10 @@ class DaemonSetController(Controller):
             await self.client.update(DAEMON_SET, {**daemon_set, "status": status}, subresource="status")
 
 
-def _next_look(seen: View, pods: Iterable[Object]) -> Action:
-    """When the next ready pod becomes available by the passing of time alone."""
+def _next_look(seen: View, pods: Iterable[Object], held: Iterable[float]) -> Action:
+    """When, by the passing of time alone, a ready pod becomes available or a failed one may be replaced."""
     seconds = seen.daemon_set["spec"].get("minReadySeconds") or 0
-    waits = [wait for pod in pods if (wait := available_in(pod, seconds, seen.now))]
+    waits = [*held, *(wait for pod in pods if (wait := available_in(pod, seconds, seen.now)))]
     return after(min(waits)) if waits else WAIT
 
 

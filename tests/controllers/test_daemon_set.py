@@ -6,13 +6,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.controllers.daemon_backoff import FailureBackOff
 from sampan.controllers.daemon_plan import plan, status_of, view
 from sampan.controllers.daemon_pods import belongs, node_of, pod_for
 from sampan.controllers.node_selection import selects
 from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.core.node import KIND as NODE
-from sampan.machinery.meta import Object, format_time, labels_of
+from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.meta import Key, Object, format_time, labels_of
 from sampan.testing.clock import EPOCH
 from tests.controllers.cluster import NODE_NAME, NS, Cluster
 
@@ -112,6 +114,39 @@ def test_plan_creates_removes_and_replaces() -> None:
     assert made.create == ["empty"]
     assert sorted(names(made.delete)) == ["banned", "failed", "two"]
     assert [told.reason for told in made.events] == ["FailedDaemonPod"]
+    patient = plan(view(monitor(), nodes, pods, "new", LATER, held={"failed"}))
+    assert (patient.create, sorted(names(patient.delete)), patient.events) == (["empty"], ["banned", "two"], [])
+
+
+def test_failed_pods_wait_longer_each_time_until_all_is_well_for_long() -> None:
+    failures, key = FailureBackOff(), Key(NS, "ssd")
+    assert failures.held(key, 0) == {}
+    failures.failed(key, "a", 0)
+    failures.failed(key, "a", 1)
+    assert (failures.held(key, 2), failures.held(key, 3)) == ({"a": 1.0}, {})
+    for _ in range(20):
+        failures.failed(key, "a", 100)
+    assert failures.held(key, 100) == {"a": 900.0}
+    failures.held(key, 2000)
+    failures.failed(key, "a", 2000)
+    assert failures.held(key, 2000) == {"a": 1.0}
+
+
+async def test_a_node_that_refuses_a_pod_is_not_flooded(cluster: Cluster) -> None:
+    refused: dict[str, float] = {}
+
+    def note(old: Object | None, new: Object | None) -> None:
+        if new is not None:
+            refused.setdefault(new["metadata"]["name"], cluster.clock.monotonic())
+
+    cluster.informer(POD).on_change(note)
+    await cluster.create(DAEMON_SET, body(monitor()))
+    for number in range(1, 5):
+        await cluster.pods(lambda pods, number=number: len(pods) == 1 and len(refused) == number)
+        await cluster.patch(POD, list(refused)[-1], {"status": {"phase": "Failed"}}, subresource="status")
+    begun = list(refused.values())
+    assert begun[2] - begun[1] >= 1
+    assert begun[3] - begun[2] >= 2
 
 
 @given(st.integers(1, 12), st.integers(1, 5), st.lists(st.booleans(), min_size=12, max_size=12))
