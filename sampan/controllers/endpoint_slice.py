@@ -16,7 +16,7 @@ from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.machinery.errors import APIError, Conflict, NotFound, namespace_terminates
+from sampan.machinery.errors import APIError, Conflict, NotFound
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.reconcile.action import WAIT, Action
 from sampan.reconcile.controller import Context, Controller
@@ -129,12 +129,11 @@ class EndpointSliceController(Controller):
         made = plan(service, pods, nodes, existing, self.triggers.next(service, pods))
         try:
             await self.slices.write(key, made)
+        except (Conflict, NotFound):
+            raise
         except APIError as error:
-            if namespace_terminates(error):
-                return WAIT
-            if not isinstance(error, (Conflict, NotFound)):
-                message = f"Error updating Endpoint Slices for Service {key}: {error}"
-                self.recorder.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
+            message = f"Error updating Endpoint Slices for Service {key}: {error}"
+            self.recorder.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
             raise
         return WAIT
 

@@ -12,7 +12,6 @@ from sampan.controllers.service_pods import TRIGGER_TIME
 from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, Form, Place, Plan, place_of, plan_place, port_key
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.machinery.errors import APIError, namespace_terminates
 from sampan.machinery.meta import Key, Object, annotations_of, is_deleting, labels_of
 from sampan.reconcile.action import WAIT, Action
 from sampan.reconcile.controller import Context, Controller
@@ -84,14 +83,10 @@ class EndpointSliceMirroringController(Controller):
         existing = self.slices.of(key)
         if not self.slices.writes.seen(key):
             return OWN_WRITES_UNSEEN
-        made = Plan(delete=existing)
         if endpoints is not None and should_mirror(endpoints, service):
-            made = plan(endpoints, existing)
-        try:
-            await self.slices.write(key, made)
-        except APIError as error:
-            if not namespace_terminates(error):
-                raise
+            await self.slices.write(key, plan(endpoints, existing))
+        else:
+            await self.slices.write(key, Plan(delete=existing))
         return WAIT
 
 

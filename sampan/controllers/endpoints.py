@@ -13,7 +13,7 @@ from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.machinery.errors import APIError, Conflict, NotFound, namespace_terminates
+from sampan.machinery.errors import APIError, Conflict, NotFound
 from sampan.machinery.meta import Key, Object, annotations_of, key_of, labels_of
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action
@@ -176,8 +176,6 @@ class EndpointsController(Controller):
         except Conflict:
             raise
         except APIError as error:
-            if namespace_terminates(error):
-                return
             verb, what = ("update", "endpoint") if old else ("create", "endpoint for service")
             message = f"Failed to {verb} {what} {key_of(service)}: {error}"
             self.recorder.event(new, WARNING, f"FailedTo{verb.title()}Endpoint", message)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from sampan.kinds.core.namespace import KIND as NAMESPACE
-from sampan.machinery.errors import AlreadyExists, APIError, NotFound, namespace_terminates
+from sampan.machinery.errors import AlreadyExists, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.reconcile.action import WAIT, Action
@@ -49,6 +49,3 @@ class InEachNamespace(Controller):
             await (self.client.update(self.kind, new) if old else self.client.create(self.kind, new))
         except (AlreadyExists, NotFound):
             return
-        except APIError as error:
-            if not namespace_terminates(error):
-                raise

@@ -42,13 +42,18 @@ def plan(
 
 
 def _finished(pods: Iterable[Object], threshold: int) -> list[Removal]:
-    """The oldest of the finished pods, as far as there are too many."""
+    """Evicted ones, then the oldest of the finished pods, as far as there are too many."""
     finished = [pod for pod in pods if is_finished(pod) and not is_deleting(pod)]
     excess = len(finished) - threshold
     if threshold <= 0 or excess <= 0:
         return []
-    finished.sort(key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+    finished.sort(key=lambda pod: (not is_evicted(pod), pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
     return [Removal(pod) for pod in finished[:excess]]
+
+
+def is_evicted(pod: Object) -> bool:
+    """Whether its node has ended the pod for want of resources."""
+    return bool(pod["status"].get("reason") == "Evicted")
 
 
 def _lost(pod: Object, nodes: Mapping[str, Object], gone: Callable[[str], bool]) -> Iterable[Removal]:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from sampan.client.api import Client
 from sampan.client.informer import Informer, Informers
-from sampan.machinery.errors import APIError, Conflict
+from sampan.machinery.errors import APIError, Conflict, namespace_terminates
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of, key_of
 from sampan.reconcile import metrics
@@ -145,7 +145,14 @@ class Controller:
         return "requeue_after"
 
     def _failed(self, key: Key, error: Exception) -> str:
-        """Try again later. What the API refuses is expected now and then; anything else is a bug with a traceback."""
+        """Try again later. What the API refuses is expected now and then; anything else is a bug with a traceback.
+
+        In a namespace that is being deleted no later attempt to create something fares better.
+        """
+        if isinstance(error, APIError) and namespace_terminates(error):
+            self.queue.forget(key)
+            log.debug("%s drops %s: %s", self.name, key, error)
+            return "terminal_error"
         delay = self.queue.retry(key)
         level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
         bug = None if isinstance(error, (APIError, OSError)) else error

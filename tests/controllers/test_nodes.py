@@ -118,6 +118,7 @@ def test_what_the_pod_collector_removes() -> None:
         pod("done2", status=done),
         pod("done1", status=done),
         pod("done3", status=done),
+        pod("evicted9", status={"phase": "Failed", "reason": "Evicted"}),
         pod("lost4", spec={"nodeName": "gone"}),
         pod("slow5", spec={"nodeName": "unsure"}),
         pod("unbound6", spec={}, meta=dying),
@@ -126,6 +127,7 @@ def test_what_the_pod_collector_removes() -> None:
     ]
     removed = plan(pods, {"n": {"spec": {}}, "out": out}, {"gone"}.__contains__, 1)
     assert [(one.pod["metadata"]["name"], one.message) for one in removed] == [
+        ("evicted9", ""),
         ("done1", ""),
         ("done2", ""),
         ("lost4", "PodGC: node no longer exists"),

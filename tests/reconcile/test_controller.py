@@ -1,6 +1,7 @@
 """The controller base and the manager over a control plane of one kind: no server, a scripted client."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -13,7 +14,7 @@ from sampan.client.transport import WatchEvent
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.replication_controller import KIND as RC
-from sampan.machinery.errors import Conflict
+from sampan.machinery.errors import Conflict, Forbidden
 from sampan.machinery.meta import Key, Object
 from sampan.reconcile.action import WAIT, Action, TerminalError, after
 from sampan.reconcile.controller import Context, Controller, owned_by
@@ -86,6 +87,15 @@ async def test_requeues_when_asked() -> None:
         assert controller.calls == [("ns/a", 0.0)]
         await clock.advance(2)
         assert controller.calls == [("ns/a", 0.0), ("ns/a", 10.0)]
+
+
+async def test_what_a_terminating_namespace_refuses_is_not_retried(caplog: pytest.LogCaptureFixture) -> None:
+    refusal = Forbidden("no", details={"causes": [{"reason": "NamespaceTerminating"}]})
+    async with running(refusal) as (controller, feed, clock):
+        feed.add("a")
+        await clock.advance(2000)
+        assert controller.calls == [("ns/a", 0.0)]
+    assert not [one for one in caplog.records if one.levelno > logging.DEBUG]
 
 
 async def test_errors_are_retried_with_growing_delays_then_forgotten(caplog: pytest.LogCaptureFixture) -> None:
