@@ -125,6 +125,12 @@ def selector_text(obj: Object, now: datetime) -> str:
     return str(from_label_selector(get_path(obj, ("spec", "selector")))) or NONE
 
 
+def _ready(obj: Object, now: datetime) -> str:
+    return f"{get_path(obj, ('status', 'readyReplicas'), 0)}/{obj['spec'].get('replicas', 0)}"
+
+
+READY_COLUMN = Column("Ready", _ready, description="Ready pods out of those desired.")
+
 SELECTOR_COLUMN = Column("Selector", selector_text, priority=1, description="Labels of the pods.")
 
 REPLICA_COLUMNS = (

@@ -84,6 +84,8 @@ class MatchCounts:
         if len(self._answers) >= _KEPT:
             oldest, _ = self._answers.popitem(last=False)
             self._by_namespace[oldest.namespace].discard(oldest)
+            if not self._by_namespace[oldest.namespace]:
+                del self._by_namespace[oldest.namespace]
         answer = self._answers[question] = _Answer()
         self._by_namespace.setdefault(question.namespace, set()).add(question)
         for pod, node in self._pods_of(question.namespace):

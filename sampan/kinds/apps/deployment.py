@@ -4,17 +4,15 @@ The versions before apps/v1 differ in defaults (each its own) and, before apps/v
 annotation that the controller acts upon.
 """
 
-from datetime import datetime
-from typing import Any
-
 from sampan.kinds.apps.replica_set import selector_is_immutable
 from sampan.kinds.apps.rolling_update import validate_strategy
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, count_column
 from sampan.kinds.prepare import bump_for_metadata, fresh_status
 from sampan.kinds.workloads import (
+    READY_COLUMN,
+    SELECTOR_COLUMN,
     selector_from_template,
-    selector_text,
     validate_counts,
     validate_replica_status,
     validate_selector_and_template,
@@ -22,7 +20,7 @@ from sampan.kinds.workloads import (
 )
 from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
-from sampan.machinery.kind import Column, Conversion, Kind, PrepareCreate, Scale, ServedVersion
+from sampan.machinery.kind import Conversion, Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, invalid
@@ -118,11 +116,6 @@ def _validate_status_update(new: Object, old: Object) -> Errors:
         yield invalid(Path("status.collisionCount"), count, "cannot be decremented")
 
 
-def _ready(deployment: Object, now: datetime) -> str:
-    ready: Any = get_path(deployment, ("status", "readyReplicas"), 0)
-    return f"{ready}/{deployment['spec'].get('replicas', 0)}"
-
-
 KIND = Kind(
     name="Deployment",
     plural="deployments",
@@ -165,13 +158,13 @@ KIND = Kind(
     categories=("all",),
     columns=(
         NAME,
-        Column("Ready", _ready, description="Ready pods out of those desired."),
+        READY_COLUMN,
         count_column("Up-to-date", "status", "updatedReplicas", description="Pods of the newest template."),
         count_column("Available", "status", "availableReplicas", description="Pods ready for minReadySeconds."),
         AGE,
         CONTAINERS,
         IMAGES,
-        Column("Selector", selector_text, priority=1, description="Labels of the pods."),
+        SELECTOR_COLUMN,
     ),
     prepare_create=fresh_status(),
     prepare_update=_prepare_update,

@@ -1,11 +1,10 @@
 """StatefulSet: pods with names and volumes of their own, started and stopped in order."""
 
-from datetime import datetime
-
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
+    READY_COLUMN,
     SELECTOR,
     TEMPLATE,
     not_empty,
@@ -18,7 +17,7 @@ from sampan.kinds.workloads import (
 )
 from sampan.machinery import schema
 from sampan.machinery.defaulting import register_defaults
-from sampan.machinery.kind import Column, Kind, PrepareCreate, Scale, ServedVersion
+from sampan.machinery.kind import Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import (
@@ -131,10 +130,6 @@ def _validate_update(new: Object, old: Object) -> Errors:
         yield forbidden(SPEC, _FIXED_TEXT)
 
 
-def _ready(stateful_set: Object, now: datetime) -> str:
-    return f"{get_path(stateful_set, ('status', 'readyReplicas'), 0)}/{stateful_set['spec'].get('replicas', 0)}"
-
-
 KIND = Kind(
     name="StatefulSet",
     plural="statefulsets",
@@ -164,7 +159,7 @@ KIND = Kind(
     categories=("all",),
     columns=(
         NAME,
-        Column("Ready", _ready, description="Ready pods out of those desired."),
+        READY_COLUMN,
         AGE,
         CONTAINERS,
         IMAGES,
