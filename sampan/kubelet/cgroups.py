@@ -39,6 +39,12 @@ def remove(path: str, root: Path = ROOT) -> bool:
     return not left
 
 
+def children(path: str, root: Path = ROOT) -> set[str]:
+    """The names of the cgroups right below one, in whatever hierarchy they are; none where it does not exist."""
+    directories = root.glob(f"{path.strip('/')}/*/" if is_v2(root) else f"*/{path.strip('/')}/*/")
+    return {directory.name for directory in directories}
+
+
 def _v1_settings(limits: Limits) -> dict[str, dict[str, str]]:
     cpu = {"cpu.shares": str(limits.cpu_shares), "cpu.cfs_period_us": str(PERIOD)}
     cpu["cpu.cfs_quota_us"] = str(limits.cpu_quota or -1)

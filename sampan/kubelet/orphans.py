@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from sampan.kubelet import cgroups
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.resources import orphan_cgroups
 from sampan.kubelet.runtime import POD_GRACE
@@ -42,10 +43,21 @@ async def remove_traces(at: Services, uid: str) -> None:
         await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
 
 
-def pods_on_disk(directory: Path) -> set[str]:
-    """The uids of pods that have left something below the kubelet's root directory."""
+def pods_on_disk(directory: Path, cgroup_root: str = "") -> set[str]:
+    """The uids of pods that have left something below the kubelet's root directory, or a cgroup.
+
+    A sandbox whose making was cut off by the end of a kubelet leaves nothing else: the runtime undoes its own part.
+    """
     pods = {entry.name for entry in (directory / "pods").glob("*")}
-    return pods | {entry.name.rpartition("_")[2] for entry in (directory / "logs").glob("*_*_*")}
+    logs = {entry.name.rpartition("_")[2] for entry in (directory / "logs").glob("*_*_*")}
+    return pods | logs | (pods_with_cgroups(cgroup_root) if cgroup_root.strip("/") else set())
+
+
+def pods_with_cgroups(cgroup_root: str) -> set[str]:
+    """The uids of pods that have a cgroup, whatever their class."""
+    parents = {str(PurePosixPath(path).parent) for path in orphan_cgroups("", cgroup_root)}
+    names = {name for parent in parents for name in cgroups.children(parent)}
+    return {name.removeprefix("pod") for name in names if name.startswith("pod")}
 
 
 def _log_dirs(directory: Path, uid: str) -> list[Path]:

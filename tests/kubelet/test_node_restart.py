@@ -3,8 +3,10 @@
 import pytest
 
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kubelet import cgroups
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.orphans import pods_on_disk
+from sampan.kubelet.resources import Limits
 from sampan.machinery.meta import Object
 from tests.kubelet.rig import Rig, container, eventually, is_ready, state_of
 
@@ -55,11 +57,13 @@ async def test_a_pod_deleted_while_no_kubelet_ran_is_removed(rig: Rig) -> None:
     await rig.client.delete(POD, "orphan", "default", grace_period=0)
     left = rig.directory / "kubelet" / "pods" / "0-left-over" / "volumes"
     left.mkdir(parents=True)
+    cgroups.create(f"{rig.cgroup_root}/kubepods/besteffort/pod0-cut-off", Limits(2))
+    assert "0-cut-off" in pods_on_disk(rig.directory / "kubelet", rig.cgroup_root)
     async with rig.kubelet() as kubelet:
 
         async def gone() -> bool:
             runtime = await kubelet.services.runtime.pod(pod["metadata"]["uid"])
-            return not runtime.sandboxes and not pods_on_disk(rig.directory / "kubelet")
+            return not runtime.sandboxes and not pods_on_disk(rig.directory / "kubelet", rig.cgroup_root)
 
         await eventually(gone)
 
