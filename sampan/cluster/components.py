@@ -18,6 +18,7 @@ from sampan.client.informer import Informers
 from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.manifests import ensure, proxy_role
+from sampan.cluster.network_watch import keep_up
 from sampan.cluster.node import (
     cgroup_root,
     containerd_of,
@@ -169,6 +170,7 @@ async def node_tasks(cluster: Cluster, report: Report) -> list[Task]:
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     dns = DNSServer(cluster.client(authenticated("system:kube-dns")), _dns_config(config), clock)
     return [
+        ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
         ("image registry", partial(_serve_registry, config)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),

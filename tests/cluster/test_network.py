@@ -1,8 +1,11 @@
 """The node's network: what is configured, and that it is all undone, in a namespace that stands for the machine."""
 
+import asyncio
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from sampan.cluster.forwarding import release_forwarding, require_forwarding
 from sampan.cluster.network import Network, NetworkConfig, conflist, first_address, tear_down_commands
+from sampan.cluster.network_watch import keep_up, tells_of_loss
 from tests.netlab import Lab, in_namespace, lab
 
 PLUGINS = Path("/usr/lib/cni")
@@ -166,3 +170,53 @@ def test_forwarding_that_was_on_before_stays_on(machine: Lab, tmp_path: Path) ->
         return switch.read_text().strip()
 
     assert in_namespace(machine.node, play) == "1"
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    "harm",
+    ["address del 10.244.0.1/32 dev lo", "route del 10.96.0.0/12", "route del unreachable 10.244.0.0/16", "forwarding"],
+)
+def test_what_somebody_takes_away_comes_back(machine: Lab, tmp_path: Path, harm: str) -> None:
+    network = Network(config_in(tmp_path))
+    machine.run(network.up)
+    before = state_of(machine)
+    machine.ip(f"-n {machine.node} route add 198.51.100.0/24 dev lo")
+
+    async def suffer() -> None:
+        keeping = asyncio.ensure_future(keep_up(network))
+        await asyncio.sleep(0)  # it listens from here on
+        machine.ip(f"-n {machine.node} route del 198.51.100.0/24 dev lo")  # a stranger's
+        if harm == "forwarding":
+            machine.sysctl("ip_forward", "0")
+        else:
+            machine.ip(f"-n {machine.node} {harm}")
+        assert state_of(machine) != before
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(state_of, machine) != before:
+                continue
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    machine.run(suffer)
+
+
+def test_the_news_of_other_networks_are_no_loss() -> None:
+    def message(kind: int, body: bytes) -> bytes:
+        return (16 + len(body)).to_bytes(4, "little") + kind.to_bytes(2, "little") + bytes(10) + body
+
+    def address(interface: int, local: str) -> bytes:
+        return message(21, bytes([2, 32, 0, 0, interface, 0, 0, 0, 8, 0, 2, 0]) + socket.inet_aton(local))
+
+    def route(protocol: int) -> bytes:
+        return message(25, bytes([2, 32, 0, 0, 254, protocol, 0, 1, 0, 0, 0, 0]))
+
+    def forwarding(interface: int, on: int) -> bytes:
+        value = struct.pack("=HHiHHi", 8, 1, interface, 8, 2, on)
+        return message(80, bytes([2, 0, 0, 0]) + value)
+
+    others = address(7, "10.244.0.1") + address(1, "127.0.0.2") + route(4) + forwarding(3, 0) + forwarding(-1, 1)
+    assert not tells_of_loss(others + b"\x05\0\0\0", "10.244.0.1")
+    assert not tells_of_loss(bytes(16), "10.244.0.1")
+    for loss in (address(1, "10.244.0.1"), route(83), forwarding(-1, 0)):
+        assert tells_of_loss(others + loss, "10.244.0.1")
