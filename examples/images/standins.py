@@ -69,7 +69,7 @@ def ensure(config: ClusterConfig, images: Iterable[str], say: Callable[[str], No
         else:
             context, base = BUILDS[image]
             ensure(config, [base], say)
-            _need_buildah(say)
+            need_command("buildah", say)
             say(f"building {image} from its Dockerfile")
             build(config, context, image, None, ())
 
@@ -107,10 +107,11 @@ def applets(root: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _need_buildah(say: Callable[[str], None]) -> None:
-    if not shutil.which("buildah"):
-        say("installing buildah")
-        install(["buildah"])
+def need_command(name: str, say: Callable[[str], None] = print) -> None:
+    """Install the Debian package of a command's name where it is missing; raises PreflightError."""
+    if not shutil.which(name):
+        say(f"installing {name}")
+        install([name])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

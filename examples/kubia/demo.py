@@ -58,6 +58,7 @@ def _run() -> int:
     if config is None:
         raise DemoError("the cluster has no configuration")
     provide_image(config)
+    standins.need_command("curl")
     kubectl("delete", "rc/kubia", "svc/kubia-http", "--ignore-not-found", check=False, quiet=True)
     kubectl("create", "-f", os.path.relpath(HERE / "kubia-rc.yaml"))
     kubectl("expose", "rc", "kubia", "--type=LoadBalancer", "--name", "kubia-http")
