@@ -3,11 +3,12 @@
 from contextlib import suppress
 
 from sampan.controllers.cron_plan import Plan, plan, with_active
+from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import CONTROLLER_INDEX, index_by_controller
 from sampan.kinds.batch.cron_job import KIND as CRON_JOB
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.machinery.errors import AlreadyExists, APIError, NotFound
-from sampan.machinery.meta import Key, Object, controller_of
+from sampan.machinery.meta import Key, Object, controller_of, key_of
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action, TerminalError
 from sampan.reconcile.controller import Context, Controller, owned_by
@@ -24,11 +25,15 @@ class CronJobController(Controller):
         self.cron_jobs = self.watch(CRON_JOB)
         self.jobs = self.watch(JOB, owned_by(CRON_JOB))
         index_by_controller(self.jobs)
+        self.writes = OwnWrites(self.jobs)  # a new Job that is not seen yet would be taken for a missing one
 
     async def reconcile(self, key: Key) -> Action:
         cron_job = self.cron_jobs.get(key)
         if cron_job is None:
+            self.writes.forget(key)
             return WAIT
+        if not self.writes.seen(key):
+            return OWN_WRITES_UNSEEN
         jobs = self.jobs.by(CONTROLLER_INDEX, cron_job["metadata"]["uid"])
         try:
             decided = plan(cron_job, jobs, self.clock.now())
@@ -47,7 +52,9 @@ class CronJobController(Controller):
         status = decided.status
         if decided.create is not None:
             made = await self._create(cron_job, decided.create)
-            status = with_active(status, made) if made else status
+            if made:
+                self.writes.created(key_of(cron_job), made)
+                status = with_active(status, made)
         if not semantic_equal(status, cron_job.get("status")):
             await self.client.update(CRON_JOB, {**cron_job, "status": status}, subresource="status")
 

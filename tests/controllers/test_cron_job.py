@@ -1,18 +1,27 @@
 """CronJobs: when they fire, and what they start; a year of one takes no time."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from sampan.client.api import Client
+from sampan.client.informer import Informers
+from sampan.client.transport import WatchEvent
+from sampan.controllers.cron_job import CronJobController
 from sampan.controllers.cron_plan import Plan, plan
 from sampan.controllers.cron_schedule import parse, times_between
 from sampan.kinds.batch.cron_job import KIND as CRON_JOB
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.machinery.meta import Object, format_time
-from sampan.testing.clock import EPOCH
-from tests.controllers.cluster import Cluster
+from sampan.reconcile.controller import Context
+from sampan.reconcile.manager import run_together
+from sampan.testing.clock import EPOCH, VirtualClock
+from tests.controllers.cluster import NS, Cluster
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -138,3 +147,57 @@ async def test_runs_by_the_clock(cluster: Cluster) -> None:
     await cluster.patch(CRON_JOB, "cj", {"spec": {"suspend": True}})
     await cluster.clock.advance(16 * 60)
     assert len(await cluster.until(JOB, lambda found: True)) == 1
+
+
+class SlowJobs:
+    """An API that tells of Jobs only when `tell` is called; of the CronJob at once."""
+
+    def __init__(self, cron_job: Object) -> None:
+        self.cron_job = cron_job
+        self.jobs: list[Object] = []
+        self.reasons: list[str] = []
+        self._changes: dict[str, asyncio.Queue[WatchEvent]] = {kind.path(): asyncio.Queue() for kind in (CRON_JOB, JOB)}
+
+    def tell(self) -> None:
+        self._changes[JOB.path()].put_nowait(WatchEvent("ADDED", self.jobs[-1]))
+
+    async def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> Object:
+        if method == "GET":
+            return {"metadata": {"resourceVersion": "1"}, "items": [self.cron_job] if path == CRON_JOB.path() else []}
+        if body["kind"] == "Event":
+            self.reasons.append(body["reason"])
+            return body
+        made = {**body, "metadata": {"uid": body["metadata"]["name"], **body["metadata"], "resourceVersion": "5"}}
+        if body["kind"] == "Job":
+            self.jobs.append(made)
+        else:
+            self.cron_job = made
+            self._changes[CRON_JOB.path()].put_nowait(WatchEvent("MODIFIED", made))
+        return made
+
+    @asynccontextmanager
+    async def watch(self, path: str, query: Any) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        async def changes() -> AsyncIterator[WatchEvent]:
+            while True:
+                yield await self._changes[path].get()
+
+        yield changes()
+
+
+async def test_a_job_that_was_just_made_is_not_missing() -> None:
+    meta = {"name": "c", "namespace": NS, "uid": "u", "resourceVersion": "1", "creationTimestamp": format_time(EPOCH)}
+    spec = {"schedule": "* * * * *", "jobTemplate": {"spec": {}}}
+    api = SlowJobs({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta, "spec": spec})
+    clock, client = VirtualClock(), Client(api)  # type: ignore[arg-type]
+    informers = Informers(client, sleep=clock.sleep)
+    controller = CronJobController(Context(client, informers, clock))
+    running = asyncio.create_task(run_together([controller], informers))
+    await clock.advance(61)
+    assert [ref["name"] for ref in api.cron_job["status"]["active"]] == [api.jobs[0]["metadata"]["name"]]
+    await clock.advance(5)
+    api.tell()
+    await clock.advance(5)
+    running.cancel()
+    await asyncio.wait([running])
+    assert api.reasons == ["SuccessfulCreate"]
+    assert len(api.cron_job["status"]["active"]) == 1
