@@ -38,13 +38,13 @@ def main() -> int:
     was_running = before is not None and process.server_pid(before) is not None
     try:
         return _run()
-    except (DemoError, KeyboardInterrupt) as error:
+    except (DemoError, PreflightError, KeyboardInterrupt) as error:
         print(f"\n{str(error) or 'stopped'}; cleaning up", file=sys.stderr)
         if was_running:
             kubectl("delete", "rc/kubia", "svc/kubia-http", "--ignore-not-found", check=False)
         elif load(home() / NAME) is not None:
             sampan(["delete" if before is None else "down", "--name", NAME])
-        return 1 if isinstance(error, DemoError) else STOPPED
+        return STOPPED if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _run() -> int:
