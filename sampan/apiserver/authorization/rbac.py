@@ -134,7 +134,8 @@ class RBAC:
         """All that the user may do in a namespace ("": cluster-wide only); for reviews and escalation checks."""
         unbound = _EVERYTHING if GROUP_MASTERS in user.groups else ()
         bindings = (binding for _, binding in self._bindings_of(user) if binding.namespace in ("", namespace))
-        return [*unbound, *(rule for binding in bindings for rule in self._role_rules(binding))]
+        bound = [rule for binding in bindings for rule in self._role_rules(binding)]
+        return [*(rule for rule in unbound if rule not in bound), *bound]
 
     def role_rules(self, role_kind: str, namespace: str, name: str) -> tuple[Rule, ...]:
         """The rules of the role that a binding refers to; raises NotFound."""
