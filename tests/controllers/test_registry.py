@@ -1,5 +1,6 @@
 """The list of controllers."""
 
+from sampan.apiserver.bootstrap.policy import bindings
 from sampan.controllers.registry import all_controllers
 
 
@@ -8,3 +9,8 @@ def test_every_controller_is_found_once_under_upstreams_name() -> None:
     assert sorted(names) == sorted(set(names))
     assert {"replication-controller", "replicaset-controller", "deployment-controller"} <= set(names)
     assert all(names)
+
+
+def test_every_controller_has_an_account_with_a_default_role() -> None:
+    bound = {subject["name"] for binding in bindings() for subject in binding["subjects"] if "namespace" in subject}
+    assert {make.account or make.name for make in all_controllers()} <= bound
