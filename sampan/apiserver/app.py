@@ -46,12 +46,13 @@ _UNKNOWN = RequestInfo(False, "", "")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("info", "request", "started")
+    __slots__ = ("info", "request", "started", "warnings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.started = perf_counter()
         self.info = _UNKNOWN
+        self.warnings: list[str] = []  # an error carries them as well
 
 
 class App:
@@ -80,7 +81,7 @@ class App:
                 return self._finish(trace, await reply)
         except TimeoutError:
             error = Timeout("Timeout: request did not complete within requested timeout - context deadline exceeded")
-            return self._finish(trace, error_reply(error))
+            return self._finish(trace, error_reply(error, trace.warnings))
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(trace, _answer_to(error, trace))
 
@@ -99,7 +100,7 @@ class App:
         streams = info.subresource in _STREAMS
         wanted = Wanted() if streams else negotiate(request.headers.get("accept", ""))
         payload = Payload(request.body, request.headers.get("content-type", ""))
-        call, result = self._dispatch(request, user, info, payload)
+        call, result = self._dispatch(request, user, info, payload, trace.warnings)
         if inspect.isawaitable(result):
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
@@ -112,16 +113,16 @@ class App:
         authorize(self.services.rbac, user, info)
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
-        return self._dispatch(request, user, info, payload)
+        return self._dispatch(request, user, info, payload, [])
 
     def _dispatch(
-        self, request: Request, user: User, info: RequestInfo, payload: Payload
+        self, request: Request, user: User, info: RequestInfo, payload: Payload, warnings: list[str]
     ) -> tuple[Call, Result | Awaitable[Result]]:
         if not info.verb:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         endpoint, verb = self._routes.find(info)
         query = parse_query(request.raw_query)
-        call = Call(request, info, user, query, endpoint.served, payload, self.services.now())
+        call = Call(request, info, user, query, endpoint.served, payload, self.services.now(), warnings)
         if endpoint.served.version.deprecated:
             call.warnings.append(deprecation(endpoint.served))
         return call, verb(self.services, call)
@@ -133,6 +134,6 @@ async def _render_later(call: Call, result: Awaitable[Result], wanted: Wanted) -
 
 def _answer_to(error: Exception, trace: Trace) -> Reply:
     if isinstance(error, APIError):
-        return error_reply(error)
+        return error_reply(error, trace.warnings)
     log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
-    return error_reply(InternalError("Internal error occurred: see the server's log"))
+    return error_reply(InternalError("Internal error occurred: see the server's log"), trace.warnings)

@@ -45,7 +45,7 @@ class Call:
     served: Served  # the kind, and the version in which the client speaks
     payload: Payload
     now: datetime
-    warnings: list[str] = field(default_factory=list)  # become Warning headers
+    warnings: list[str] = field(default_factory=list)  # become Warning headers, of an error too
 
 
 @dataclass(slots=True)

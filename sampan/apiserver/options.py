@@ -85,7 +85,7 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         query.get("fieldSelector", ""),
         query.get("resourceVersion", ""),
         query.get("resourceVersionMatch", ""),
-        _integer(query, "limit"),
+        max(_integer(query, "limit"), 0),
         query.get("continue", ""),
         _integer(query, "timeoutSeconds"),
         is_true(query.get("allowWatchBookmarks", "")),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sampan.apiserver.call import Verb
+from sampan.apiserver.render.status import PageNotFound
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.subresources.registry import Subresource, subresources
 from sampan.apiserver.verbs.create import create
@@ -56,11 +57,14 @@ class Routes:
         """The endpoint and verb of a request; raises NotFound, MethodNotAllowed."""
         endpoint = self.places.get((info.group, info.version, info.resource, info.subresource))
         if endpoint is None:
-            raise NotFound.path()
+            raise NotFound.path() if self._serves(info.group, info.version) else PageNotFound
         verb = endpoint.verbs.get(info.verb)
         if verb is None or not _fits(endpoint, info):
             raise _misplaced(endpoint, info)
         return endpoint, verb
+
+    def _serves(self, group: str, version: str) -> bool:
+        return any(place[:2] == (group, version) for place in self.places)
 
     def knows(self, info: RequestInfo) -> bool:
         """Whether there is such a place."""
@@ -73,13 +77,15 @@ def _fits(endpoint: Endpoint, info: RequestInfo) -> bool:
     if plain and verb != "watch" and (verb in _ON_COLLECTION) != info.is_collection:
         return False
     if not endpoint.served.kind.namespaced:
-        return not info.namespace or info.resource == "namespaces"
+        # A namespace lies in itself, so that roles in it apply to it; another one's path would lend it its roles.
+        in_itself = info.resource == "namespaces" and info.namespace == info.name and not info.is_collection
+        return not info.namespace or in_itself
     return bool(info.namespace) or (plain and verb in _ACROSS_NAMESPACES)
 
 
 def _misplaced(endpoint: Endpoint, info: RequestInfo) -> NotFound | MethodNotAllowed:
     namespaced = endpoint.served.kind.namespaced
-    in_namespace = bool(info.namespace) and info.resource != "namespaces"
+    in_namespace = info.namespace not in ("", info.name if info.resource == "namespaces" else "")
     if namespaced != in_namespace and (not namespaced or not info.is_collection):
         return NotFound.path()
     return MethodNotAllowed("the server does not allow this method on the requested resource", details={})

@@ -150,7 +150,9 @@ async def _replace(services: Services, call: Call, entry: Cached, how: Update) -
         if value == entry.value:
             return One(entry)
         if is_finished(new):
-            return One(await services.cache.delete(entry.key, entry.revision, value))
+            gone = One(await services.cache.delete(entry.key, entry.revision, value))
+            services.allocators.release(kind, new)
+            return gone
         return One(await services.cache.update(entry.key, value, entry.revision))
 
 

@@ -207,3 +207,29 @@ def _alias_bomb() -> bytes:
 async def test_broken_bodies(api: API, body: bytes, content_type: str, status: int, reason: str) -> None:
     answer = await api.call("POST", CONFIG_MAPS, body, content_type=content_type)
     assert (answer.status, answer.body["reason"]) == (status, reason)
+
+
+MANY_DIGITS = "9" * 5000  # more than Python's int() reads
+
+
+@pytest.mark.parametrize("name", ["limit", "resourceVersion", "timeoutSeconds", "continue", "labelSelector"])
+async def test_numbers_of_very_many_digits_in_a_query(api: API, name: str) -> None:
+    text = f"a>{MANY_DIGITS}" if name == "labelSelector" else MANY_DIGITS
+    assert (await api.call("GET", PODS, query={name: text})).status in (400, 422)
+
+
+async def test_numbers_of_very_many_digits_in_objects(api: API) -> None:
+    rolling = deployment("a", strategy={"rollingUpdate": {"maxSurge": f"{MANY_DIGITS}%", "maxUnavailable": 1}})
+    assert (await api.call("POST", DEPLOYMENTS, rolling)).status == 422
+    cron = {"schedule": f"{MANY_DIGITS} * * * *", "jobTemplate": {"spec": {"template": pod("x")}}}
+    path = "/apis/batch/v1/namespaces/default/cronjobs"
+    assert (await api.call("POST", path, {"metadata": {"name": "a"}, "spec": cron})).status == 422
+
+
+@pytest.mark.timeout(30)
+async def test_a_pod_of_very_many_ports_is_taken_in_a_moment(api: API) -> None:
+    await api.service_account()
+    for same in (True, False):  # quadratic comparisons would take minutes
+        ports = [{"containerPort": 80 if same else i + 1, "hostPort": i + 1} for i in range(40_000)]
+        made = pod(f"p{int(same)}", containers=[{"name": "c", "image": "x", "ports": ports}])
+        assert (await api.call("POST", PODS, made)).status == 201

@@ -17,7 +17,7 @@ from sampan.machinery.errors import Unauthorized
 from sampan.transport.messages import Request
 
 # Browsers cannot set headers on a WebSocket: the token then comes as a subprotocol.
-_WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."
+TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 
 
 class Authenticator:
@@ -71,8 +71,8 @@ def _bearer_token(headers: Mapping[str, str]) -> str | None:
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
-        if protocol.strip().startswith(_WEBSOCKET_TOKEN):
-            return _decode_protocol(protocol.strip()[len(_WEBSOCKET_TOKEN) :])
+        if protocol.strip().startswith(TOKEN_PROTOCOL):
+            return _decode_protocol(protocol.strip()[len(TOKEN_PROTOCOL) :])
     return None
 
 

@@ -140,6 +140,8 @@ class ServiceAccountTokens:
             raise TokenInvalid("the token's subject does not match its service account")
         self._check_alive("serviceaccounts", namespace, name, uid, "service account", now)
         for kind, plural in _BOUND_KINDS.items():
+            if kind == "node" and "pod" in private:
+                continue  # says where the pod was; the token lives as long as the pod
             if ref := private.get(kind):
                 home = "" if kind == "node" else namespace
                 self._check_alive(plural, home, ref.get("name", ""), ref.get("uid", ""), kind, now)

@@ -78,7 +78,8 @@ def _completed(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
         groups = groups or service_account_groups(account[0])
     if name == ANONYMOUS_USER:
         return groups if GROUP_UNAUTHENTICATED in groups else (*groups, GROUP_UNAUTHENTICATED)
-    return groups if GROUP_AUTHENTICATED in groups else (*groups, GROUP_AUTHENTICATED)
+    logged_in = {GROUP_AUTHENTICATED, GROUP_UNAUTHENTICATED}.isdisjoint(groups)
+    return (*groups, GROUP_AUTHENTICATED) if logged_in else groups
 
 
 def _extra(headers: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:

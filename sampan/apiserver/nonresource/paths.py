@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sampan.apiserver.authentication.user import User
+from sampan.apiserver.render.status import PageNotFound
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.machinery.errors import MethodNotAllowed, NotFound
+from sampan.machinery.errors import MethodNotAllowed
 from sampan.transport.messages import Request, Response
 
 Answer = Callable[[Request], Response]
@@ -19,11 +20,11 @@ class NonResource:
     prefixes: dict[str, Answer] = field(default_factory=dict)  # first path segment -> answer
 
     def serve(self, request: Request, user: User, info: RequestInfo) -> Response:
-        """Raises NotFound, MethodNotAllowed."""
+        """Raises PageNotFound, MethodNotAllowed."""
         path = request.path.rstrip("/") or "/"
         answer = self.exact.get(path) or self.prefixes.get(path.split("/")[1])
         if answer is None:
-            raise NotFound.path()
+            raise PageNotFound
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         return answer(request)

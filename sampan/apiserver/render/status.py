@@ -1,14 +1,27 @@
 """Errors as responses: the one place where an APIError becomes bytes."""
 
+from collections.abc import Sequence
+
 import orjson
 
-from sampan.machinery.errors import APIError
+from sampan.apiserver import warnings
+from sampan.machinery.errors import APIError, NotFound
 from sampan.transport.messages import Response
 
 
-def error_reply(error: APIError) -> Response:
-    """The Status of an error, with Retry-After where it says so."""
-    headers = [("Cache-Control", "no-cache, private")]
+class PageNotFound(NotFound):
+    """For a path that is neither a resource's nor anything else's; answered in plain text, as upstream does."""
+
+    def __init__(self) -> None:
+        super().__init__("the server could not find the requested resource", details={})
+
+
+def error_reply(error: APIError, said: Sequence[str] = ()) -> Response:
+    """The Status of an error, with Retry-After where it says so, and the warnings that were due before it."""
+    headers = [("Cache-Control", "no-cache, private"), *warnings.headers(said)]
+    if isinstance(error, PageNotFound):
+        headers.append(("X-Content-Type-Options", "nosniff"))
+        return Response(404, b"404 page not found\n", "text/plain; charset=utf-8", headers)
     retry = error.details.get("retryAfterSeconds")
     if retry:
         headers.append(("Retry-After", str(retry)))

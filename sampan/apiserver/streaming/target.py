@@ -1,13 +1,15 @@
-"""Where a stream goes: one kubelet's endpoint, and what is said when it can't be reached."""
+"""Where a stream goes: one kubelet's endpoint; what may pass there and back, what is said when it can't be reached."""
 
 import os
 import ssl
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sampan.apiserver.authentication.authenticate import TOKEN_PROTOCOL
 from sampan.machinery.errors import APIError
 from sampan.transport.connection import HTTPClient
-from sampan.transport.messages import Request
+from sampan.transport.messages import Reply, Request, Response
+
+_PROTOCOLS = "sec-websocket-protocol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,22 @@ def unreachable(target: KubeletTarget, error: OSError) -> APIError:
     return APIError(f"error dialing backend: {dial_error(target, error)}", code=500, reason="")
 
 
-def secrets(request: Request) -> Iterable[str]:
-    """The headers that are for the API server only: who asks, and for whom. The kubelet knows us, not the client."""
-    for name in request.headers:
-        if name in ("authorization", "cookie") or name.startswith(("impersonate-", "x-remote-")):
-            yield name
+def without_secrets(request: Request) -> Request:
+    """The request without what is for the API server only: who asks, and for whom. The kubelet knows us, not the
+    client."""
+    headers = {name: value for name, value in request.headers.items() if not _is_secret(name)}
+    if offered := headers.get(_PROTOCOLS):
+        kept = [name for name in map(str.strip, offered.split(",")) if not name.startswith(TOKEN_PROTOCOL)]
+        headers[_PROTOCOLS] = ", ".join(kept)
+    return replace(request, headers=headers)
+
+
+def _is_secret(name: str) -> bool:
+    return name in ("authorization", "cookie") or name.startswith(("impersonate-", "x-remote-"))
+
+
+def refuse_redirects(reply: Reply) -> Reply:
+    """A node may not send a client, and what the client sends along, elsewhere (CVE-2020-8559). Raises APIError."""
+    if isinstance(reply, Response) and 300 <= reply.status < 400:
+        raise APIError("the backend attempted to redirect this request, which is not permitted", code=502, reason="")
+    return reply

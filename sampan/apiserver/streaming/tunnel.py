@@ -1,6 +1,6 @@
 """Port-forward for WebSocket clients that tunnel SPDY: binary messages are pieces of a SPDY connection (KEP-4006)."""
 
-from sampan.apiserver.streaming.target import KubeletTarget, unreachable
+from sampan.apiserver.streaming.target import KubeletTarget, refuse_redirects, unreachable
 from sampan.machinery.errors import BadRequest
 from sampan.transport import websocket
 from sampan.transport.connection import UpgradeRefused
@@ -30,7 +30,7 @@ async def tunnel(target: KubeletTarget, request: Request) -> Reply:
     try:
         _, kubelet = await target.client().upgrade(target.location, {_VERSION: protocol}, "SPDY/3.1", method="POST")
     except UpgradeRefused as refused:
-        return relay_answer(refused.answer.status, refused.answer.headers, refused.answer.body)
+        return refuse_redirects(relay_answer(refused.answer.status, refused.answer.headers, refused.answer.body))
     except OSError as error:
         raise unreachable(target, error) from error
 

@@ -4,11 +4,11 @@ SPDY clients (kubectl before 1.30) are connected byte for byte. WebSocket client
 except port-forward over WebSocket channels: that the container runtime speaks itself, so it is connected byte for byte.
 """
 
-from sampan.apiserver.streaming.target import KubeletTarget, secrets, unreachable
+from sampan.apiserver.streaming.target import KubeletTarget, refuse_redirects, unreachable, without_secrets
 from sampan.apiserver.streaming.translate import translate
 from sampan.apiserver.streaming.tunnel import tunnel, tunnelled
-from sampan.machinery.errors import APIError, BadRequest
-from sampan.transport.messages import Reply, Request, Response
+from sampan.machinery.errors import BadRequest
+from sampan.transport.messages import Reply, Request
 from sampan.transport.relay import relay_upgrade
 from sampan.transport.websocket import is_websocket
 
@@ -37,9 +37,7 @@ async def _relay(target: KubeletTarget, request: Request) -> Reply:
         raise BadRequest("Upgrade request required")
     versions = ("x-stream-protocol-version",)
     try:
-        reply = await relay_upgrade(target.client(), request, target.location, drop=secrets(request), split=versions)
+        reply = await relay_upgrade(target.client(), without_secrets(request), target.location, split=versions)
     except OSError as error:
         raise unreachable(target, error) from error
-    if isinstance(reply, Response) and 300 <= reply.status < 400:  # CVE-2020-8559
-        raise APIError("the backend attempted to redirect this request, which is not permitted", code=502, reason="")
-    return reply
+    return refuse_redirects(reply)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
 from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
@@ -50,6 +51,7 @@ async def log(services: Services, call: Call) -> Reply:
 
 async def execute(services: Services, call: Call) -> Reply:
     """A command in a container."""
+    _authorize_create(services, call)
     pod = current(services, call).object
     commands = [value for name, value in parse_qsl(call.request.raw_query) if name == "command"]
     if not commands:
@@ -60,16 +62,23 @@ async def execute(services: Services, call: Call) -> Reply:
 
 async def attach(services: Services, call: Call) -> Reply:
     """The streams of a container's main process."""
+    _authorize_create(services, call)
     pod = current(services, call).object
     return await proxy_attach(_stream_target(services, call, pod, "attach", []), call.request)
 
 
 async def portforward(services: Services, call: Call) -> Reply:
     """Connections into a pod's network."""
+    _authorize_create(services, call)
     pod = current(services, call).object
     ports = [value for name, value in parse_qsl(call.request.raw_query) if name == "ports"]
     query = urlencode([("port", port) for port in ports])
     return await proxy_portforward(_target(services, pod, "portForward", "", query), call.request)
+
+
+def _authorize_create(services: Services, call: Call) -> None:
+    """WebSockets begin with a GET, but who may only read runs no commands (KEP-4006, since 1.35)."""
+    authorize(services.rbac, call.user, call.info._replace(verb="create"))
 
 
 def _stream_target(
@@ -118,7 +127,7 @@ def _check_log(query: Mapping[str, str]) -> None:
         text = query.get(name)
         if text is None:
             continue
-        if not text.removeprefix("-").isdecimal():
+        if not text.removeprefix("-").isdecimal() or len(text) > 20:  # digits of a number of 64 bits
             raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
         if int(text) < least:
             raise BadRequest(f"{name}: Invalid value: {text}: must be greater than or equal to {least}")

@@ -1,9 +1,6 @@
-import re
-import shutil
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -60,12 +57,3 @@ async def start() -> AsyncIterator[Callable[..., Awaitable[Site]]]:
 
 def context(authority: Authority | None) -> ssl.SSLContext | None:
     return server_context(*authority.issue("127.0.0.1"), authority.pem) if authority else None
-
-
-def kubectls() -> list[Path]:
-    """The real kubectls of this machine, oldest first; newer ones may lie beside the one on PATH."""
-    found = shutil.which("kubectl")
-    if found is None:
-        return []
-    beside = Path(found).resolve().parent.glob("kubectl.1.*")
-    return sorted(beside, key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)]) or [Path(found)]

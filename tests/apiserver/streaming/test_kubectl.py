@@ -11,23 +11,29 @@ import pytest
 
 from sampan.client.kubeconfig import merge_cluster
 from sampan.transport.messages import Response
-from tests.apiserver.streaming.conftest import Site, kubectls
+from tests.apiserver.kubectl import binary, needs
+from tests.apiserver.streaming.conftest import Site
 from tests.transport.certificates import Authority
 
 WEBSOCKETS = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "true"}
 SPDY = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "false", "KUBECTL_PORT_FORWARD_WEBSOCKETS": "false"}
 
-pytestmark = [
-    pytest.mark.skipif(not kubectls(), reason="no kubectl on this machine"),
-    pytest.mark.parametrize("protocol", [SPDY, WEBSOCKETS], ids=["spdy", "websocket"]),
-]
+_WEBSOCKETS_SINCE = 30
+
+pytestmark = pytest.mark.parametrize("protocol", [SPDY, WEBSOCKETS], ids=["spdy", "websocket"])
 
 Start = Callable[..., Awaitable[Site]]
 
 
+@pytest.fixture(autouse=True)
+def kubectl_speaks(protocol: dict[str, str]) -> None:
+    if protocol is WEBSOCKETS:
+        needs(_WEBSOCKETS_SINCE)
+
+
 async def kubectl(site: Site, protocol: dict[str, str], *words: str) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
-    command = [str(kubectls()[-1]), "--server", site.url, *words]
+    command = [str(binary()), "--server", site.url, *words]
     environment = {**os.environ, **protocol, "KUBECONFIG": os.devnull, "HOME": "/nonexistent"}
     return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
 
@@ -84,7 +90,7 @@ async def test_attach(start: Start, protocol: dict[str, str]) -> None:
         return b'{"metadata":{},"status":"Success"}'
 
     site = await start(greet)
-    code, out, _ = await run(site, protocol, "attach", "-i", "web", "--quiet", stdin=b"you")
+    code, out, _ = await run(site, protocol, "attach", "-i", "web", stdin=b"you")
     assert (code, out) == (0, b"hello you")
 
 
@@ -124,7 +130,7 @@ async def test_tls_on_both_sides(start: Start, protocol: dict[str, str], tmp_pat
     config = tmp_path / "config"
     merge_cluster(config, "test", site.url, authority.pem, *authority.issue("admin"))
     process = await asyncio.create_subprocess_exec(
-        str(kubectls()[-1]),
+        str(binary()),
         *("exec", "-i", "web", "--", "cat"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -61,12 +61,30 @@ async def test_a_refused_upgrade_carries_no_second_request(start: Start) -> None
     await writer.wait_closed()
 
 
-async def test_redirects_are_not_passed_on(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("path", "method", "protocol", "headers"),
+    [
+        ("exec?command=x", "POST", "SPDY/3.1", OFFER),
+        (
+            "portforward",
+            "GET",
+            "websocket",
+            [
+                ("Sec-WebSocket-Protocol", "SPDY/3.1+portforward.k8s.io"),
+                ("Sec-WebSocket-Key", "MDEyMzQ1Njc4OWFiY2RlZg=="),
+                ("Sec-WebSocket-Version", "13"),
+            ],
+        ),
+    ],
+)
+async def test_redirects_are_not_passed_on(
+    start: Start, path: str, method: str, protocol: str, headers: list[tuple[str, str]]
+) -> None:
     """CVE-2020-8559: a node must not send a client's credentials elsewhere."""
     site = await start()
     site.kubelet.refusal = Response(302, headers=[("Location", "https://elsewhere/")])
     with pytest.raises(UpgradeRefused) as refused:
-        await site.client().upgrade(f"{POD}/exec?command=x", OFFER, "SPDY/3.1", method="POST")
+        await site.client().upgrade(f"{POD}/{path}", headers, protocol, method=method)
     assert refused.value.answer.status == 502 and "location" not in refused.value.answer.headers
 
 
