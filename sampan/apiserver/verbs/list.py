@@ -128,12 +128,16 @@ class ExpiredPage(Expired):
         return super().status() | {"metadata": {"continue": self.continue_token}}
 
 
+_MOST_DIGITS = 20  # of a number of 64 bits
+
+
 def parse_revision(text: str, kind: str) -> int:
     """A resourceVersion as a number; raises Invalid."""
     if not text:
         return 0
-    if not text.isdecimal():
-        detail = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+        problem = "value out of range" if text.isdecimal() else "invalid syntax"
+        detail = f'strconv.ParseUint: parsing "{text}": {problem}'
         raise Invalid.of(kind, "meta.k8s.io", "", [FieldError(FIELD_INVALID, "resourceVersion", detail, text)])
     return int(text)
 

@@ -76,11 +76,16 @@ def _check_bounds(part: str, start: int, end: int, low: int, high: int) -> None:
         raise ScheduleError(f"beginning of range ({start}) beyond end of range ({end}): {part}")
 
 
+_MOST_DIGITS = 18  # of a number that 64 bits hold, whatever it is
+
+
 def _number(text: str, names: dict[str, int]) -> int:
     if text.lower() in names:
         return names[text.lower()]
     if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
         raise ScheduleError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
+    if len(text) > _MOST_DIGITS:
+        raise ScheduleError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": value out of range')
     if int(text) < 0:
         raise ScheduleError(f"negative number ({int(text)}) not allowed: {text}")
     return int(text)

@@ -4,6 +4,7 @@ Called by kinds/core/pod.py and, for templates, by kinds/workloads.py.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from sampan.machinery import quantity
 from sampan.machinery.meta import Object
@@ -35,6 +36,8 @@ _ANNOTATIONS = {
     "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
     "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
+_MOST = 200  # warnings: upstream sends no more than 4 kB of them
+_MOST_LIKE_IT = 20  # earlier ports of the same number that a port is compared with
 _AFFINITY = ("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 
 
@@ -57,6 +60,10 @@ def name_warnings(obj: Object, used_in: str) -> Warnings:
 
 def template_warnings(template: Object, path: Path) -> Warnings:
     """For anything with metadata and a pod spec."""
+    return islice(_template_warnings(template, path), _MOST)
+
+
+def _template_warnings(template: Object, path: Path) -> Warnings:
     spec, at = template.get("spec") or {}, path.child("spec")
     yield from _placement(spec, at)
     for key, text in _ANNOTATIONS.items():
@@ -108,15 +115,16 @@ def _repeated(items: Iterable[Object], field: str, path: Path) -> Warnings:
 
 
 def _containers(spec: Object, path: Path) -> Warnings:
-    ports: list[tuple[Path, Object]] = []
+    ports: dict[tuple[object, object], list[tuple[Path, Object]]] = {}
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or ()):
             at = path.child(field).index(index)
             yield from _fractions(container.get("resources") or {}, at.child("resources"))
             yield from _hidden_variables(container.get("env") or (), at.child("env"))
             for position, port in enumerate(container.get("ports") or ()):
-                yield from _overlaps(port, at.child("ports").index(position), ports)
-                ports.append((at.child("ports").index(position), port))
+                same = ports.setdefault((port.get("containerPort"), port.get("protocol")), [])
+                yield from _overlaps(port, at.child("ports").index(position), same[:_MOST_LIKE_IT])
+                same.append((at.child("ports").index(position), port))
 
 
 def _fractions(resources: Object, path: Path) -> Warnings:
@@ -139,9 +147,8 @@ def _hidden_variables(variables: Iterable[Object], path: Path) -> Warnings:
 
 
 def _overlaps(port: Object, path: Path, others: Iterable[tuple[Path, Object]]) -> Warnings:
+    """`others` are earlier ports of the same number and protocol."""
     for where, other in others:
-        if (port.get("containerPort"), port.get("protocol")) != (other.get("containerPort"), other.get("protocol")):
-            continue
         mine, its = port.get("hostPort") or 0, other.get("hostPort") or 0
         if (mine, port.get("hostIP") or "") == (its, other.get("hostIP") or ""):
             yield f"{path}: duplicate port definition with {where}"
