@@ -25,6 +25,7 @@ from sampan.cluster.node import (
     kubelet_directory,
     network_of,
     node_pod_cidr,
+    node_port_addresses,
     write_registry_hosts,
 )
 from sampan.cluster.registry import Registry
@@ -209,7 +210,7 @@ def _proxy_config(cluster: Cluster) -> ProxyConfig:
     return ProxyConfig(
         table=network_of(config).config.table,
         node_name=cluster.node_name,
-        node_ips=(config.node_ip,),
+        node_ips=node_port_addresses(config),
         pod_cidr=config.pod_cidr,
         service_cidr=config.service_cidr,
         lb_pool=config.lb_pool,

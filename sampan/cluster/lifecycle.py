@@ -62,7 +62,7 @@ def write_kubeconfig(config: ClusterConfig) -> Path:
     merge_cluster(config.directory / "kubeconfig", config.name, config.server_url, *parts)
     try:
         merge_cluster(path, config.name, config.server_url, *parts)
-    except KubeconfigError as error:
+    except (KubeconfigError, OSError) as error:
         raise LifecycleError(
             f"cluster {config.name} runs, but is not in {path}:\n{error}\n"
             f"Use its own kubeconfig:\n    export KUBECONFIG={config.directory}/kubeconfig"
@@ -90,11 +90,17 @@ def down(config: ClusterConfig, say: Say) -> None:
 def delete(config: ClusterConfig, say: Say) -> None:
     """down, then forget everything: the state directory and the kubeconfig entries."""
     down(config, say)
-    remove_cluster(kubeconfig_path(config), config.name)
     shutil.rmtree(config.directory, onerror=_unless_gone)
     link = home() / config.name
     if link.is_symlink():
         link.unlink()
+    try:
+        remove_cluster(kubeconfig_path(config), config.name)
+    except (KubeconfigError, OSError) as error:  # last: what is wrong with that file must keep nothing here
+        raise LifecycleError(
+            f"cluster {config.name} is deleted, but its entries may still be in your kubeconfig:\n{error}\n"
+            f"Once that file is mended:\n    kubectl config delete-context {config.name}"
+        ) from None
 
 
 def _unless_gone(function: object, path: str, info: tuple[type[BaseException], BaseException, object]) -> None:

@@ -44,6 +44,14 @@ def containerd_of(config: ClusterConfig) -> Containerd:
     return Containerd(config.directory, options)
 
 
+def node_port_addresses(config: ClusterConfig) -> tuple[str, ...]:
+    """Where NodePorts are served: the machine's address, and the node's own, which no other cluster can have taken.
+
+    Of clusters side by side that serve the same NodePort only one gets it on the machine's address.
+    """
+    return tuple(dict.fromkeys((config.node_ip, network_of(config).config.gateway)))
+
+
 def kubelet_directory(config: ClusterConfig) -> Path:
     """Where the kubelet keeps volumes and logs."""
     return config.directory / "kubelet"

@@ -96,3 +96,13 @@ def test_a_cluster_whose_state_directory_is_lost_is_still_known(homes: Path, mon
     monkeypatch.setenv("SAMPAN_HOME", str(homes / "two"))  # from anywhere
     assert find("a") == config
     assert known() == [config]
+
+
+def test_a_damaged_kubeconfig_does_not_keep_a_cluster_from_being_deleted(homes: Path) -> None:
+    kubeconfig = homes / "kubeconfig"
+    config = settle(Wishes("a", control_plane_only=True, kubeconfig=str(kubeconfig)))
+    kubeconfig.write_text("a: [")
+    with pytest.raises(LifecycleError, match=rf"(?s)is deleted, but .*{kubeconfig}.*kubectl config delete-context a"):
+        delete(config, lambda _: None)
+    assert not config.directory.exists()
+    assert kubeconfig.read_text() == "a: ["
