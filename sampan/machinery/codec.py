@@ -8,7 +8,6 @@ fieldValidation: KEP-2885. Error texts: k8s.io/apiserver (transformDecodeError) 
 """
 
 from collections.abc import Iterable
-from typing import Literal
 
 from sampan.machinery import decoding, defaulting, strict
 from sampan.machinery.errors import BadRequest
@@ -16,8 +15,6 @@ from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.scalars import Mismatch, json_name
 from sampan.machinery.tree import deep_copy
-
-FieldValidation = Literal["Strict", "Warn", "Ignore"]
 
 _NO_OBJECT = (
     "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct "

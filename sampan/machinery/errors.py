@@ -40,7 +40,6 @@ FIELD_NOT_FOUND = "Not found"
 FIELD_NOT_SUPPORTED = "Unsupported value"
 FIELD_TOO_LONG = "Too long"
 FIELD_TOO_MANY = "Too many"
-FIELD_TYPE_INVALID = "Invalid value"
 
 _SHOWN = 1 << 20  # characters of field errors in one answer
 _WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG}

@@ -140,13 +140,3 @@ def compare(left: str, right: str) -> int:
     """-1, 0 or 1, as the first is less than, equal to or greater than the second."""
     a, b = parse(left).nano, parse(right).nano
     return (a > b) - (a < b)
-
-
-def from_milli(amount: int, format: Format = "DecimalSI") -> str:
-    """The canonical text of an amount in thousandths."""
-    return _canonical(Quantity(amount * 10**6, format))
-
-
-def from_value(amount: int, format: Format = "DecimalSI") -> str:
-    """The canonical text of a number of whole units."""
-    return _canonical(Quantity(amount * _NANO, format))

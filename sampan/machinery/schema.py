@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-
 _DATA = Path(__file__).parent / "data" / "schema.json"
 _SCALARS = frozenset(("string", "bytes", "boolean", "time", "micro-time", "quantity", "int-or-string", "any"))
 _ZEROS = {"string": "", "bytes": "", "boolean": False, "integer": 0, "number": 0, "quantity": "0", "int-or-string": 0}

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from sampan.machinery.remember import remembered
 from sampan.machinery.requirements import (
-    DOUBLE_EQUALS,
     EQUALS,
     EXISTS,
     IN,
@@ -59,11 +58,6 @@ class Selector:
     def is_nothing(self) -> bool:
         """Whether no object can match, as for a missing selector."""
         return self.matches is _never
-
-    def equals_requirements(self) -> dict[str, str]:
-        """The labels that must have exactly one value: what an index can look up."""
-        one_value = (r for r in self.requirements if len(r.values) == 1)
-        return {r.key: r.values[0] for r in one_value if r.operator in (EQUALS, DOUBLE_EQUALS, IN)}
 
     def __str__(self) -> str:
         return ",".join(map(str, self.requirements))
