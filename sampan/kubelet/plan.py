@@ -239,8 +239,8 @@ def _next_count(at: Situation, name: str) -> int:
     status = at.pod.get("status") or {}
     for field_name in ("containerStatuses", "initContainerStatuses"):
         for old in status.get(field_name) or ():
-            if old["name"] == name and old.get("containerID"):
-                return int(old.get("restartCount") or 0) + 1
+            if old["name"] == name:  # without an id it awaits its next start, which is counted already
+                return int(old.get("restartCount") or 0) + bool(old.get("containerID"))
     return 0
 
 

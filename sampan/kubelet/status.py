@@ -25,6 +25,13 @@ from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_starte
 from sampan.machinery.meta import Object, format_time
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_LOST: Object = {
+    "exitCode": 137,
+    "reason": "ContainerStatusUnknown",
+    "message": "The container could not be located when the pod was terminated",
+    "startedAt": None,
+    "finishedAt": None,
+}
 
 Waiting = Mapping[str, tuple[str, str]]  # container -> (reason, message)
 
@@ -145,11 +152,26 @@ def _one(seen: Observation, spec: Object, field_name: str) -> Object:
         "state": _state(seen, spec, latest),
         "lastState": {},
     }
+    if latest is None and before is not None:
+        _add_memory(status, seen, spec, before)
     if latest:
         status["containerID"] = f"containerd://{latest.id}"
         _add_history(status, instances, before)
         _add_readiness(status, seen, spec, latest, field_name)
     return status | _allocation(spec) | _volume_mounts(spec)
+
+
+def _add_memory(status: Object, seen: Observation, spec: Object, before: Object) -> None:
+    """A container that the runtime has lost, as after a reboot, counts as ended, and its successor as a restart."""
+    status["lastState"] = before.get("lastState") or {}
+    if "running" not in before["state"]:
+        return
+    if restart_policy(seen.pod, spec) == "Never":
+        status["state"] = {"terminated": dict(_LOST)}
+        return
+    status["lastState"] = {"terminated": dict(_LOST)}
+    if not seen.pod["metadata"].get("deletionTimestamp"):
+        status["restartCount"] += 1
 
 
 def _forgotten(before: Object) -> Object:
@@ -189,14 +211,7 @@ def terminated(instance: Container) -> Object:
 
 
 def _lost(instance: Container) -> Object:
-    return {
-        "exitCode": 137,
-        "reason": "ContainerStatusUnknown",
-        "message": "The container could not be located when the pod was terminated",
-        "startedAt": None,
-        "finishedAt": None,
-        "containerID": f"containerd://{instance.id}",
-    }
+    return _LOST | {"containerID": f"containerd://{instance.id}"}
 
 
 def _add_history(status: Object, instances: list[Container], before: Object | None) -> None:

@@ -83,6 +83,8 @@ def test_a_second_crash_has_to_wait() -> None:
 def test_the_restart_count_survives_the_loss_of_the_runtimes_records() -> None:
     old = {"containerStatuses": [{"name": "main", "restartCount": 4, "containerID": "containerd://x"}]}
     assert planned(pod(status=old), runtime()).actions == [StartContainer("main", 5)]
+    del old["containerStatuses"][0]["containerID"]  # the status says by now that it is lost
+    assert planned(pod(status=old), runtime()).actions == [StartContainer("main", 4)]
 
 
 def test_a_dead_sandbox_is_replaced_after_its_containers_have_ended() -> None:

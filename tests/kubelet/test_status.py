@@ -82,6 +82,19 @@ def test_what_could_not_start_and_may_not_again_has_ended() -> None:
     assert (ended["reason"], ended["startedAt"]) == ("StartError", "1970-01-01T00:00:00Z")
 
 
+@pytest.mark.parametrize(
+    ("policy", "phase", "where", "count"), [("Always", "Running", "lastState", 3), ("Never", "Failed", "state", 2)]
+)
+def test_a_container_that_the_runtime_has_lost_has_ended(policy: str, phase: str, where: str, count: int) -> None:
+    before = status_of(pod(restartPolicy=policy), runtime(runs(count=2)))
+    status = status_of(pod(restartPolicy=policy, status=before), PodRuntime())
+    container = status["containerStatuses"][0]
+    assert (status["phase"], container["restartCount"]) == (phase, count)
+    assert container[where]["terminated"]["reason"] == "ContainerStatusUnknown"
+    again = status_of(pod(restartPolicy=policy, status=status), PodRuntime())["containerStatuses"][0]
+    assert (again["restartCount"], again[where]) == (count, container[where])
+
+
 def test_a_pod_without_sandbox() -> None:
     status = status_of(pod(), PodRuntime())
     assert "podIP" not in status
