@@ -94,7 +94,7 @@ class App:
         info = trace.info = parse_request(request.method, request.path, query)
         user = self.services.authenticator.authenticate(request, self.services.now())
         user = impersonate(self.services.rbac, user, request.headers)
-        authorize(self.services.rbac, user, info)
+        authorize(self.services, user, info)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
         streams = info.subresource in _STREAMS
@@ -110,7 +110,7 @@ class App:
     ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
         info = parse_request(request.method, request.path, parse_query(request.raw_query))
-        authorize(self.services.rbac, user, info)
+        authorize(self.services, user, info)
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
         return self._dispatch(request, user, info, payload, [])

@@ -1,6 +1,5 @@
 """Who gets in, as whom, and what they may do."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,14 +213,3 @@ async def test_access_reviews(api: API) -> None:
     both = {"spec": {"resourceAttributes": attributes, "nonResourceAttributes": {"path": "/", "verb": "get"}}}
     assert (await api.call("POST", f"{REVIEWS}/selfsubjectaccessreviews", both)).status == 422
     assert (await api.call("POST", f"{REVIEWS}/subjectaccessreviews", own)).status == 422
-
-
-async def test_nodes_are_kept_to_themselves(api: API) -> None:
-    await asyncio.gather(*(api.create("/api/v1/nodes", {"metadata": {"name": name}}) for name in ("n1", "n2")))
-    ready = {"status": {"phase": "Running"}}
-    own = await api.patch("/api/v1/nodes/n1/status", ready, user="node")
-    assert own.status == 200
-    other = await api.patch("/api/v1/nodes/n2/status", ready, user="node")
-    assert other.body["message"] == ('nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"')
-    stranger = await api.call("POST", PODS, pod("p", nodeName="n1"), user="node")
-    assert stranger.status == 403

@@ -7,6 +7,7 @@ from typing import Any
 
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.metadata import random_suffix
+from sampan.apiserver.pod_references import references
 from sampan.apiserver.services import Services
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.errors import Forbidden
@@ -14,6 +15,7 @@ from sampan.machinery.meta import Object
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _MIRROR = "kubernetes.io/config.mirror"
+_NOT_OF_MIRRORS = {"serviceaccounts": "service accounts", "secrets": "secrets"}
 _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607  # an hour, and a mark by which upstream tells these tokens from others
 
@@ -23,6 +25,7 @@ def admit(services: Services, admission: Admission) -> None:
     pod = admission.new
     spec = pod["spec"]
     if _MIRROR in (pod["metadata"].get("annotations") or {}):
+        _check_mirror(pod)
         return
     name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name
@@ -36,12 +39,22 @@ def admit(services: Services, admission: Admission) -> None:
         spec["imagePullSecrets"] = [dict(ref) for ref in account["imagePullSecrets"]]
 
 
+def _check_mirror(pod: Object) -> None:
+    """What a node made of a file may not have an account's rights, or Secrets."""
+    for reference in references(pod):
+        if word := _NOT_OF_MIRRORS.get(reference.plural):
+            raise _forbidden(pod, f"a mirror pod may not reference {word}")
+
+
 def _missing(pod: Object, namespace: str, name: str) -> Forbidden:
-    pod_name = pod["metadata"].get("name") or ""
-    subject = f'pods "{pod_name}"'
     why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-    details = {"name": pod_name, "kind": "pods"}
-    return Forbidden(f"{subject} is forbidden: {why}", details={key: value for key, value in details.items() if value})
+    return _forbidden(pod, why)
+
+
+def _forbidden(pod: Object, why: str) -> Forbidden:
+    name = pod["metadata"].get("name") or ""
+    details = {"name": name, "kind": "pods"} if name else {"kind": "pods"}
+    return Forbidden(f'pods "{name}" is forbidden: {why}', details=details)
 
 
 def _wants_token(spec: Object, account: Object) -> bool:

@@ -1,6 +1,7 @@
-"""The authorization step of the request path: RBAC, and impersonation before it."""
+"""The authorization step of the request path: impersonation, RBAC, and what nodes may read."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from urllib.parse import unquote
 
 from sampan.apiserver.authentication.user import (
@@ -11,9 +12,12 @@ from sampan.apiserver.authentication.user import (
     service_account_groups,
     split_service_account,
 )
+from sampan.apiserver.authorization import node
 from sampan.apiserver.authorization.attributes import Attributes, forbidden, of_request
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.requestinfo import RequestInfo
+from sampan.apiserver.services import Services
+from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import BadRequest
 
 _USER, _GROUP, _UID, _EXTRA = (
@@ -24,11 +28,13 @@ _USER, _GROUP, _UID, _EXTRA = (
 )
 
 
-def authorize(rbac: RBAC, user: User, info: RequestInfo) -> None:
-    """Raises Forbidden unless RBAC allows the request."""
+def authorize(services: Services, user: User, info: RequestInfo) -> None:
+    """Raises Forbidden unless RBAC allows the request and, for a node, its pods are concerned."""
     attributes = of_request(user, info)
-    if not rbac.authorize(attributes).allowed:
+    if not services.rbac.authorize(attributes).allowed:
         raise forbidden(attributes)
+    if why := node.refusal(attributes, partial(services.all, POD)):
+        raise forbidden(attributes, why)
 
 
 def impersonate(rbac: RBAC, user: User, headers: Mapping[str, str]) -> User:

@@ -1,7 +1,7 @@
 """Default RBAC: roles and bindings read from cluster_roles.txt and controller_roles.txt.
 
-Names, rules and labels are upstream's. system:node is bound to the group system:nodes, because there is no node
-authorizer yet; NodeRestriction limits what a node may change.
+Names, rules and labels are upstream's. system:node is bound to the group system:nodes; authorization/node.py limits
+what a node may read by that, NodeRestriction what it may change.
 """
 
 from collections.abc import Iterator, Mapping

@@ -78,7 +78,7 @@ async def portforward(services: Services, call: Call) -> Reply:
 
 def _authorize_create(services: Services, call: Call) -> None:
     """WebSockets begin with a GET, but who may only read runs no commands (KEP-4006, since 1.35)."""
-    authorize(services.rbac, call.user, call.info._replace(verb="create"))
+    authorize(services, call.user, call.info._replace(verb="create"))
 
 
 def _stream_target(

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from sampan.apiserver.admission.chain import Admission, admit
 from sampan.apiserver.authentication.service_account import Bound, expiry
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, Tree
@@ -20,10 +21,12 @@ _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 def create_token(services: Services, call: Call) -> Tree:
     """The TokenRequest with its status, 201."""
-    write_options(call.query, "CreateOptions")
+    options = write_options(call.query, "CreateOptions")
     request = read_body(call)
     spec = _checked(request)
     account = current(services, call).object
+    asked = {"metadata": {"name": call.info.name, "namespace": call.info.namespace}, "spec": spec}
+    admit(services, Admission(call, "CREATE", call.served.kind, asked, None, "token", options.dry_run))
     seconds = spec.get("expirationSeconds") or _DEFAULT_SECONDS
     audiences = spec.get("audiences") or list(services.authenticator.service_accounts.audiences)
     lifetime = timedelta(seconds=seconds)

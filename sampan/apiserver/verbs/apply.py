@@ -33,7 +33,7 @@ async def apply_patch(services: Services, call: Call, options: WriteOptions, par
     key = key_of(call.served.kind, call.info.namespace, call.info.name)
     applied = _configuration(call, options)
     if services.cache.get(key) is None and part == "main":
-        authorize(services.rbac, call.user, call.info._replace(verb="create"))
+        authorize(services, call.user, call.info._replace(verb="create"))
         obj = to_storage(call, _merged(call, None, applied, options, part), "Ignore")
         return await writes.create(services, call, obj, options._replace(manager=""), tracked=True)
 

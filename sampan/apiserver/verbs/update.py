@@ -26,7 +26,7 @@ async def _update(services: Services, call: Call, part: writes.Part) -> One | Tr
     key = key_of(kind, info.namespace, info.name)
     first = _read(call, options)
     if part == "main" and kind.allow_create_on_update and services.cache.get(key) is None:
-        authorize(services.rbac, call.user, info._replace(verb="create"))
+        authorize(services, call.user, info._replace(verb="create"))
         return await writes.create(services, call, first, options)
     versioned = bool(first["metadata"].get("resourceVersion"))
     unused = [first]
