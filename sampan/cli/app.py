@@ -4,6 +4,7 @@ Each module has `register(subparsers)`; a command's function takes the parsed ar
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_status
     except ConfigError as error:  # any command may be the first to look at a cluster's file
         return complain(str(error))
+    except BrokenPipeError:  # `sampan status | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor must the flush at exit complain
+        return 141
     except PermissionError as error:
         return complain(f"{error.strerror}: {error.filename}. The cluster may be another user's; try as root")
     except KeyboardInterrupt:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 START_TIMEOUT = 30.0
 HEALTH_TIMEOUT = 5.0
 STOP_GRACE = 10.0
+ORDERLY_REMOVAL = 30.0  # for all pods together; a containerd whose disk is full may never be done
 RESTART_BACKOFF = (0.1, 5.0)  # first and longest wait, in seconds
 LOG_LIMIT = 10 * 1024 * 1024
 NAMESPACE = "k8s.io"
@@ -268,9 +269,10 @@ class Containerd:
             if self._running() is None:
                 self._write_config()
                 self._process = await self._start()
-            await remove_pods(str(self.socket))
-        except (ContainerdError, CRIError, OSError):
-            log.exception("the pods could not be removed in order; their processes are killed instead")
+            async with asyncio.timeout(ORDERLY_REMOVAL):
+                await remove_pods(str(self.socket))
+        except (ContainerdError, CRIError, OSError) as error:
+            log.warning("the pods could not be removed in order; their processes are killed instead: %s", error)
 
 
 def default_run_dir(state_dir: Path) -> Path:

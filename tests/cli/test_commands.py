@@ -212,3 +212,12 @@ def test_version_names_ours_and_kubernetes(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)["kubernetes"].startswith("v1.")
     assert main(["version"]) == 0
     assert "sampan 0" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
+    cluster(home)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([sys.executable, "-m", "sampan.cli.app", "status"], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
