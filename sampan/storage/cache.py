@@ -61,6 +61,7 @@ class Cache:
         self._loaded = 0  # the revision of the first listing; older events only fill the history
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._unsubscribe: Callable[[], None] | None = None
+        self._closed = False
 
     async def start(self) -> None:
         """Load every object, then follow the log; also recalls recent history, so watches survive a restart."""
@@ -76,7 +77,8 @@ class Cache:
         await self.wait_for(page.revision)
 
     def close(self) -> None:
-        """End every watch and stop following the store (which stays open)."""
+        """End every watch, also those that are asked for later, and stop following the store (which stays open)."""
+        self._closed = True
         if self._unsubscribe:
             self._unsubscribe()
         for watches in list(self._watches.values()):
@@ -161,6 +163,8 @@ class Cache:
         backlog = self._history.since(after, prefix)
         watch = Watch(prefix, after, backlog, lambda: self._revision, self._leave)
         self._watches.setdefault(prefix, {})[watch] = None
+        if self._closed:
+            watch.close()
         return watch
 
     def watchers(self, prefix: str) -> int:

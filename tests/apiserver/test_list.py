@@ -196,3 +196,23 @@ async def test_old_versions_are_views_of_the_same_object(api: API) -> None:
     one = await api.get("/apis/apps/v1beta2/namespaces/default/deployments/web")
     assert one["apiVersion"] == "apps/v1beta2"
     assert one["metadata"]["resourceVersion"] == answer.body["items"][0]["metadata"]["resourceVersion"]
+
+
+async def test_one_name_is_listed_as_of_a_revision_like_many(five: API) -> None:
+    before = (await five.get(CONFIG_MAPS))["metadata"]["resourceVersion"]
+    await five.call("DELETE", f"{CONFIG_MAPS}/a")
+    one = {"fieldSelector": "metadata.name=a"}
+    exact = {"resourceVersion": before, "resourceVersionMatch": "Exact"}
+    assert names(await five.get(CONFIG_MAPS, query=one | exact)) == ["a"]
+    assert names(await five.get(CONFIG_MAPS, query=one | {"limit": "1"})) == []
+    first = await five.get(CONFIG_MAPS, query={"limit": "1"})
+    rest = {"continue": first["metadata"]["continue"], "fieldSelector": "metadata.name=b"}
+    assert names(await five.get(CONFIG_MAPS, query=rest)) == []
+
+
+async def test_a_revision_that_has_not_happened(five: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sampan.apiserver.verbs.list._FRESHNESS_WAIT", 0.001)
+    for selector in ("", "metadata.name=a"):
+        query = {"resourceVersion": "999999", "fieldSelector": selector}
+        answer = await five.call("GET", CONFIG_MAPS, query=query)
+        assert (answer.status, answer.body["details"]["causes"][0]["reason"]) == (504, "ResourceVersionTooLarge")

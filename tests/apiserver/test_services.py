@@ -1,11 +1,15 @@
 """Cluster IPs and node ports: allocated, kept, refused, given back."""
 
+import asyncio
 from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 import pytest
 
 from sampan.apiserver.allocators.pool import Pool, PoolError
+from sampan.apiserver.allocators.services import ServiceAllocators
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.machinery.errors import Invalid
 from sampan.storage.memory import MemoryStore
 from tests.apiserver.harness import API, running
 
@@ -75,6 +79,15 @@ async def test_refused_writes_give_back(api: API) -> None:
     assert (await api.call("POST", SERVICES, service("Bad"))).status == 422
     assert (await api.call("POST", SERVICES, service("a"), query={"dryRun": "All"})).status == 201
     assert len(api.server.services.allocators.addresses._taken) == before
+
+
+def test_a_cancelled_write_may_stand_and_keeps_its_numbers() -> None:
+    allocators = ServiceAllocators(RANGE)
+    one, other = (service(name, type="ClusterIP", clusterIP="10.96.0.9") for name in ("one", "other"))
+    with pytest.raises(asyncio.CancelledError), allocators.reserve(SERVICE, one, None, dry_run=False):
+        raise asyncio.CancelledError
+    with pytest.raises(Invalid, match="already allocated"), allocators.reserve(SERVICE, other, None, dry_run=False):
+        pytest.fail("two Services with one address")
 
 
 async def test_update_keeps_what_was_allocated(api: API) -> None:

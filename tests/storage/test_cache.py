@@ -277,6 +277,9 @@ async def test_closing_the_cache_ends_every_watch(cache: Cache) -> None:
     cache.close()
     assert await waiting == []
     assert watch.closed and cache.watchers(PODS) == 0
+    with cache.watch(PODS, 0) as late:
+        assert late.closed and await late.next() == []
+    assert cache.watchers(PODS) == 0
 
 
 async def test_a_cancelled_reader_loses_nothing(cache: Cache) -> None:

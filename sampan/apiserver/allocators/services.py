@@ -61,7 +61,7 @@ class ServiceAllocators:
         try:
             self._allocate(new, held, taken)
             yield
-        except BaseException:
+        except Exception:  # where the request is cancelled instead, the write may stand: nobody else gets its numbers
             _give_back(taken)
             raise
         if dry_run:

@@ -35,13 +35,13 @@ def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
     """The selected objects; at once where the whole current state is asked for."""
     options = list_options(call.query)
     chosen = selection(call, options)
-    if chosen.is_one_key:
+    now = not options.continue_token and options.resource_version in ("", "0")
+    if now and chosen.is_one_key:
         entry = services.cache.get(chosen.prefix)
         found = [entry] if entry and (chosen.matches is None or chosen.matches(entry)) else []
         return Many(Items(found), services.cache.revision)
-    paged = options.limit or options.continue_token
-    if paged or options.resource_version not in ("", "0"):
-        return _at_revision(services, options, chosen)
+    if options.limit or not now:
+        return _at_revision(services, options, chosen._replace(prefix=chosen.collection))
     listing = services.cache.list(chosen.prefix)
     return Many(_select(listing.items, chosen.matches), listing.revision)
 

@@ -24,6 +24,11 @@ class Selection(NamedTuple):
         """Whether a selector for metadata.name (and a namespace) leaves one possible key."""
         return not self.prefix.endswith("/")
 
+    @property
+    def collection(self) -> str:
+        """The prefix, or the one that the key lies below; `matches` then finds the one."""
+        return self.prefix[: self.prefix.rindex("/") + 1]
+
 
 def selection(call: Call, options: ListOptions) -> Selection:
     """The selection of a collection request; raises SelectorError (400)."""
