@@ -1,8 +1,8 @@
 """`make demo`: the first page of the notes on a real cluster, every command shown as it runs.
 
-    python -m examples.kubia.demo
+    python -m examples.kubia.demo [CLUSTER]
 
-It uses the cluster `sampan`, making it if need be. Stopped by Ctrl-C or by a failure, it takes away all that it made:
+It uses the cluster `sampan` (or the one named), making it if need be. Stopped by Ctrl-C or by a failure, it takes away all that it made:
 the whole cluster if that was its own, else only its objects.
 """
 
@@ -22,7 +22,7 @@ from sampan.cluster.image_build import BuildError
 from sampan.cluster.preflight import PreflightError
 
 HERE = Path(__file__).parent
-NAME = "sampan"
+NAME = sys.argv[1] if len(sys.argv) > 1 else "sampan"
 STOPPED = 130  # the exit status of a command that Ctrl-C ended
 PATIENCE = 120  # seconds for any one thing to come true
 

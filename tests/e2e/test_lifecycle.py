@@ -124,9 +124,9 @@ def test_a_clusters_life(life: Life) -> None:
 
 @pytest.mark.parametrize("moment", ["containerd", "$ kubectl expose", "$ kubectl scale"])
 def test_the_demo_stopped_anywhere_leaves_nothing(moment: str, tmp_path: Path, cluster: ClusterConfig) -> None:
-    life = Life(tmp_path, "sampan")
+    life = Life(tmp_path, f"demo-{os.getpid()}")
     demo = subprocess.Popen(
-        [sys.executable, "-m", "examples.kubia.demo"],
+        [sys.executable, "-m", "examples.kubia.demo", life.name],
         env=life.environment | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
