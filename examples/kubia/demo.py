@@ -2,8 +2,8 @@
 
     python -m examples.kubia.demo [CLUSTER]
 
-It uses the cluster `sampan` (or the one named), making it if need be. Stopped by Ctrl-C or by a failure, it takes away all that it made:
-the whole cluster if that was its own, else only its objects.
+It uses the cluster `sampan` (or the one named), making it if need be. Stopped by Ctrl-C or by a failure, it takes away
+all that it made: the whole cluster if that was its own, else only its objects.
 """
 
 import os
