@@ -5,6 +5,7 @@ BeforeUpdate, FillObjectMetaSystemFields) and API conventions, "Metadata".
 """
 
 import random
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,7 +47,13 @@ def settle_namespace(obj: Object, namespace: str) -> None:
             meta["namespace"] = namespace
         else:
             meta.pop("namespace", None)
-    elif own != namespace:
+    else:
+        check_namespace(meta, namespace)
+
+
+def check_namespace(meta: Mapping[str, Any], namespace: str) -> None:
+    """Raises BadRequest where the metadata name another namespace than the request's, under which it was authorized."""
+    if (meta.get("namespace") or namespace) != namespace:
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
 
 

@@ -110,7 +110,14 @@ async def _insert(services: Services, kind: Kind, obj: Object, base: str, option
             continue
         except StoreFull as error:
             raise store_full(error) from error
-    raise AlreadyExists.of(kind.plural, kind.group, meta["name"])
+    raise _not_generated(kind, meta["name"]) if base else AlreadyExists.of(kind.plural, kind.group, meta["name"])
+
+
+def _not_generated(kind: Kind, name: str) -> AlreadyExists:
+    """The error where every generated name was taken: the client may try again."""
+    error = AlreadyExists.of(kind.plural, kind.group, name)
+    why = f"{error.message}, the server was not able to generate a unique name for the object"
+    return AlreadyExists(why, details={**error.details, "retryAfterSeconds": 1})
 
 
 async def update(services: Services, call: Call, key: str, how: Update) -> One | Tree:

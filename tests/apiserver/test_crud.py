@@ -250,3 +250,24 @@ async def test_wrong_places(api: API) -> None:
     assert (await api.call("GET", "/apis/none/v1/things")).status == 404
     assert (await api.call("POST", f"{CONFIG_MAPS}/a", config_map("a"))).status == 405
     assert (await api.call("OPTIONS", CONFIG_MAPS)).status == 405
+
+
+async def test_generated_names_that_are_all_taken(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sampan.apiserver.metadata.random_suffix", lambda: "same")
+    body = {"metadata": {"generateName": "a-"}}
+    await api.create(CONFIG_MAPS, body)
+    for query in ({}, {"dryRun": "All"}):
+        answer = await api.call("POST", CONFIG_MAPS, body, query=query)
+        assert (answer.status, answer.body["reason"], answer.headers["retry-after"]) == (409, "AlreadyExists", "1")
+        assert answer.body["message"] == (
+            'configmaps "a-same" already exists, the server was not able to generate a unique name for the object'
+        )
+
+
+async def test_delete_collection_within_a_limit(api: API) -> None:
+    for name in "abc":
+        await api.create(CONFIG_MAPS, config_map(name))
+    query = {"limit": "2", "labelSelector": "!none"}
+    deleted = (await api.call("DELETE", CONFIG_MAPS, query=query)).body["items"]
+    assert [item["metadata"]["name"] for item in deleted] == ["a", "b"]
+    assert [item["metadata"]["name"] for item in (await api.get(CONFIG_MAPS))["items"]] == ["c"]

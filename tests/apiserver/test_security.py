@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sampan.apiserver.authentication.authenticate import TOKEN_PROTOCOL
 from sampan.apiserver.streaming.target import without_secrets
 from sampan.transport.messages import Request
-from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod
+from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod
 from tests.apiserver.test_access import RBAC, grant, user
 
 ROOT = "/api/v1/namespaces"
@@ -223,3 +223,44 @@ async def test_what_is_not_there(api: API, path: str, content_type: str) -> None
         assert answer.body["message"] == "the server could not find the requested resource"
     else:
         assert answer.body == b"404 page not found\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        (f"{PODS}/p/binding", "POST", {"target": {"name": "n"}}),
+        (f"{ROOT}/default/bindings", "POST", {"target": {"name": "n"}}),
+        (f"{PODS}/p/eviction", "POST", {}),
+        (f"{DEPLOYMENTS}/p/scale", "PUT", {"spec": {"replicas": 2}}),
+        (PODS, "POST", pod("q")),
+    ],
+)
+async def test_a_body_names_no_other_namespace(api: API, path: str, method: str, body: Any) -> None:
+    """Authorization has looked at the path alone."""
+    await api.service_account()
+    await api.create(PODS, pod("p"))
+    await api.create(DEPLOYMENTS, deployment("p"))
+    answer = await api.call(method, path, {**body, "metadata": {"name": "p", "namespace": "kube-system"}})
+    assert (answer.status, answer.body["message"]) == (
+        400,
+        "the namespace of the provided object does not match the namespace sent on the request",
+    )
+
+
+async def test_taking_an_aggregation_rule_away_is_for_administrators(api: API) -> None:
+    roles = f"{RBAC}/clusterroles"
+    rule = {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}
+    await api.create(roles, {"metadata": {"name": "sum"}, "aggregationRule": rule})
+    own = {"apiGroups": ["rbac.authorization.k8s.io"], "verbs": ["patch", "create"], "resources": ["clusterroles"]}
+    await api.create(roles, {"metadata": {"name": "editor"}, "rules": [own]})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "editor"}
+    binding = {"metadata": {"name": "e"}, "roleRef": ref, "subjects": [user("joe")]}
+    await api.create(f"{RBAC}/clusterrolebindings", binding)
+    refused = await api.patch(f"{roles}/sum", {"aggregationRule": None}, user="joe")
+    assert "must have cluster-admin privileges to use the aggregationRule" in refused.body["message"]
+
+
+async def test_impersonating_the_unauthenticated_gives_no_more(api: API) -> None:
+    as_nobody = {"impersonate-user": "x", "impersonate-group": "system:unauthenticated"}
+    assert (await api.call("GET", "/version", headers=as_nobody)).status == 200
+    assert (await api.call("GET", "/api", headers=as_nobody)).status == 403

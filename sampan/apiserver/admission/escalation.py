@@ -26,7 +26,8 @@ def admit(services: Services, admission: Admission) -> None:
         return
     if verb == "escalate":
         wanted: Sequence[Rule] = rules_of(admission.new)
-        if admission.new.get("aggregationRule") and not services.rbac.authorize(_everything(user)).allowed:
+        aggregates = any((role or {}).get("aggregationRule") for role in (admission.new, admission.old))
+        if aggregates and not services.rbac.authorize(_everything(user)).allowed:
             raise _forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
     else:
         wanted = services.rbac.role_rules(admission.new["roleRef"]["kind"], namespace, name)

@@ -9,6 +9,7 @@ from sampan.apiserver import writes
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
+from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
 from sampan.kinds import registry
@@ -37,6 +38,7 @@ async def bind(services: Services, call: Call) -> Tree:
     pods = registry.by_resource()["", "v1", "pods"]
     call.served = Served(pods.kind, pods.version)
     meta = binding.get("metadata") or {}
+    check_namespace(meta, call.info.namespace)
 
     def change(old: Object) -> Object:
         _check_bindable(name, meta, old)

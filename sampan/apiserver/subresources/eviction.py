@@ -6,6 +6,7 @@ Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage (EvictionREST); documenta
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
+from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import delete_options, write_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.delete import delete_one
@@ -22,6 +23,7 @@ async def evict(services: Services, call: Call) -> Tree:
     name = meta.get("name") if isinstance(meta, dict) else None
     if name != call.info.name:
         raise BadRequest("name in URL does not match name in Eviction object")
+    check_namespace(meta, call.info.namespace)
     deletion = delete_options({}, eviction.get("deleteOptions") or {})
     if options.dry_run:
         deletion = deletion._replace(dry_run=True)

@@ -12,6 +12,7 @@ from sampan.apiserver import writes
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, Tree, Verb
 from sampan.apiserver.keys import key_of
+from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.subresources.registry import Subresource
@@ -79,6 +80,7 @@ def _checked(call: Call, wanted: Any) -> int:
     name, replicas = meta.get("name"), spec.get("replicas", 0)
     if name and name != call.info.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({call.info.name})")
+    check_namespace(meta, call.info.namespace)
     if type(replicas) is not int or abs(replicas) >= 1 << 31:
         raise BadRequest(
             'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field '

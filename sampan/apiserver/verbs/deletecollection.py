@@ -13,12 +13,15 @@ from sampan.storage.cached import Cached, Items
 
 
 async def deletecollection(services: Services, call: Call) -> Many:
-    """The objects that were there, as a list. What vanishes meanwhile is no error."""
+    """The objects that were there, as a list, at most `limit`. What vanishes meanwhile is no error."""
     body: Any = None if call.payload.is_empty else read_body(call)
-    options, chosen = delete_options(call.query, body), selection(call, list_options(call.query))
+    listed = list_options(call.query)
+    options, chosen = delete_options(call.query, body), selection(call, listed)
     found = _found(services, chosen.prefix)
     deleted: list[Cached] = []
     for entry in found:
+        if listed.limit and len(deleted) >= listed.limit:
+            break
         if chosen.matches is not None and not chosen.matches(entry):
             continue
         try:
