@@ -11,7 +11,7 @@ import orjson
 from sampan.apiserver.call import Call, Payload
 from sampan.machinery import jsonio, protobuf, yamlio
 from sampan.machinery.codec import codec_for
-from sampan.machinery.errors import UnsupportedMediaType
+from sampan.machinery.errors import BadRequest, UnsupportedMediaType
 from sampan.machinery.meta import Object
 
 _JSON = frozenset({"application/json", "", "text/json", "*/*"})
@@ -53,6 +53,18 @@ def _parse(payload: Payload, *, strict: bool = False) -> tuple[Any, list[str]]:
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}"
     )
+
+
+def recognized(tree: Any, kind: str) -> Object:
+    """The tree of a small object that no codec knows, which must be of the kind if it says any; raises BadRequest."""
+    if not isinstance(tree, dict) or tree.get("kind", kind) != kind:
+        raise unrecognized(kind)
+    return tree
+
+
+def unrecognized(kind: str) -> BadRequest:
+    """The error for a body that is no such object."""
+    return BadRequest(f"the object provided is unrecognized (must be of type {kind})")
 
 
 def to_storage(call: Call, tree: Any, validation: str, duplicates: Iterable[str] = ()) -> Object:

@@ -7,6 +7,7 @@ else happens.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from sampan.apiserver.bodies import recognized, unrecognized
 from sampan.apiserver.requestinfo import is_true
 from sampan.machinery.errors import (
     FIELD_FORBIDDEN,
@@ -131,15 +132,11 @@ def _check_match(options: ListOptions, *, watch: bool) -> list[FieldError]:
 
 def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
     """From the body (a DeleteOptions tree) or, without one, the query."""
-    tree = _delete_tree(query) if body is None else body
-    if not isinstance(tree, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type DeleteOptions)")
-    if tree.get("kind", "DeleteOptions") != "DeleteOptions":
-        raise BadRequest(f"the object provided is unrecognized (must be of type DeleteOptions): {tree['kind']}")
+    tree = recognized(_delete_tree(query) if body is None else body, "DeleteOptions")
     grace, orphan = tree.get("gracePeriodSeconds"), tree.get("orphanDependents")
     propagation, preconditions = tree.get("propagationPolicy") or "", tree.get("preconditions") or {}
     if (grace is not None and type(grace) is not int) or not isinstance(preconditions, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type DeleteOptions)")
+        raise unrecognized("DeleteOptions")
     errors = []
     if propagation and orphan is not None:
         detail = "orphanDependents and deletionPropagation cannot be both set"

@@ -32,10 +32,7 @@ def _resource(resource: Resource) -> Document:
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
     }
-    if resource.short_names:
-        document["shortNames"] = list(resource.short_names)
-    if resource.categories:
-        document["categories"] = list(resource.categories)
+    document |= resource.nicknames()
     if resource.subresources:
         document["subresources"] = list(map(_subresource, resource.subresources))
     return document

@@ -47,10 +47,7 @@ def _entries(resource: Resource) -> list[Document]:
         "kind": resource.response.kind,
         "verbs": list(resource.verbs),
     }
-    if resource.short_names:
-        entry["shortNames"] = list(resource.short_names)
-    if resource.categories:
-        entry["categories"] = list(resource.categories)
+    entry |= resource.nicknames()
     if resource.storage_hash:
         entry["storageVersionHash"] = resource.storage_hash
     return [entry, *(_subresource(resource, sub) for sub in resource.subresources)]

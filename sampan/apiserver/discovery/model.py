@@ -65,6 +65,11 @@ class Resource(NamedTuple):
     storage_hash: str
     subresources: tuple[Sub, ...]
 
+    def nicknames(self) -> dict[str, list[str]]:
+        """What else clients may call it, as every form of discovery has it."""
+        found = {"shortNames": list(self.short_names), "categories": list(self.categories)}
+        return {field: names for field, names in found.items() if names}
+
 
 class Version(NamedTuple):
     """A version of a group."""

@@ -6,7 +6,7 @@ Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod/storage (BindingREST
 from typing import Any
 
 from sampan.apiserver import writes
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
@@ -55,11 +55,9 @@ async def bind(services: Services, call: Call) -> Tree:
 
 
 def _checked(binding: Any) -> Object:
-    if not isinstance(binding, dict) or binding.get("kind", "Binding") != "Binding":
-        raise BadRequest("the object provided is unrecognized (must be of type Binding)")
-    target = binding.get("target")
+    target = recognized(binding, "Binding").get("target")
     if not isinstance(target, dict) or not isinstance(binding.get("metadata") or {}, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type Binding)")
+        raise unrecognized("Binding")
     errors = []
     if target.get("kind") not in ("", None, "Node"):
         detail = 'supported values: "Node", "<empty>"'
@@ -68,7 +66,7 @@ def _checked(binding: Any) -> Object:
         errors.append(FieldError(FIELD_REQUIRED, "target.name"))
     if errors:
         raise Invalid.of("Binding", "", str((binding.get("metadata") or {}).get("name") or ""), errors)
-    return binding
+    return dict(binding)
 
 
 def _check_bindable(name: str, meta: Object, pod: Object) -> None:

@@ -3,7 +3,7 @@
 Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage (EvictionREST); documentation, "API-initiated eviction".
 """
 
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_body, recognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
@@ -16,9 +16,7 @@ from sampan.machinery.errors import BadRequest
 async def evict(services: Services, call: Call) -> Tree:
     """A Status, 201, once the deletion has begun."""
     options = write_options(call.query, "CreateOptions")
-    eviction = read_body(call)
-    if not isinstance(eviction, dict) or eviction.get("kind", "Eviction") != "Eviction":
-        raise BadRequest("the object provided is unrecognized (must be of type Eviction)")
+    eviction = recognized(read_body(call), "Eviction")
     meta = eviction.get("metadata") or {}
     name = meta.get("name") if isinstance(meta, dict) else None
     if name != call.info.name:

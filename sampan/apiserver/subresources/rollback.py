@@ -6,7 +6,7 @@ Storage has no such field; the extensions/v1beta1 conversion keeps it in the ann
 from typing import Any
 
 from sampan.apiserver import writes
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import write_options
@@ -20,9 +20,7 @@ ROLLBACK_TO = "deprecated.deployment.rollback.to"
 async def rollback(services: Services, call: Call) -> Tree:
     """A Status. Raises BadRequest, Invalid, NotFound."""
     options = write_options(call.query, "CreateOptions")
-    wanted = read_body(call)
-    if not isinstance(wanted, dict) or wanted.get("kind", "DeploymentRollback") != "DeploymentRollback":
-        raise BadRequest("the object provided is unrecognized (must be of type DeploymentRollback)")
+    wanted = recognized(read_body(call), "DeploymentRollback")
     revision, added = _checked(call, wanted)
 
     def change(old: Object) -> Object:
@@ -54,5 +52,5 @@ def _checked(call: Call, wanted: dict[str, Any]) -> tuple[int, dict[str, str]]:
         raise BadRequest(f"name in URL does not match name in DeploymentRollback object: {name}")
     revision = target.get("revision", 0) if isinstance(target, dict) else None
     if type(revision) is not int or not isinstance(added, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type DeploymentRollback)")
+        raise unrecognized("DeploymentRollback")
     return revision, {str(key): str(value) for key, value in added.items()}

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from sampan.apiserver import writes
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree, Verb
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
@@ -72,11 +72,9 @@ async def _change(services: Services, call: Call, options: WriteOptions, apply: 
 
 def _checked(call: Call, wanted: Any) -> int:
     """The replicas that a Scale asks for; raises BadRequest, Invalid."""
-    if not isinstance(wanted, Mapping) or wanted.get("kind", "Scale") != "Scale":
-        raise BadRequest("the object provided is unrecognized (must be of type Scale)")
-    spec, meta = wanted.get("spec") or {}, wanted.get("metadata") or {}
+    spec, meta = recognized(wanted, "Scale").get("spec") or {}, wanted.get("metadata") or {}
     if not isinstance(spec, Mapping) or not isinstance(meta, Mapping):
-        raise BadRequest("the object provided is unrecognized (must be of type Scale)")
+        raise unrecognized("Scale")
     name, replicas = meta.get("name"), spec.get("replicas", 0)
     if name and name != call.info.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({call.info.name})")

@@ -5,7 +5,7 @@ from typing import Any
 
 from sampan.apiserver.admission.chain import Admission, admit
 from sampan.apiserver.authentication.service_account import Bound, expiry
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
@@ -51,17 +51,15 @@ def create_token(services: Services, call: Call) -> Tree:
 
 
 def _checked(request: Any) -> Object:
-    if not isinstance(request, dict) or request.get("kind", "TokenRequest") != "TokenRequest":
-        raise BadRequest("the object provided is unrecognized (must be of type TokenRequest)")
-    spec = request.get("spec") or {}
+    spec = recognized(request, "TokenRequest").get("spec") or {}
     audiences = spec.get("audiences") or [] if isinstance(spec, dict) else None
     if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
-        raise BadRequest("the object provided is unrecognized (must be of type TokenRequest)")
+        raise unrecognized("TokenRequest")
     seconds = spec.get("expirationSeconds")
     if seconds is None:
         return dict(spec)
     if type(seconds) is not int:
-        raise BadRequest("the object provided is unrecognized (must be of type TokenRequest)")
+        raise unrecognized("TokenRequest")
     detail = ""
     if seconds < _MIN_SECONDS:
         detail = "may not specify a duration less than 10 minutes"
