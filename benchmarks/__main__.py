@@ -4,6 +4,7 @@ python -m benchmarks [NAME ...]
 """
 
 import pkgutil
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ def names() -> list[str]:
 
 def main(chosen: Sequence[str]) -> int:
     """Run the chosen benchmarks, or all; return how many failed."""
+    if shutil.which("wrk") is None:
+        print("api and transport are measured with wrk, which is not here:\n    apt-get install -y wrk", file=sys.stderr)
+        return 1
     failed = 0
     for name in chosen or names():
         script = f"import benchmarks.{name} as benchmark; benchmark.main()"
