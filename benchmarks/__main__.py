@@ -22,7 +22,7 @@ def names() -> list[str]:
 def main(chosen: Sequence[str]) -> int:
     """Run the chosen benchmarks, or all; return how many failed."""
     if shutil.which("wrk") is None:
-        print("api and transport are measured with wrk, which is not here:\n    apt-get install -y wrk", file=sys.stderr)
+        print("api and transport are measured with wrk:\n    apt-get install -y wrk", file=sys.stderr)
         return 1
     failed = 0
     for name in chosen or names():
