@@ -58,6 +58,11 @@ class NetworkConfig:
         return f"sampan-{self.name}"
 
     @property
+    def routed(self) -> frozenset[str]:
+        """The ranges that this machine has a route of ours for."""
+        return frozenset({self.service_cidr, self.lb_pool, self.pod_cidr})
+
+    @property
     def table(self) -> str:
         """The cluster's nftables table (family ip)."""
         return f"sampan-{self.name}"
@@ -106,10 +111,9 @@ def tear_down_commands(
     `routes` is `ip -json route`, `links` `ip -json address`. Pods' host interfaces are those that have our gateway's
     address, which ptp gives to each.
     """
-    ours = {config.service_cidr, config.lb_pool, config.pod_cidr}
     lines = []
     for route in routes:
-        if route["dst"] in ours and route.get("protocol") == ROUTE_PROTOCOL:
+        if route["dst"] in config.routed and route.get("protocol") == ROUTE_PROTOCOL:
             kind = "unreachable " if route.get("type") == "unreachable" else ""
             lines.append(f"route del {kind}{route['dst']} proto {ROUTE_PROTOCOL}")
     for link in links:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sampan.cluster.network import ROUTE_PROTOCOL, Network, NetworkError
+from sampan.cluster.network import ROUTE_PROTOCOL, Network, NetworkConfig, NetworkError
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,8 @@ _GROUPS = 0x10 | 0x40 | 1 << 23  # RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_ROUTE, RTNLGR
 _DELETE_ADDRESS, _DELETE_ROUTE, _NEW_NETCONF = 21, 25, 80
 _HEADER = struct.Struct("=IHHII")
 _ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface
-_ROUTE_PROTOCOL_AT = 5  # in struct rtmsg
+_ROUTE = struct.Struct("=BBBBBBBBI")  # family, prefix length, source's, tos, table, protocol, scope, type, flags
+_RTA_DST = 1
 _NETCONF_SIZE = 4  # the family, padded
 _ATTRIBUTE = struct.Struct("=HH")
 _IFA_LOCAL = 2
@@ -34,7 +35,7 @@ _RECEIVE = 1 << 16
 async def keep_up(network: Network) -> None:
     """Bring the network up again whenever something of it is taken away; until cancelled."""
     lost = asyncio.Event()
-    with watching(network.config.gateway, lost.set):
+    with watching(network.config, lost.set):
         while True:
             await lost.wait()
             lost.clear()
@@ -48,20 +49,20 @@ async def keep_up(network: Network) -> None:
 
 
 @contextmanager
-def watching(gateway: str, lost: Callable[[], None]) -> Iterator[None]:
+def watching(config: NetworkConfig, lost: Callable[[], None]) -> Iterator[None]:
     """Within, `lost` is called when the gateway's address, a route of ours or IP forwarding has gone."""
     loop = asyncio.get_running_loop()
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
     with socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE) as netlink:
         netlink.bind((0, _GROUPS))
-        loop.add_reader(netlink, lambda: _read(netlink, gateway, lost))
+        loop.add_reader(netlink, lambda: _read(netlink, config, lost))
         try:
             yield
         finally:
             loop.remove_reader(netlink)
 
 
-def _read(netlink: socket.socket, gateway: str, lost: Callable[[], None]) -> None:
+def _read(netlink: socket.socket, config: NetworkConfig, lost: Callable[[], None]) -> None:
     try:
         data = netlink.recv(_RECEIVE)
     except BlockingIOError:
@@ -70,30 +71,32 @@ def _read(netlink: socket.socket, gateway: str, lost: Callable[[], None]) -> Non
         log.debug("news about the network were lost: %s", error)
         lost()
         return
-    if tells_of_loss(data, gateway):
+    if tells_of_loss(data, config):
         lost()
 
 
-def tells_of_loss(data: bytes, gateway: str) -> bool:
+def tells_of_loss(data: bytes, config: NetworkConfig) -> bool:
     """Whether netlink messages say that something is gone which this module keeps up."""
     while len(data) >= _HEADER.size:
         length, kind, _, _, _ = _HEADER.unpack_from(data)
         if length < _HEADER.size:
             return False
-        if _is_loss(kind, data[_HEADER.size : length], gateway):
+        if _is_loss(kind, data[_HEADER.size : length], config):
             return True
         data = data[(length + 3) & ~3 :]
     return False
 
 
-def _is_loss(kind: int, body: bytes, gateway: str) -> bool:
+def _is_loss(kind: int, body: bytes, config: NetworkConfig) -> bool:
     if kind == _DELETE_ROUTE:
-        return body[_ROUTE_PROTOCOL_AT] == int(ROUTE_PROTOCOL)
+        _, prefix, _, _, _, protocol, *_ = _ROUTE.unpack_from(body)
+        destination = _attributes(body[_ROUTE.size :]).get(_RTA_DST, bytes(4))
+        # other clusters' routes have the same protocol
+        return protocol == int(ROUTE_PROTOCOL) and f"{socket.inet_ntoa(destination)}/{prefix}" in config.routed
     if kind == _DELETE_ADDRESS:
         *_, interface = _ADDRESS.unpack_from(body)
-        return interface == _LOOPBACK and _attributes(body[_ADDRESS.size :]).get(_IFA_LOCAL) == socket.inet_aton(
-            gateway
-        )
+        local = _attributes(body[_ADDRESS.size :]).get(_IFA_LOCAL)
+        return interface == _LOOPBACK and local == socket.inet_aton(config.gateway)
     if kind == _NEW_NETCONF:
         told = _attributes(body[_NETCONF_SIZE:])
         return told.get(_NETCONFA_IFINDEX) == _ALL and told.get(_NETCONFA_FORWARDING) == _OFF

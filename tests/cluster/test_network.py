@@ -201,22 +201,25 @@ def test_what_somebody_takes_away_comes_back(machine: Lab, tmp_path: Path, harm:
     machine.run(suffer)
 
 
-def test_the_news_of_other_networks_are_no_loss() -> None:
+def test_the_news_of_other_networks_are_no_loss(tmp_path: Path) -> None:
     def message(kind: int, body: bytes) -> bytes:
         return (16 + len(body)).to_bytes(4, "little") + kind.to_bytes(2, "little") + bytes(10) + body
 
     def address(interface: int, local: str) -> bytes:
         return message(21, bytes([2, 32, 0, 0, interface, 0, 0, 0, 8, 0, 2, 0]) + socket.inet_aton(local))
 
-    def route(protocol: int) -> bytes:
-        return message(25, bytes([2, 32, 0, 0, 254, protocol, 0, 1, 0, 0, 0, 0]))
+    def route(protocol: int, destination: str = "10.96.0.0", prefix: int = 12) -> bytes:
+        told = bytes([2, prefix, 0, 0, 254, protocol, 0, 1, 0, 0, 0, 0, 8, 0, 1, 0])
+        return message(25, told + socket.inet_aton(destination))
 
     def forwarding(interface: int, on: int) -> bytes:
         value = struct.pack("=HHiHHi", 8, 1, interface, 8, 2, on)
         return message(80, bytes([2, 0, 0, 0]) + value)
 
+    ours = config_in(tmp_path)
     others = address(7, "10.244.0.1") + address(1, "127.0.0.2") + route(4) + forwarding(3, 0) + forwarding(-1, 1)
-    assert not tells_of_loss(others + b"\x05\0\0\0", "10.244.0.1")
-    assert not tells_of_loss(bytes(16), "10.244.0.1")
+    others += route(83, "10.112.0.0", 16)  # another cluster's
+    assert not tells_of_loss(others + b"\x05\0\0\0", ours)
+    assert not tells_of_loss(bytes(16), ours)
     for loss in (address(1, "10.244.0.1"), route(83), forwarding(-1, 0)):
-        assert tells_of_loss(others + loss, "10.244.0.1")
+        assert tells_of_loss(others + loss, ours)
