@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,17 @@ class Life:
         done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def kill(self) -> None:
+        """Kill the server; returns when it is gone."""
+        pid = server_pid(self.config)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: server_pid(self.config) is None, "the server's death")
+
+    def addresses(self) -> int:
+        """How many addresses pods hold, by host-local's files."""
+        return len([path for path in self.directory.glob("network/ipam/*/*") if path.name[0].isdigit()])
 
     @property
     def config(self) -> ClusterConfig:
@@ -67,13 +79,19 @@ def life(tmp_path: Path, cluster: ClusterConfig) -> Iterator[Life]:
         life.sampan("delete")
 
 
+def containers_of(kubectl: Kubectl) -> list[str]:
+    """The ids of the running containers that have never been restarted."""
+    return [
+        status["containerID"]
+        for pod in kubectl.json("get", "pods")["items"]
+        for status in pod["status"].get("containerStatuses", ())
+        if "running" in status["state"] and status["restartCount"] == 0
+    ]
+
+
 def container_of(kubectl: Kubectl) -> str:
     """The id of the one pod's running container, "" while there is none."""
-    for pod in kubectl.json("get", "pods")["items"]:
-        for status in pod["status"].get("containerStatuses", ()):
-            if "running" in status["state"]:
-                return str(status["containerID"])
-    return ""
+    return next(iter(containers_of(kubectl)), "")
 
 
 def test_a_clusters_life(life: Life) -> None:
@@ -85,10 +103,7 @@ def test_a_clusters_life(life: Life) -> None:
 
     # Killed, the server is no loss: what was acknowledged is there, and no container was touched.
     kubectl("create", "configmap", "written-last", "--from-literal=a=1")
-    pid = server_pid(life.config)
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: server_pid(life.config) is None, "the server's death")
+    life.kill()
     assert "is ready after" in life.sampan("up")
     assert kubectl.json("get", "configmap", "written-last")["data"] == {"a": "1"}
     eventually(lambda: len(kubectl.ready_pods("app=kubia")) == 1, "the pod ready")
@@ -101,9 +116,7 @@ def test_a_clusters_life(life: Life) -> None:
     assert {"mount", "process", "table"} <= kinds  # the net below is fine enough to catch something
 
     # Down leaves nothing but the state, even when the server was killed before.
-    pid = server_pid(life.config)
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    life.kill()
     assert "is down" in life.sampan("down")
     assert life.leftovers() == []
 
@@ -120,6 +133,50 @@ def test_a_clusters_life(life: Life) -> None:
     assert "is deleted" in life.sampan("delete")
     assert not config.directory.exists()
     assert life.name not in kubeconfig.read_text()
+
+
+def test_a_server_killed_again_and_again_loses_nothing_and_leaks_nothing(life: Life) -> None:
+    life.sampan("up")
+    kubectl = Kubectl(life.config, "default")
+    ensure(life.config, ["busybox"])
+    steady, churn = (
+        replication_controller(name, image="busybox", command=["sleep", "10000"]) for name in ("steady", "churn")
+    )
+    churn["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0
+    kubectl.apply(steady)
+    container = eventually(lambda: container_of(kubectl), "a running container")
+    kubectl.apply(churn)
+    for turn, replicas in enumerate((5, 0, 4, 1)):
+        kubectl("scale", "rc", "churn", f"--replicas={replicas}")
+        kubectl("create", "configmap", f"turn-{turn}", f"--from-literal=replicas={replicas}")
+        life.kill()
+        life.sampan("up")
+    kubectl("scale", "rc", "churn", "--replicas=2")
+
+    assert {f"turn-{turn}" for turn in range(4)} <= set(kubectl.names("configmaps"))
+    eventually(lambda: len(kubectl.ready_pods("app=churn")) == 2, "the pods ready")
+    eventually(lambda: len(kubectl.names("pods")) == 3, "no pod more than asked for")
+    assert container in containers_of(kubectl)
+    uids = {pod["metadata"]["uid"] for pod in kubectl.json("get", "pods")["items"]}
+    eventually(lambda: life.addresses() == 3, "an address for each pod and no other")
+    eventually(lambda: {path.name for path in life.directory.glob("kubelet/pods/*")} == uids, "no pod's files too many")
+
+
+@pytest.mark.parametrize("lost", ["cluster.json", "server.pid", ""])
+def test_a_cluster_whose_directory_is_lost_can_be_deleted(life: Life, lost: str) -> None:
+    life.sampan("up")
+    config = life.config
+    kubectl = Kubectl(config, "default")
+    ensure(config, ["busybox"])
+    kubectl.apply(replication_controller("kubia", image="busybox", command=["sleep", "10000"]))
+    eventually(lambda: container_of(kubectl), "a running container")
+    if lost:
+        (life.directory / lost).unlink()
+    else:
+        shutil.rmtree(life.directory, ignore_errors=True)  # mounts resist
+    assert "is deleted" in life.sampan("delete")
+    assert life.leftovers(config) == []
+    assert not life.directory.exists()
 
 
 @pytest.mark.parametrize("moment", ["containerd", "$ kubectl expose", "$ kubectl scale"])
