@@ -8,6 +8,7 @@ import asyncio
 import json
 import multiprocessing
 import ssl
+import statistics
 import subprocess
 import tempfile
 import time
@@ -27,6 +28,7 @@ from sampan.storage.sqlite import SQLiteStore
 
 TOKEN = "benchmark"
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+CHANGES = 9  # whose fan-out is measured
 PODS = 10_000
 
 CREATE = """
@@ -95,10 +97,10 @@ def _milliseconds(text: str) -> float:
 
 
 class Watcher(asyncio.Protocol):
-    """One watch: counts the events of one ConfigMap."""
+    """One watch: knows when the event of one object has come."""
 
-    def __init__(self, request: bytes, marker: bytes) -> None:
-        self._request, self._marker = request, marker
+    def __init__(self, request: bytes) -> None:
+        self._request, self._marker = request, b""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.seen: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
@@ -106,35 +108,47 @@ class Watcher(asyncio.Protocol):
         self.transport = transport
         transport.write(self._request)  # type: ignore[attr-defined]
 
+    def expect(self, name: str) -> None:
+        """Look out for the object of this name from now on."""
+        self._marker = f'"name":"{name}"'.encode()
+        self.seen = asyncio.get_running_loop().create_future()
+
     def data_received(self, data: bytes) -> None:
         if not self.ready.done() and b"initial-events-end" in data:
             self.ready.set_result(None)
-        if not self.seen.done() and self._marker in data:
+        if self._marker and not self.seen.done() and self._marker in data:
             self.seen.set_result(time.perf_counter())
 
 
 async def fan_out(port: int, watchers: int) -> float:
-    """Milliseconds from the request for a change to the last of its watchers."""
+    """Milliseconds from the request for a change to the last of its watchers; the median of some changes.
+
+    All the watchers are here, in one process, so half of what is measured is their own decryption.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     query = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
     path = f"/api/v1/namespaces/kube-system/configmaps?{query}"
     loop, watches = asyncio.get_running_loop(), []
     for _ in range(watchers):
-        _, watch = await loop.create_connection(
-            lambda: Watcher(_http("GET", path), b'"name":"change"'), "127.0.0.1", port, ssl=context
-        )
+        request = _http("GET", path)
+        _, watch = await loop.create_connection(lambda it=request: Watcher(it), "127.0.0.1", port, ssl=context)  # type: ignore[misc]
         watches.append(watch)
     await asyncio.gather(*(watch.ready for watch in watches))
-    create = _http("POST", "/api/v1/namespaces/kube-system/configmaps", {"metadata": {"name": "change"}})
     writer, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port, ssl=context)
-    began = time.perf_counter()
-    writer.write(create)
-    last = max(await asyncio.gather(*(watch.seen for watch in watches)))
+    took = [await _one_change(writer, watches, f"change-{number}") for number in range(CHANGES)]
     for watch in watches:
         watch.transport.close()
     writer.close()
-    return (last - began) * 1000
+    return statistics.median(took) * 1000
+
+
+async def _one_change(writer: asyncio.Transport, watches: list[Watcher], name: str) -> float:
+    for watch in watches:
+        watch.expect(name)
+    began = time.perf_counter()
+    writer.write(_http("POST", "/api/v1/namespaces/kube-system/configmaps", {"metadata": {"name": name}}))
+    return max(await asyncio.gather(*(watch.seen for watch in watches))) - began
 
 
 def _http(method: str, path: str, body: Any = None) -> bytes:
