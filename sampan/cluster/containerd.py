@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sampan.cluster import containerd_config as config
-from sampan.cluster.containerd_cleanup import clear_leftovers, remove_pods
+from sampan.cluster.containerd_cleanup import clear_leftovers, end_idle_shims, remove_pods
 from sampan.cluster.pause import PAUSE_IMAGE, pause_archive
 from sampan.cluster.processes import Process, find
 from sampan.kubelet.cri import CRI, CRIError
@@ -72,6 +72,7 @@ class Containerd:
             process.close()
             process = None
         self._process = process or await self._start()
+        await end_idle_shims(self.run_dir, self.socket)
         await self._ensure_pause_image()
 
     async def supervise(self) -> None:

@@ -6,10 +6,10 @@ Called by containerd.py when a cluster goes down. Everything it kills is known b
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sampan.cluster.processes import Process, find
+from sampan.cluster.processes import Process, find, has_children
 from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.mounting import unmount_below
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # pods that are removed side by side
 RETRIES = 3
+_BUNDLES = "state/io.containerd.runtime.v2.task"  # below the runtime directory; then namespace, then id
 
 
 async def remove_pods(socket: str) -> None:
@@ -64,15 +65,36 @@ async def clear_leftovers(run_dir: Path, socket: Path) -> None:
     unmount_below(run_dir)
 
 
+async def end_idle_shims(run_dir: Path, socket: Path) -> None:
+    """End shims that containerd has forgotten: it does (1.6) when who asked for a sandbox dies while one starts.
+
+    Such a shim has neither a bundle nor a process. One without a bundle may still serve a pod whose sandbox has died.
+    """
+    bundles = run_dir / _BUNDLES / "k8s.io"
+
+    def is_idle(arguments: Sequence[str]) -> bool:
+        identity = arguments[arguments.index("-id") + 1] if "-id" in arguments[:-1] else ""
+        return _serves(socket, arguments) and bool(identity) and not (bundles / identity).exists()
+
+    await _end([pid for pid in find(is_idle) if not has_children(pid)], is_idle)
+
+
 async def _kill_shims(socket: Path) -> None:
-    """Shims are told containerd's address, which is one of their arguments."""
-
     def serves_us(arguments: Sequence[str]) -> bool:
-        return "containerd-shim" in "".join(arguments[:1]) and str(socket) in arguments
+        return _serves(socket, arguments)
 
-    for pid in find(serves_us):
+    await _end(find(serves_us), serves_us)
+
+
+def _serves(socket: Path, arguments: Sequence[str]) -> bool:
+    """Whether these are a shim's of ours: it is told containerd's address."""
+    return "containerd-shim" in "".join(arguments[:1]) and str(socket) in arguments
+
+
+async def _end(pids: Sequence[int], match: Callable[[Sequence[str]], bool]) -> None:
+    for pid in pids:
         try:
-            process = Process(pid, serves_us)
+            process = Process(pid, match)
         except ProcessLookupError:
             continue
         with process:
@@ -95,5 +117,5 @@ async def _delete_runc_container(identity: str, root: Path) -> None:
 
 def _remove_shim_sockets(run_dir: Path) -> None:
     """A shim that was killed leaves its socket, which is in a directory that all containerds share."""
-    for address in run_dir.glob("state/io.containerd.runtime.v2.task/*/*/address"):
+    for address in run_dir.glob(f"{_BUNDLES}/*/*/address"):
         Path(address.read_text().removeprefix("unix://")).unlink(missing_ok=True)

@@ -26,6 +26,18 @@ def arguments(pid: int) -> list[str]:
     return raw.decode(errors="replace").split("\0")[:-1]
 
 
+def has_children(pid: int) -> bool:
+    """Whether a process is the parent of another (proc(5), stat's field 4)."""
+    return any(_parent(other) == pid for other in _all_pids())
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def _all_pids() -> Iterator[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sampan.cluster.containerd import Containerd, ContainerdError, ContainerdOptions, default_run_dir
+from sampan.cluster.containerd_cleanup import end_idle_shims
 from sampan.cluster.containerd_config import Settings, mirror, needs_restricted_oom_score, render
 from sampan.cluster.oci import File, archive, layer
 from sampan.cluster.pause import PAUSE_IMAGE, UnsupportedArchitecture, pause_archive, pause_program
@@ -99,6 +100,28 @@ async def test_a_process_is_known_by_its_arguments() -> None:
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+async def test_only_shims_that_serve_nothing_are_ended(tmp_path: Path) -> None:
+    socket = tmp_path / "containerd.sock"
+    (tmp_path / "state/io.containerd.runtime.v2.task/k8s.io/in-use").mkdir(parents=True)
+
+    def shim(identity: str, script: str = "echo; read x") -> "subprocess.Popen[bytes]":
+        words = ["containerd-shim-runc-v2", "-c", script, "-id", identity, "-address", str(socket)]
+        process = subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()  # it runs
+        return process
+
+    # the third has no bundle but a container: one whose sandbox has died
+    with shim("in-use") as used, shim("forgotten") as forgotten, shim("busy", "cat & echo; wait") as busy:
+        try:
+            await end_idle_shims(tmp_path, socket)
+            assert forgotten.poll() is not None
+            assert (used.poll(), busy.poll()) == (None, None)
+        finally:
+            for process in (used, busy):
+                process.kill()
 
 
 @pytest.fixture
