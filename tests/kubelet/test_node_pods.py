@@ -99,16 +99,16 @@ async def test_a_crashing_container_backs_off_and_keeps_its_last_words(rig: Rig,
 
 
 async def test_init_containers_run_in_order_before_the_others(rig: Rig, node: Kubelet) -> None:
-    mount = {"volumeMounts": [{"name": "work", "mountPath": "/work"}]}
+    mount = {"volumeMounts": [{"name": "work", "mountPath": "/scratch"}]}
     inits = [
-        container("echo one >> /work/log", name="first", **mount),
-        container("echo two >> /work/log", name="second", **mount),
+        container("echo one >> /scratch/log", name="first", **mount),
+        container("echo two >> /scratch/log", name="second", **mount),
     ]
     text = await run(
         rig,
         node,
         "inits",
-        "cat /work/log",
+        "cat /scratch/log",
         spec={"initContainers": inits, "volumes": [{"name": "work", "emptyDir": {}}]},
         **mount,
     )
