@@ -114,7 +114,11 @@ async def test_only_shims_that_serve_nothing_are_ended(tmp_path: Path) -> None:
         return process
 
     # the third has no bundle but a container: one whose sandbox has died
-    with shim("in-use") as used, shim("forgotten") as forgotten, shim("busy", "cat & echo; wait") as busy:
+    with (
+        shim("in-use") as used,
+        shim("forgotten") as forgotten,
+        shim("busy", "exec 3<&0; cat <&3 & echo; wait") as busy,
+    ):
         try:
             await end_idle_shims(tmp_path, socket)
             assert forgotten.poll() is not None
