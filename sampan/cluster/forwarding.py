@@ -7,6 +7,7 @@ Called by network.py.
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,17 +36,26 @@ def release_forwarding(run_dir: Path, user: str) -> None:
             _SWITCH.write_text(original)
             original = None
         _write(file, users, original)
+        if not users:
+            _path(run_dir).unlink()
+
+
+def _path(run_dir: Path) -> Path:
+    namespace = Path("/proc/thread-self/ns/net").stat().st_ino
+    return run_dir / f"forwarding-{namespace}.json"
 
 
 @contextmanager
 def _ledger(run_dir: Path) -> Iterator[TextIO]:
+    """The file, held against other clusters, which come and go at the same time."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    namespace = Path("/proc/thread-self/ns/net").stat().st_ino
-    path = run_dir / f"forwarding-{namespace}.json"
-    path.touch()
-    with path.open("r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # clusters come and go at the same time
-        yield file
+    path = _path(run_dir)
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:  # else its last user removed it while we waited
+                yield file
+                return
 
 
 def _read(file: TextIO) -> tuple[set[str], str | None]:

@@ -166,7 +166,9 @@ def test_forwarding_that_was_on_before_stays_on(machine: Lab, tmp_path: Path) ->
         switch = Path("/proc/sys/net/ipv4/ip_forward")
         switch.write_text("1")
         require_forwarding(tmp_path, "a")
+        assert list(tmp_path.iterdir())
         release_forwarding(tmp_path, "a")
+        assert not list(tmp_path.iterdir())
         return switch.read_text().strip()
 
     assert in_namespace(machine.node, play) == "1"
