@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sampan.cluster.claims import forgotten, recall
@@ -31,6 +32,22 @@ def known() -> list[ClusterConfig]:
     """Every cluster of this user, and those on this machine whose state directories were lost."""
     found = {config.state: config for config in (*all_clusters(), *forgotten())}
     return list(found.values())
+
+
+def end_cluster(name: str, work: Callable[[ClusterConfig, Callable[[str], None]], None]) -> ClusterConfig | None:
+    """Do `work` (lifecycle.down or delete) on the named cluster, alone; None after saying what kept it from that."""
+    from sampan.cluster import lifecycle
+
+    config = find(name)
+    if config is None:
+        return None
+    try:
+        with lifecycle.exclusive(config):
+            work(config, lambda text: print(f"  {text}", flush=True))
+    except (lifecycle.LifecycleError, OSError) as error:
+        complain(str(error))
+        return None
+    return config
 
 
 def complain(text: str) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from sampan.cli.common import add_name, complain, find
+from sampan.cli.common import add_name, end_cluster
 
 
 def register(subparsers: Any) -> None:
@@ -17,13 +17,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Delete the cluster."""
     from sampan.cluster import lifecycle
 
-    config = find(arguments.name)
+    config = end_cluster(arguments.name, lifecycle.delete)
     if config is None:
         return 1
-    try:
-        with lifecycle.exclusive(config):
-            lifecycle.delete(config, lambda text: print(f"  {text}", flush=True))
-    except (lifecycle.LifecycleError, OSError) as error:
-        return complain(str(error))
     print(f"Cluster {config.name} is deleted.")
     return 0

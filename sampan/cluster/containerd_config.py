@@ -80,11 +80,6 @@ def render(settings: Settings) -> str:
     )
 
 
-def mirror(registry: str, endpoint: str) -> str:
-    """The hosts.toml that sends pulls from `registry` to `endpoint` (http://127.0.0.1:5000) and nowhere else."""
-    return f'server = {_toml(endpoint)}\n\n[host.{_toml(endpoint)}]\n  capabilities = ["pull", "resolve"]\n'
-
-
 def _table(name: str, **values: object) -> list[str]:
     return ["", f"[{name}]", *(f"  {key} = {_toml(value)}" for key, value in values.items())]
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+from sampan.cluster.oci import CONFIG, LAYER, MANIFEST
+
 INDEX = "application/vnd.oci.image.index.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 REF_NAME = "org.opencontainers.image.ref.name"
 
 Descriptor = dict[str, Any]

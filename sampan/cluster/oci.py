@@ -15,9 +15,9 @@ import orjson
 
 from sampan.kubelet.machine import go_architecture
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
 class File(NamedTuple):
@@ -64,13 +64,13 @@ def archive(reference: str, layers: list[bytes], config: Mapping[str, Any]) -> b
     config_blob = orjson.dumps(image)
     manifest = {
         "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": _descriptor(_CONFIG, config_blob),
-        "layers": [_descriptor(_LAYER, blob) for blob in blobs],
+        "mediaType": MANIFEST,
+        "config": _descriptor(CONFIG, config_blob),
+        "layers": [_descriptor(LAYER, blob) for blob in blobs],
     }
     manifest_blob = orjson.dumps(manifest)
     names = {"io.containerd.image.name": reference, "org.opencontainers.image.ref.name": reference.rpartition(":")[2]}
-    index = {"schemaVersion": 2, "manifests": [_descriptor(_MANIFEST, manifest_blob) | {"annotations": names}]}
+    index = {"schemaVersion": 2, "manifests": [_descriptor(MANIFEST, manifest_blob) | {"annotations": names}]}
     entries: dict[str, File | Link | Directory] = {
         f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}": File(blob) for blob in (*blobs, config_blob, manifest_blob)
     }

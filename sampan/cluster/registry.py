@@ -8,7 +8,8 @@ Protocol: OCI distribution-spec v1.1, the pull category.
 import json
 from pathlib import Path
 
-from sampan.cluster.image_layout import MANIFEST, Layout, Reference
+from sampan.cluster.image_layout import Layout, Reference
+from sampan.cluster.oci import MANIFEST
 from sampan.transport.messages import Request, Response
 
 

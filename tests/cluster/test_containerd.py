@@ -13,7 +13,7 @@ import pytest
 
 from sampan.cluster.containerd import Containerd, ContainerdError, ContainerdOptions, default_run_dir
 from sampan.cluster.containerd_cleanup import end_idle_shims
-from sampan.cluster.containerd_config import Settings, mirror, needs_restricted_oom_score, render
+from sampan.cluster.containerd_config import Settings, needs_restricted_oom_score, render
 from sampan.cluster.oci import File, archive, layer
 from sampan.cluster.pause import PAUSE_IMAGE, UnsupportedArchitecture, pause_archive, pause_program
 from sampan.cluster.processes import Process, arguments, find
@@ -43,12 +43,6 @@ def test_the_configuration_says_what_was_decided() -> None:
     assert cri["registry"] == {"config_path": "/g"}
     assert cri["containerd"]["snapshotter"] == "native"
     assert cri["containerd"]["runtimes"]["runc"]["options"] == {"Root": "/r/runc", "SystemdCgroup": False}
-
-
-def test_a_mirror_is_asked_instead_of_the_registry() -> None:
-    found = tomllib.loads(mirror("docker.io", "http://127.0.0.1:5000"))
-    assert found["server"] == "http://127.0.0.1:5000"
-    assert found["host"] == {"http://127.0.0.1:5000": {"capabilities": ["pull", "resolve"]}}
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import gzip
 import io
 import json
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from sampan.cluster.image_layout import Layout, parse_reference
-from sampan.cluster.registry import Registry
+from sampan.cluster.registry import Registry, registry_hosts
 from sampan.transport.messages import Request, Response
 
 
@@ -115,3 +116,8 @@ def test_the_registry_gives_nothing_else(tmp_path: Path, path: str, status: int)
 
 def test_the_registry_takes_no_pushes(tmp_path: Path) -> None:
     assert ask(Registry(tmp_path), "/v2/a/b/blobs/uploads/", method="POST").status == 405
+
+
+def test_containerd_asks_the_cluster_first_and_the_images_registry_next() -> None:
+    found = tomllib.loads(registry_hosts(10500))
+    assert found == {"host": {"http://127.0.0.1:10500": {"capabilities": ["pull", "resolve"]}}}  # no `server`: its own
