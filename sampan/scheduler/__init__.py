@@ -1,1 +1,1 @@
-"""The scheduler: which node each pod goes to. See app.py for the loop, cycle.py for one decision."""
+"""The scheduler: which node each pod goes to. See app.py for the loop, decision.py for one decision."""

@@ -25,9 +25,9 @@ from sampan.machinery.errors import APIError
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.decision import Decider, Unschedulable
 from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE, Effects
-from sampan.scheduler.framework import ClusterEvent
 from sampan.scheduler.owners import Owners
 from sampan.scheduler.pod_info import PodInfo, is_finished
 from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
@@ -95,7 +95,7 @@ class Scheduler:
         try:
             # Room that was made for pods at least as important is not given away.
             promised = [p for p in self._nominated.values() if p[0].priority >= pod.priority and p[0].key != pod.key]
-            with self.state.supposing(there=promised):
+            with self.state.simulate(there=promised):
                 outcome = self._decide(pod)
                 remedy = self._remedy(pod, outcome) if isinstance(outcome, Unschedulable) else NoPreemption("")
         except Exception as error:

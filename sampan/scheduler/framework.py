@@ -8,28 +8,14 @@ The division into filter and score, and the names, are those of the scheduling f
 """
 
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from sampan.scheduler.node_info import NodeInfo
-    from sampan.scheduler.pod_info import PodInfo
-    from sampan.scheduler.state import ClusterState
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.state import ClusterState
 
 MAX_SCORE = 100
-
-
-class ClusterEvent(Enum):
-    """What happens in a cluster that may let a rejected pod be scheduled."""
-
-    NODE_ADD = auto()
-    NODE_REMOVE = auto()
-    NODE_LABELS = auto()
-    NODE_TAINTS = auto()
-    NODE_ALLOCATABLE = auto()
-    POD_ADD = auto()  # an assigned pod, as are the next two
-    POD_LABELS = auto()
-    POD_REMOVE = auto()
 
 
 class Rejection(NamedTuple):
@@ -52,7 +38,7 @@ class Plugin(Protocol):
 class NodeFilter(Plugin, Protocol):
     """Judges a node by itself."""
 
-    def filter(self, pod: "PodInfo", node: "NodeInfo") -> Rejection | None: ...
+    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None: ...
 
 
 class NodeScore(Protocol):
@@ -60,7 +46,7 @@ class NodeScore(Protocol):
 
     @property
     def weight(self) -> int: ...
-    def score(self, pod: "PodInfo", node: "NodeInfo") -> int: ...
+    def score(self, pod: PodInfo, node: NodeInfo) -> int: ...
 
 
 class RelativeScore(Protocol):
@@ -70,7 +56,7 @@ class RelativeScore(Protocol):
     def weight(self) -> int: ...
     @property
     def reverse(self) -> bool: ...  # the highest count is the worst
-    def count(self, pod: "PodInfo", node: "NodeInfo") -> int: ...
+    def count(self, pod: PodInfo, node: NodeInfo) -> int: ...
 
 
 class Narrowing(Protocol):
@@ -78,16 +64,16 @@ class Narrowing(Protocol):
 
     @property
     def name(self) -> str: ...
-    def narrow(self, pod: "PodInfo") -> frozenset[str] | None: ...
+    def narrow(self, pod: PodInfo) -> frozenset[str] | None: ...
 
 
-NodeCheck = Callable[["NodeInfo"], Rejection | None]
+NodeCheck = Callable[[NodeInfo], Rejection | None]
 
 
 class ClusterFilter(Plugin, Protocol):
     """Judges a node by what runs elsewhere; None where the pod does not ask for it."""
 
-    def prepare(self, pod: "PodInfo", state: "ClusterState") -> NodeCheck | None: ...
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None: ...
 
 
 class ClusterScore(Protocol):
@@ -95,7 +81,7 @@ class ClusterScore(Protocol):
 
     @property
     def weight(self) -> int: ...
-    def scores(self, pod: "PodInfo", state: "ClusterState", nodes: Sequence["NodeInfo"]) -> Sequence[int] | None: ...
+    def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None: ...
 
 
 def stretch(counts: Sequence[int], *, reverse: bool) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan.machinery.meta import Key, Object, labels_of
 from sampan.machinery.tree import get_path
-from sampan.scheduler.framework import ClusterEvent
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.pod_info import HostPort, PodInfo
 from sampan.scheduler.resources import PODS, Amounts, add, amounts, subtract
 

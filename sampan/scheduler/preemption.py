@@ -17,6 +17,9 @@ from sampan.scheduler.state import ClusterState
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 
+# Makes every priority positive in a sum of them, so that one more victim is never a gain, whatever its priority.
+_OFFSET = 1 << 31
+
 
 class Preemption(NamedTuple):
     """The node that is to be freed and the pods that have to go, the most important first."""
@@ -44,9 +47,9 @@ def preempt(
     hopeful = [
         node for name, rejection in failure.rejections.items() if rejection.resolvable and (node := state.node(name))
     ]
-    candidates = [found for node in hopeful if (found := _victims_on(node, pod, state, decider))]
+    candidates = [candidate for node in hopeful if (candidate := _victims_on(node, pod, state, decider))]
     if candidates:
-        return min(candidates, key=_harm)
+        return min(candidates, key=harm)
     reasons = Counter({NO_VICTIMS: len(hopeful), NOT_HELPFUL: failure.nodes - len(hopeful)})
     return NoPreemption("preemption: " + summary(failure.nodes, reasons))
 
@@ -67,7 +70,7 @@ def _victims_on(node: NodeInfo, pod: PodInfo, state: ClusterState, decider: Deci
 
 
 def _fits_without(gone: set[Key], node: NodeInfo, pod: PodInfo, state: ClusterState, decider: Decider) -> bool:
-    with state.supposing(gone=[key for key in node.pods if key in gone]):
+    with state.simulate(gone=[key for key in node.pods if key in gone]):
         return decider.fits(pod, node)
 
 
@@ -81,9 +84,10 @@ def _started(pod: PodInfo) -> str:
     return (pod.object.get("status") or {}).get("startTime") or "9"
 
 
-def _harm(found: Preemption) -> tuple[int, int, int, tuple[int, ...]]:
+def harm(preemption: Preemption) -> tuple[int, int, int, tuple[int, ...]]:
     """Least first: the highest priority among the victims, their sum, their number, then the youngest of the oldest."""
-    priorities = [victim.priority for victim in found.victims]
+    priorities = [victim.priority for victim in preemption.victims]
     highest = max(priorities)
-    oldest = min(_started(victim) for victim in found.victims if victim.priority == highest)
-    return highest, sum(priorities), len(priorities), tuple(-ord(letter) for letter in oldest)
+    oldest = min(_started(victim) for victim in preemption.victims if victim.priority == highest)
+    total = sum(priority + _OFFSET for priority in priorities)
+    return highest, total, len(priorities), tuple(-ord(letter) for letter in oldest)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.framework import (
-    ClusterEvent,
     ClusterFilter,
     ClusterScore,
     Narrowing,

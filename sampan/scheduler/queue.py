@@ -13,7 +13,7 @@ from itertools import count
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.queue import WorkQueue
-from sampan.scheduler.framework import ClusterEvent
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.pod_info import PodInfo
 
 FIRST_BACK_OFF = 1.0  # seconds

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from sampan.machinery.meta import Key, Object, key_of
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.counts import MatchCounts
-from sampan.scheduler.framework import ClusterEvent
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 
@@ -135,7 +135,7 @@ class ClusterState:
         return pod
 
     @contextmanager
-    def supposing(self, *, gone: Iterable[Key] = (), there: Iterable[tuple[PodInfo, str]] = ()) -> Iterator[None]:
+    def simulate(self, *, gone: Iterable[Key] = (), there: Iterable[tuple[PodInfo, str]] = ()) -> Iterator[None]:
         """Ask what would be if some pods were gone and others there. Nothing may be awaited inside."""
         taken = [
             (pod, place) for key in gone if (place := self.place_of(key)) and (pod := self._nodes[place].pods[key])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sampan.machinery.selectors import from_labels
 from sampan.scheduler.decision import Decider, Unschedulable, sample_size
 from sampan.scheduler.pod_info import PodInfo
-from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
+from sampan.scheduler.preemption import NoPreemption, Preemption, harm, preempt
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.state import ClusterState
 from tests.scheduler.objects import cluster, info, node, pod
@@ -152,7 +152,7 @@ class TestPreemption:
         found = self.preempt(state, info(cpu="2", priority=10))
         assert isinstance(found, Preemption)
         assert (found.node, [victim.key.name for victim in found.victims]) == ("a", ["p1", "p0"])
-        assert len(state.nodes[0].pods) == 5  # supposing has changed nothing
+        assert len(state.nodes[0].pods) == 5  # the simulation has changed nothing
 
     def test_the_node_that_is_harmed_least_is_chosen(self) -> None:
         state = cluster(
@@ -190,3 +190,24 @@ class TestPreemption:
         outcome = self.preempt(cluster(node("a"), going), info(cpu="1", priority=10), nominated="a")
         assert isinstance(outcome, NoPreemption) and outcome.nominated
         assert outcome.message == "preemption: not eligible due to a terminating pod on the nominated node."
+
+    @pytest.mark.parametrize(
+        ("better", "worse"),
+        [
+            pytest.param([(1, "2")], [(2, "2")], id="the highest priority decides"),
+            pytest.param([(5, "2")], [(5, "2"), (0, "2")], id="then the sum"),
+            pytest.param([(-10, "2")], [(-10, "2"), (-10, "2")], id="a sum of negative priorities is no gain"),
+            pytest.param([(0, "2")], [(0, "2"), (-(2**31), "2")], id="then the number"),
+            pytest.param([(1, "3"), (0, "1")], [(1, "2"), (0, "9")], id="then who started last, of the highest"),
+            pytest.param([(1, "")], [(1, "2")], id="who has not started at all is the last"),
+        ],
+    )
+    def test_the_order_of_harm(self, better: list[tuple[int, str]], worse: list[tuple[int, str]]) -> None:
+        def victims(pods: list[tuple[int, str]]) -> Preemption:
+            started = [f"202{year}-01-01T00:00:00Z" if year else None for _, year in pods]
+            found = [info(str(number), priority=priority) for number, (priority, _) in enumerate(pods)]
+            for victim, when in zip(found, started, strict=True):
+                victim.object = {**victim.object, "status": {"startTime": when}}
+            return Preemption("a", found)
+
+        assert harm(victims(better)) < harm(victims(worse))

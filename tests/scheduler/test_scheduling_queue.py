@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sampan.scheduler.framework import ClusterEvent
+from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.queue import SchedulingQueue, Waiting
 from sampan.testing.clock import VirtualClock
 from tests.scheduler.objects import info

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sampan.machinery.selectors import Requirement, Selector, from_label_selector
-from sampan.scheduler.framework import MAX_SCORE, ClusterEvent, NodeCheck, Rejection
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.framework import MAX_SCORE, NodeCheck, Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState

@@ -1,6 +1,7 @@
 """NodePorts: the host ports that a pod wants must be free on the node."""
 
-from sampan.scheduler.framework import ClusterEvent, Rejection
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.framework import Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 

@@ -1,6 +1,7 @@
 """NodeUnschedulable: cordoned nodes (spec.unschedulable) take only pods that tolerate it, such as a DaemonSet's."""
 
-from sampan.scheduler.framework import ClusterEvent, Rejection
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.framework import Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.plugins.taint_toleration import tolerates
 from sampan.scheduler.pod_info import PodInfo

@@ -11,7 +11,8 @@ from math import log
 from typing import Any
 
 from sampan.machinery.selectors import Requirement, Selector, from_label_selector
-from sampan.scheduler.framework import MAX_SCORE, ClusterEvent, NodeCheck, Rejection
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.framework import MAX_SCORE, NodeCheck, Rejection
 from sampan.scheduler.node_info import HOSTNAME, ZONE, NodeInfo
 from sampan.scheduler.plugins.node_affinity import is_picky, matches_required
 from sampan.scheduler.plugins.taint_toleration import TaintToleration

@@ -5,7 +5,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sampan.scheduler.framework import ClusterEvent, Rejection
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.framework import Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 

@@ -1,0 +1,20 @@
+"""What happens in a cluster that may let a rejected pod be scheduled.
+
+state.py says which of these a change amounts to, plugins name those that could help their rejected pods, and queue.py
+brings the two together (the QueueingHint of the scheduling framework, without its functions).
+"""
+
+from enum import Enum, auto
+
+
+class ClusterEvent(Enum):
+    """One such happening."""
+
+    NODE_ADD = auto()
+    NODE_REMOVE = auto()
+    NODE_LABELS = auto()
+    NODE_TAINTS = auto()
+    NODE_ALLOCATABLE = auto()
+    POD_ADD = auto()  # an assigned pod, as are the next two
+    POD_LABELS = auto()
+    POD_REMOVE = auto()
