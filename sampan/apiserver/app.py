@@ -93,7 +93,7 @@ class App:
         query = parse_query(request.raw_query)
         info = trace.info = parse_request(request.method, request.path, query)
         user = self.services.authenticator.authenticate(request, self.services.now())
-        user = impersonate(self.services.rbac, user, request.headers)
+        user = impersonate(self.services.rbac, user, request)
         authorize(self.services, user, info)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)

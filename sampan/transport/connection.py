@@ -29,8 +29,9 @@ class Answer(NamedTuple):
     """A complete response; header names are lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # repeated ones joined by ", "
     body: bytes
+    lines: Sequence[tuple[str, str]] = ()  # each header as it came
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Streaming:
     status: int
     headers: Mapping[str, str]
     body: AsyncIterator[bytes]
+    lines: Sequence[tuple[str, str]] = ()
 
     async def read(self) -> bytes:
         """The rest of the body, whole."""
@@ -88,7 +90,7 @@ class HTTPClient:
     ) -> Answer:
         """One request and its whole answer. `path` includes the query, percent-encoded."""
         async with asyncio.timeout(timeout), self.stream(method, path, headers, body) as answer:
-            return Answer(answer.status, answer.headers, await answer.read())
+            return Answer(answer.status, answer.headers, await answer.read(), answer.lines)
 
     def stream(
         self, method: str, path: str, headers: Headers = (), body: bytes = b""
@@ -100,7 +102,7 @@ class HTTPClient:
     async def _stream(self, method: str, path: str, headers: Headers, body: bytes) -> AsyncIterator[Streaming]:
         connection, reader = await self._exchange(method, self._render(method, path, headers, body))
         try:
-            yield Streaming(reader.status, reader.headers, reader.pieces())
+            yield Streaming(reader.status, reader.headers, reader.pieces(), reader.lines)
         finally:
             await self._release(connection, reader)
 
@@ -197,4 +199,4 @@ async def _refusal(reader: ResponseReader) -> Answer:
         body += piece
         if len(body) > MAX_REFUSAL:
             break
-    return Answer(reader.status, reader.headers, bytes(body[:MAX_REFUSAL]))
+    return Answer(reader.status, reader.headers, bytes(body[:MAX_REFUSAL]), reader.lines)

@@ -6,22 +6,48 @@ Made by protocol.py, which lends its connection for the time; the server waits f
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from sampan.transport.messages import Reply, Request, Response, StreamResponse, Upgrade
+from sampan.transport.messages import Connection, Reply, Request, Response, StreamResponse, Upgrade
 from sampan.transport.parsing import Framing
 from sampan.transport.writing import LAST_CHUNK, chunk, compress, groups, render_head, render_headers, status_line
 
-if TYPE_CHECKING:
-    from sampan.transport.protocol import HTTPProtocol
-
 logger = logging.getLogger(__name__)
+
+
+class LentConnection(Protocol):
+    """What an exchange asks of the connection that it answers on."""
+
+    transport: asyncio.Transport
+    streaming: bool  # the exchange feeds a stream or an upgraded connection, which may end at any time
+    abandonable: bool  # it may be cancelled when the client has gone
+    closing: bool  # no further request will be answered
+    lost: bool
+
+    @property
+    def date(self) -> bytes:
+        """The Date header."""
+
+    def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes]:
+        """What is to be written for a response."""
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """The answer where a handler raised."""
+
+    def worth_compressing(self, request: Request, reply: Response) -> bool:
+        """Whether a response is to be sent compressed."""
+
+    async def drained(self) -> None:
+        """Wait while the client is slow."""
+
+    def become_raw(self) -> Connection:
+        """Hand the connection over, as bytes."""
 
 
 class Exchange:
     """One request on one connection."""
 
-    def __init__(self, connection: "HTTPProtocol", request: Request, framing: Framing) -> None:
+    def __init__(self, connection: LentConnection, request: Request, framing: Framing) -> None:
         self._connection = connection
         self._request = request
         self._framing = framing
@@ -61,7 +87,7 @@ class Exchange:
         connection.streaming = connection.abandonable = True
         keep_alive = framing.keep_alive and framing.chunkable and not framing.upgrade
         try:
-            head = render_head(reply, connection.server.date)
+            head = render_head(reply, connection.date)
             if framing.chunkable:
                 head += b"Transfer-Encoding: chunked\r\n"
             if not keep_alive:
@@ -96,7 +122,7 @@ class Exchange:
         if not self._framing.upgrade:
             raise RuntimeError("upgrade of a request that asked for none")
         connection = self._connection
-        head = status_line(101) + connection.server.date + render_headers(reply.headers)
+        head = status_line(101) + connection.date + render_headers(reply.headers)
         connection.transport.write(head + b"\r\n")
         connection.streaming = connection.closing = True
         raw = connection.become_raw()

@@ -3,7 +3,7 @@
 server.py makes requests and writes responses; apiserver/ and kubelet/ supply handlers.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +20,17 @@ class Request:
     peer_certificate: bytes | None = None  # DER, verified against the client CA
     remote: str = ""  # the peer's address
     raw_path: str = ""  # the path as sent
+    repeated: Mapping[str, Sequence[str]] | None = None  # the lines of headers that came more than once
+
+    def lines(self, name: str) -> Sequence[str]:
+        """Each line of a header: of those whose values may have commas in them, as a group's name may."""
+        if self.repeated is not None and name in self.repeated:
+            return self.repeated[name]
+        return (self.headers[name],) if name in self.headers else ()
+
+    def all_lines(self) -> Iterator[tuple[str, str]]:
+        """Every header, line by line."""
+        return ((name, line) for name in self.headers for line in self.lines(name))
 
 
 @dataclass(slots=True)

@@ -62,6 +62,7 @@ class RequestParser:
         "_chunkable",
         "_headers",
         "_limits",
+        "_lines",
         "_parser",
         "_peer_certificate",
         "_received",
@@ -96,6 +97,7 @@ class RequestParser:
         self._body: bytearray | None = None
         self._received = 0  # bytes fed since the head began, and perhaps more
         self._repeated = 0  # headers that were joined to an earlier one
+        self._lines: dict[str, list[str]] | None = None  # the lines of these headers, apart
         self.in_body = False  # between the end of the headers and the end of the message
         self.expects_continue = False  # the client waits for "100 Continue" before it sends its body
 
@@ -172,7 +174,9 @@ class RequestParser:
         except ValueError as error:
             raise Refusal(400, str(error)) from error
         body = b"" if self._body is None else bytes(self._body)
-        request = Request(method, path, query, self._headers, body, self._peer_certificate, self._remote, raw_path)
+        request = Request(
+            method, path, query, self._headers, body, self._peer_certificate, self._remote, raw_path, self._lines
+        )
         framing = PERSISTENT
         if not self._chunkable or not parser.should_keep_alive():
             framing = Framing(parser.should_keep_alive(), self._chunkable)
@@ -189,7 +193,11 @@ class RequestParser:
         self._repeated += 1
         if self._repeated > self._limits.header_count:
             raise _head_too_large()
-        self._headers[key] += ", " + value.decode("latin-1").rstrip(" \t")
+        line = value.decode("latin-1").rstrip(" \t")
+        if self._lines is None:
+            self._lines = {}
+        self._lines.setdefault(key, [self._headers[key]]).append(line)
+        self._headers[key] += ", " + line
 
     def _check_head_size(self) -> None:
         headers, limits = self._headers, self._limits
@@ -245,7 +253,7 @@ def _without_upgrade(request: Request, framing: Framing) -> bytes:
     """A request's head without its Upgrade header, which a server may ignore (RFC 9110 section 7.8)."""
     target = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
     lines = [f"{request.method} {target} HTTP/1.{int(framing.chunkable)}"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items() if name not in ("upgrade", "connection")]
+    lines += [f"{name}: {value}" for name, value in request.all_lines() if name not in ("upgrade", "connection")]
     lines.append("connection: keep-alive" if framing.keep_alive else "connection: close")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 

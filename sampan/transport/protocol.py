@@ -6,18 +6,16 @@ A handler that answers at once, and shortly, costs no task. What takes longer ru
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, cast
 
 from sampan.transport.exchange import Exchange
 from sampan.transport.keepalive import keep_alive
-from sampan.transport.messages import Reply, Request, Response
+from sampan.transport.limits import Limits
+from sampan.transport.messages import Handler, Reply, Request, Response
 from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser
 from sampan.transport.raw import RawConnection
 from sampan.transport.writing import BODILESS, CONTINUE, compressible, length_of, render_head
-
-if TYPE_CHECKING:
-    from sampan.transport.server import HTTPServer
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +25,32 @@ MAX_EARLY = 64 * 1024  # bytes that may come between an upgrade request and its 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # whose handlers are cancelled when the client goes
 LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", ""})
 
+ErrorResponse = Callable[[int, str], Response]
+
+
+class Server(Protocol):
+    """What a connection asks of the server that has accepted it."""
+
+    handler: Handler
+    limits: Limits
+    error_response: ErrorResponse
+    now: float  # seconds on the loop's clock
+    date: bytes  # the Date header
+
+    def admit(self, connection: "HTTPProtocol") -> bool:
+        """Whether the new connection may stay."""
+
+    def forget(self, connection: "HTTPProtocol") -> None:
+        """The connection is lost."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run the answer to one request."""
+
 
 class HTTPProtocol(asyncio.Protocol):
     """Made for each connection by HTTPServer, which also calls `sweep`, `end` and `abort`."""
 
-    def __init__(self, server: "HTTPServer") -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.transport: asyncio.Transport
         self._parser: RequestParser
@@ -191,7 +210,12 @@ class HTTPProtocol(asyncio.Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    # What exchanges call.
+    # What exchanges call (LentConnection).
+
+    @property
+    def date(self) -> bytes:
+        """The Date header."""
+        return self.server.date
 
     def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes]:
         """What is to be written for a response; sets `closing` where the connection ends with it."""

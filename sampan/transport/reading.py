@@ -18,7 +18,8 @@ class ResponseReader:
 
     def __init__(self, connection: RawConnection, method: str) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}  # repeated ones joined by ", "
+        self.lines: list[tuple[str, str]] = []  # each by itself, as they came
         self.started = False  # whether the server has sent anything
         self.rest = b""  # after a 101: the first bytes of the new protocol
         self._connection = connection
@@ -89,6 +90,7 @@ class ResponseReader:
         if self._head_done:
             return  # a trailer
         key, text = name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")
+        self.lines.append((key, text))
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
@@ -96,7 +98,7 @@ class ResponseReader:
         if self._head_done:
             self._clean = False  # a second response: not ours
         elif 100 <= status < 200 and status != 101:
-            self.headers = {}
+            self.headers, self.lines = {}, []
         else:
             self.status, self._head_done = status, True
 

@@ -6,9 +6,9 @@ has answered a request may not carry a second one that nobody checked (CVE-2018-
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from sampan.transport.connection import HTTPClient, UpgradeRefused
+from sampan.transport.connection import Answer, HTTPClient, UpgradeRefused
 from sampan.transport.messages import Connection, Reply, Request, Response, Upgrade
 
 _HOP_BY_HOP = frozenset(
@@ -30,13 +30,14 @@ _HOP_BY_HOP = frozenset(
 
 
 def end_to_end(
-    headers: Mapping[str, str], *, drop: Iterable[str] = (), split: Iterable[str] = ()
+    headers: Iterable[tuple[str, str]], *, drop: Iterable[str] = (), split: Iterable[str] = ()
 ) -> list[tuple[str, str]]:
     """The headers that may be passed on (RFC 9110 section 7.6.1), but not `drop`; of `split` ones each value apart."""
-    named = {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    lines = list(headers)
+    named = {option.strip().lower() for name, line in lines if name == "connection" for option in line.split(",")}
     unwanted, lists = _HOP_BY_HOP | named | set(drop), set(split)
     kept: list[tuple[str, str]] = []
-    for name, value in headers.items():
+    for name, value in lines:
         if name in lists:
             kept += [(name, part.strip()) for part in value.split(",")]
         elif name not in unwanted:
@@ -50,22 +51,22 @@ async def relay_upgrade(
     """Ask `client`'s server for the same upgrade at `path` (with the query); connect both ends if it agrees, else pass
     its answer on. Raises ConnectionError, OSError, TimeoutError where there is no answer."""
     protocol = request.headers["upgrade"]
-    headers = end_to_end(request.headers, drop=drop, split=split)
+    headers = end_to_end(request.all_lines(), drop=drop, split=split)
     try:
         answer, backend = await client.upgrade(path, headers, protocol, method=request.method)
     except UpgradeRefused as refused:
-        return relay_answer(refused.answer.status, refused.answer.headers, refused.answer.body)
+        return relay_answer(refused.answer)
 
     async def run(connection: Connection) -> None:
         await splice(connection, backend)
 
-    return Upgrade(run, [*end_to_end(answer), ("Connection", "Upgrade"), ("Upgrade", protocol)])
+    return Upgrade(run, [*end_to_end(answer.items()), ("Connection", "Upgrade"), ("Upgrade", protocol)])
 
 
-def relay_answer(status: int, headers: Mapping[str, str], body: bytes) -> Response:
+def relay_answer(answer: Answer) -> Response:
     """A backend's complete answer as our own."""
-    kept = end_to_end(headers, drop=("content-type", "date"))
-    return Response(status, body, headers.get("content-type", ""), kept)
+    kept = end_to_end(answer.lines, drop=("content-type", "date"))
+    return Response(answer.status, answer.body, answer.headers.get("content-type", ""), kept)
 
 
 async def splice(one: Connection, other: Connection) -> None:

@@ -7,15 +7,13 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Handler, Response
-from sampan.transport.protocol import HTTPProtocol
+from sampan.transport.protocol import ErrorResponse, HTTPProtocol
 from sampan.transport.writing import date_header
-
-ErrorResponse = Callable[[int, str], Response]
 
 logger = logging.getLogger(__name__)
 

@@ -122,6 +122,32 @@ async def test_impersonation(api: API) -> None:
     assert (await api.call("GET", PODS, headers={"impersonate-group": "a"})).status == 400
 
 
+async def test_a_line_of_impersonate_group_is_one_group(api: API) -> None:
+    await grant(api, {"kind": "Group", "name": "cn=admins,ou=groups"}, verbs=["list"], resources=["configmaps"])
+    for groups, status in ((["cn=admins,ou=groups"], 200), (["x", "cn=admins,ou=groups"], 200), (["cn=admins"], 403)):
+        repeated = {"impersonate-group": groups}
+        headers = {"authorization": "Bearer admin", "impersonate-user": "u", "impersonate-group": ", ".join(groups)}
+        reply = await api.raw(Request("GET", CONFIG_MAPS, "", headers, repeated=repeated))
+        assert reply.status == status
+
+
+async def test_groups_are_impersonated_by_whom_it_is_allowed(api: API) -> None:
+    base = f"{RBAC}/clusterroles"
+    rule = {"apiGroups": [""], "verbs": ["impersonate"], "resources": ["users"]}
+    await api.create(base, {"metadata": {"name": "impersonator"}, "rules": [rule]})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "impersonator"}
+    binding = {"metadata": {"name": "i"}, "roleRef": ref, "subjects": [user("joe")]}
+    await api.create(f"{RBAC}/clusterrolebindings", binding)
+    assert (await api.call("GET", "/version", user="joe", headers={"impersonate-user": "u"})).status == 200
+    as_masters = {"impersonate-user": "u", "impersonate-group": "system:masters"}
+    refused = await api.call("GET", "/version", user="joe", headers=as_masters)
+    assert (refused.status, refused.body["message"]) == (
+        403,
+        'groups "system:masters" is forbidden: User "joe" cannot impersonate resource "groups" in API group "" '
+        "at the cluster scope",
+    )
+
+
 async def test_client_certificates(api: API) -> None:
     pair = authority().issue("jane", ("team",))
     der = x509.load_pem_x509_certificate(pair.certificate).public_bytes(Encoding.DER)

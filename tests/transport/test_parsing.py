@@ -34,6 +34,18 @@ def test_a_request_in_one_piece() -> None:
     assert request.headers == {"host": "x", "accept": "a, b", "empty": "", "content-length": "3"}
 
 
+def test_the_lines_of_a_repeated_header_are_kept() -> None:
+    """A comma may be a part of a value: which it is, the header's name says and the transport does not know."""
+    [first, second], _, _ = parse(
+        b"GET / HTTP/1.1\r\nHost: x\r\nGroup: cn=a,ou=b\r\nOne: 1,2\r\ngroup: c\r\nGroup:\r\n\r\n"
+        b"GET / HTTP/1.1\r\nHost: x\r\nGroup: d\r\n\r\n"
+    )
+    assert (first.lines("group"), first.headers["group"]) == (["cn=a,ou=b", "c", ""], "cn=a,ou=b, c, ")
+    assert (first.lines("one"), first.lines("none")) == (("1,2",), ())
+    assert ("group", "c") in first.all_lines() and ("one", "1,2") in first.all_lines()
+    assert second.lines("group") == ("d",)
+
+
 MESSAGES = (
     b"POST /one HTTP/1.1\r\nHost: x\r\nX-Long: " + b"v" * 50 + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nHost: evil\r\nTrailer: t\r\n\r\n"

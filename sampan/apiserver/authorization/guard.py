@@ -19,6 +19,7 @@ from sampan.apiserver.requestinfo import RequestInfo
 from sampan.apiserver.services import Services
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import BadRequest
+from sampan.transport.messages import Request
 
 _USER, _GROUP, _UID, _EXTRA = (
     "impersonate-user",
@@ -37,15 +38,16 @@ def authorize(services: Services, user: User, info: RequestInfo) -> None:
         raise forbidden(attributes, why)
 
 
-def impersonate(rbac: RBAC, user: User, headers: Mapping[str, str]) -> User:
+def impersonate(rbac: RBAC, user: User, request: Request) -> User:
     """The user to act as: the one that the Impersonate headers ask for, each part authorized, or `user`.
 
-    Rules: documentation, "User impersonation". Raises Forbidden, BadRequest.
+    Each line of Impersonate-Group is one group, commas included. Rules: documentation, "User impersonation". Raises
+    Forbidden, BadRequest.
     """
-    if not any(name.startswith("impersonate-") for name in headers):
+    if not any(name.startswith("impersonate-") for name in request.headers):
         return user
-    name, groups = headers.get(_USER, ""), tuple(_values(headers.get(_GROUP, "")))
-    uid, extra = headers.get(_UID, ""), dict(_extra(headers))
+    name, uid = _first(request, _USER), _first(request, _UID)
+    groups, extra = tuple(request.lines(_GROUP)), dict(_extra(request))
     if not name:
         raise BadRequest(
             f"requested [{_join(groups)}] without impersonating a user"
@@ -88,14 +90,16 @@ def _completed(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
     return (*groups, GROUP_AUTHENTICATED) if logged_in else groups
 
 
-def _extra(headers: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for header, value in headers.items():
+def _extra(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for header in request.headers:
         if header.startswith(_EXTRA):
-            yield unquote(header[len(_EXTRA) :]), tuple(_values(value))
+            yield unquote(header[len(_EXTRA) :]), tuple(request.lines(header))
 
 
-def _values(header: str) -> Iterator[str]:
-    return (part.strip() for part in header.split(",") if part.strip())
+def _first(request: Request, name: str) -> str:
+    """Of a header that is meant to come once."""
+    lines = request.lines(name)
+    return lines[0] if lines else ""
 
 
 def _join(values: tuple[str, ...]) -> str:

@@ -60,7 +60,9 @@ def without_secrets(request: Request) -> Request:
     if offered := headers.get(_PROTOCOLS):
         kept = [name for name in map(str.strip, offered.split(",")) if not name.startswith(TOKEN_PROTOCOL)]
         headers[_PROTOCOLS] = ", ".join(kept)
-    return replace(request, headers=headers)
+    kept_lines = headers.keys() - {_PROTOCOLS}
+    repeated = {name: lines for name, lines in (request.repeated or {}).items() if name in kept_lines}
+    return replace(request, headers=headers, repeated=repeated)
 
 
 def _is_secret(name: str) -> bool:

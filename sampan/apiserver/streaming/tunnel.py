@@ -30,7 +30,7 @@ async def tunnel(target: KubeletTarget, request: Request) -> Reply:
     try:
         _, kubelet = await target.client().upgrade(target.location, {_VERSION: protocol}, "SPDY/3.1", method="POST")
     except UpgradeRefused as refused:
-        return refuse_redirects(relay_answer(refused.answer.status, refused.answer.headers, refused.answer.body))
+        return refuse_redirects(relay_answer(refused.answer))
     except OSError as error:
         raise unreachable(target, error) from error
 
