@@ -30,13 +30,18 @@ class _Series:
 
 
 class Metrics(Collector):
-    """Observes requests; a Collector of `registry`."""
+    """Observes requests; a Collector of `registry`, where other components of the process count too."""
 
-    def __init__(self, known: Callable[[RequestInfo], bool], objects: Callable[[], Iterable[tuple[str, int]]]) -> None:
+    def __init__(
+        self,
+        known: Callable[[RequestInfo], bool],
+        objects: Callable[[], Iterable[tuple[str, int]]],
+        registry: CollectorRegistry,
+    ) -> None:
         self._known = known  # whether the routing table has the request's place
         self._objects = objects  # how many objects are stored of each resource
         self._series: dict[Place, _Series] = {}
-        self.registry = CollectorRegistry()
+        self.registry = registry
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
 

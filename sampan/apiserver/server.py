@@ -16,6 +16,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 import orjson
+from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver import keys
 from sampan.apiserver.allocators.services import ServiceAllocators
@@ -68,6 +69,7 @@ class APIServerConfig:
     node_ports: range = range(30000, 32768)
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -82,7 +84,7 @@ class APIServer:
         self._unfollow: Callable[[], None] | None = None
         self.services = self._services()
         self._routes = build()
-        self.metrics = Metrics(self._routes.knows, self._stored)
+        self.metrics = Metrics(self._routes.knows, self._stored, config.metrics)
         self._nonresource = catalog(self, self._routes)
         self.app = App(self.services, self._routes, self._nonresource, self.metrics)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)

@@ -145,9 +145,10 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
     pool = () if config.control_plane_only else (config.lb_pool,)
     manager = cluster.client(authenticated("system:kube-controller-manager"))
     scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
-    settings, ready = ControllersConfig(root_ca=root_ca, load_balancer_pool=pool), cluster.ready("controllers")
+    settings = ControllersConfig(root_ca=root_ca, load_balancer_pool=pool)
+    ready, registry = cluster.ready("controllers"), cluster.api.config.metrics
     return [
-        ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready)),
+        ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready, registry)),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
         ("compactor", partial(compactor.run, cluster.store, clock)),
     ]

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from prometheus_client.registry import CollectorRegistry
+
 from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.controllers.config import Config, ControllerContext
@@ -11,6 +13,7 @@ from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.leader_election import Election, LeaderElector
 from sampan.reconcile.manager import run_together
+from sampan.reconcile.metrics import ReconcileMetrics
 
 LEASE = Key("kube-system", "kube-controller-manager")
 
@@ -21,18 +24,24 @@ async def run_controllers(
     config: Config,
     clock: Clock,
     ready: asyncio.Event | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> None:
     """Run every controller that is not disabled until cancelled; `ready` is set once all have synced and started.
 
     As with --use-service-account-credentials of kube-controller-manager, `client` (system:kube-controller-manager)
     serves what they share, informers and the election, while each controller writes as its own ServiceAccount in
     kube-system: `client_of` takes its name. With `config.leader_elect` they run only while this process leads.
+    They count in `registry`.
     """
+    metrics = ReconcileMetrics(registry)
+
+    def context(account: str, informers: Informers) -> ControllerContext:
+        return ControllerContext(client_of(account), informers, clock, metrics, config)
 
     async def lead() -> None:
         informers = Informers(client, sleep=clock.sleep)
         made = [
-            controller(ControllerContext(client_of(controller.account or controller.name), informers, clock, config))
+            controller(context(controller.account or controller.name, informers))
             for controller in all_controllers()
             if controller.name not in config.disabled
         ]

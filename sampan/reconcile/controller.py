@@ -8,7 +8,7 @@ run by manager.py.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
 
@@ -17,10 +17,10 @@ from sampan.client.informer import Informer, Informers
 from sampan.machinery.errors import APIError, Conflict, namespace_terminates
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of, key_of
-from sampan.reconcile import metrics
 from sampan.reconcile.action import Action, TerminalError
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
+from sampan.reconcile.metrics import ReconcileMetrics
 from sampan.reconcile.queue import HIGH, LOW, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Context:
     client: Client
     informers: Informers
     clock: Clock
+    metrics: ReconcileMetrics = field(default_factory=ReconcileMetrics)
 
 
 def own_key(obj: Object) -> Iterable[Key]:
@@ -71,6 +72,7 @@ class Controller:
         self.clock = context.clock
         self.queue: WorkQueue[Key] = WorkQueue(context.clock)
         self.recorder = EventRecorder(context.client, self.name, context.clock)
+        self._metrics = context.metrics
         self._watched: list[Informer] = []
 
     async def reconcile(self, key: Key) -> Action:
@@ -135,7 +137,7 @@ class Controller:
             outcome = self._failed(key, error)
         else:
             outcome = self._succeeded(key, action)
-        metrics.reconciled(self.name, outcome, self.clock.monotonic() - started)
+        self._metrics.reconciled(self.name, outcome, self.clock.monotonic() - started)
 
     def _succeeded(self, key: Key, action: Action) -> str:
         self.queue.forget(key)

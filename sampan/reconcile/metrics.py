@@ -1,16 +1,28 @@
 """What controllers count, under the names of controller-runtime so that its dashboards work."""
 
 from prometheus_client import Counter, Histogram
-
-_TOTAL = Counter(
-    "controller_runtime_reconcile_total", "Total number of reconciliations per controller", ["controller", "result"]
-)
-_SECONDS = Histogram(
-    "controller_runtime_reconcile_time_seconds", "Length of time per reconciliation per controller", ["controller"]
-)
+from prometheus_client.registry import CollectorRegistry
 
 
-def reconciled(controller: str, result: str, seconds: float) -> None:
-    """Count one reconciliation; result is success, requeue_after, error or terminal_error."""
-    _TOTAL.labels(controller, result).inc()
-    _SECONDS.labels(controller).observe(seconds)
+class ReconcileMetrics:
+    """Made once per process, in the registry that its /metrics shows; alone, it counts for nobody."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        registry = registry or CollectorRegistry()
+        self._total = Counter(
+            "controller_runtime_reconcile_total",
+            "Total number of reconciliations per controller",
+            ["controller", "result"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "controller_runtime_reconcile_time_seconds",
+            "Length of time per reconciliation per controller",
+            ["controller"],
+            registry=registry,
+        )
+
+    def reconciled(self, controller: str, result: str, seconds: float) -> None:
+        """Count one reconciliation; result is success, requeue_after, error or terminal_error."""
+        self._total.labels(controller, result).inc()
+        self._seconds.labels(controller).observe(seconds)

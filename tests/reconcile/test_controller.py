@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from prometheus_client.registry import CollectorRegistry
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
@@ -19,6 +20,7 @@ from sampan.machinery.meta import Key, Object
 from sampan.reconcile.action import WAIT, Action, TerminalError, after
 from sampan.reconcile.controller import Context, Controller, owned_by
 from sampan.reconcile.manager import run_together
+from sampan.reconcile.metrics import ReconcileMetrics
 from sampan.testing.clock import VirtualClock, settle
 
 
@@ -65,11 +67,13 @@ class Recorded(Controller):
 
 
 @asynccontextmanager
-async def running(*outcomes: Action | Exception) -> AsyncIterator[tuple[Recorded, Feed, VirtualClock]]:
+async def running(
+    *outcomes: Action | Exception, registry: CollectorRegistry | None = None
+) -> AsyncIterator[tuple[Recorded, Feed, VirtualClock]]:
     feed, clock = Feed(), VirtualClock()
     client = Client(feed)  # type: ignore[arg-type]
     informers, ready = Informers(client, sleep=clock.sleep), asyncio.Event()
-    controller = Recorded(Context(client, informers, clock), outcomes)
+    controller = Recorded(Context(client, informers, clock, ReconcileMetrics(registry)), outcomes)
     task = asyncio.create_task(run_together([controller], informers, ready))
     await ready.wait()
     try:
@@ -87,6 +91,19 @@ async def test_requeues_when_asked() -> None:
         assert controller.calls == [("ns/a", 0.0)]
         await clock.advance(2)
         assert controller.calls == [("ns/a", 0.0), ("ns/a", 10.0)]
+
+
+async def test_outcomes_are_counted_in_the_registry_that_was_given() -> None:
+    registry = CollectorRegistry()
+    async with running(after(10), TerminalError("never"), registry=registry) as (_, feed, clock):
+        feed.add("a")
+        await clock.advance(11)
+
+    def counted(result: str) -> float | None:
+        labels = {"controller": "recorded", "result": result}
+        return registry.get_sample_value("controller_runtime_reconcile_total", labels)
+
+    assert (counted("requeue_after"), counted("terminal_error"), counted("success")) == (1, 1, None)
 
 
 async def test_what_a_terminating_namespace_refuses_is_not_retried(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,23 +1,43 @@
 """All paths that are no resources, put together."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sampan.apiserver.discovery.paths import discovery_paths
-from sampan.apiserver.nonresource.health import health
+from sampan.apiserver.metrics import Metrics
+from sampan.apiserver.nonresource.health import Checks, health
 from sampan.apiserver.nonresource.openapi import openapi
 from sampan.apiserver.nonresource.paths import NonResource, paths_document
 from sampan.apiserver.nonresource.version import version_reply
 from sampan.apiserver.routes import Routes
 from sampan.transport.messages import Response
 
-if TYPE_CHECKING:
-    from sampan.apiserver.server import APIServer
+
+class Described(Protocol):
+    """What these paths ask of the server."""
+
+    metrics: Metrics
+
+    @property
+    def address(self) -> str:
+        """host:port, as discovery gives it."""
+
+    def liveness(self) -> Checks:
+        """The checks of /livez and /healthz."""
+
+    def readiness(self) -> Checks:
+        """The checks of /readyz."""
+
+    def openid_configuration(self) -> bytes:
+        """/.well-known/openid-configuration."""
+
+    def jwks(self) -> bytes:
+        """/openid/v1/jwks."""
 
 
-def catalog(server: "APIServer", routes: Routes) -> NonResource:
+def catalog(server: Described, routes: Routes) -> NonResource:
     """The table of a server."""
     found = NonResource()
     found.exact |= discovery_paths(routes, lambda: server.address)
@@ -34,5 +54,5 @@ def catalog(server: "APIServer", routes: Routes) -> NonResource:
     return found
 
 
-def _metrics(server: "APIServer") -> Response:
+def _metrics(server: Described) -> Response:
     return Response(200, generate_latest(server.metrics.registry), CONTENT_TYPE_LATEST)
