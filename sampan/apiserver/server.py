@@ -28,6 +28,7 @@ from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authentica
 from sampan.apiserver.authorization.follow import follow
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.bootstrap.start import bootstrap
+from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.catalog import catalog
@@ -70,6 +71,7 @@ class APIServerConfig:
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
+    legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -153,6 +155,11 @@ class APIServer:
     def address(self) -> str:
         """host:port, as discovery gives it."""
         return f"{self.config.advertise_address}:{self.port}"
+
+    @property
+    def legacy_discovery(self) -> LegacyDiscovery:
+        """Who sees legacy versions in discovery."""
+        return self.config.legacy_discovery
 
     def readiness(self) -> dict[str, Callable[[], str]]:
         """The checks of /readyz."""

@@ -19,6 +19,12 @@ def register(subparsers: Any) -> None:
     command.add_argument("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
     command.add_argument("--api-port", type=_port, metavar="PORT", help="default: 6443, or the next free one")
     command.add_argument("--listen", default="", metavar="ADDRESS", help="default: loopback and the node's address")
+    command.add_argument(
+        "--legacy-discovery",
+        default="",
+        choices=("auto", "always", "never"),
+        help="who finds versions that upstream has removed: by default those who map manifests, kubectl and Helm",
+    )
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -67,6 +73,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         api_port=arguments.api_port,
         listen=arguments.listen,
         control_plane_only=arguments.control_plane_only,
+        legacy_discovery=arguments.legacy_discovery,
     )
 
 

@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from sampan.apiserver.authentication.user import User, authenticated, service_account
+from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.client.informer import Informers
@@ -115,6 +116,7 @@ def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:
         advertise_address=_advertised(config),
         service_range=IPv4Network(config.service_cidr),
         issuer=f"https://kubernetes.default.svc.{config.domain}",
+        legacy_discovery=LegacyDiscovery(config.legacy_discovery),
     )
 
 

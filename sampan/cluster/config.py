@@ -43,6 +43,7 @@ class ClusterConfig:
     control_plane_only: bool = False
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config
     domain: str = "cluster.local"
+    legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property
     def directory(self) -> Path:

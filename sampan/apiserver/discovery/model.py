@@ -1,4 +1,5 @@
-"""Discovery as values: groups, their versions, the resources in them. legacy.py and aggregated.py make documents."""
+"""Discovery as values: groups, their versions, the resources in them. views.py says which of them a client sees,
+legacy.py and aggregated.py make documents."""
 
 import base64
 import hashlib
@@ -48,7 +49,7 @@ class Sub(NamedTuple):
 
     name: str
     response: ResourceKind
-    own_type: bool  # whether the type is not that of the parent
+    foreign: bool  # whether the type is of another version than the resource
     verbs: tuple[str, ...]
 
 
@@ -64,6 +65,8 @@ class Resource(NamedTuple):
     categories: tuple[str, ...]
     storage_hash: str
     subresources: tuple[Sub, ...]
+    legacy: bool  # upstream has removed this version, or has said when it will: off by default there
+    guest: bool  # in another group than the kind's own
 
     def nicknames(self) -> dict[str, list[str]]:
         """What else clients may call it, as every form of discovery has it."""
@@ -110,20 +113,23 @@ def _resource(plural: str, endpoints: dict[str, Endpoint]) -> Resource:
         kind.namespaced,
         ResourceKind(version.group, version.version, kind.name),
         tuple(sorted(main.verbs)),
-        () if version.group in _LAST else kind.short_names,  # or kubectl warns that the name is ambiguous
-        () if version.group in _LAST else kind.categories,
+        kind.short_names,
+        kind.categories,
         _storage_hash(kind.group, kind.storage.version, kind.name) if stored else "",
         tuple(_sub(name, endpoint) for name, endpoint in sorted(endpoints.items()) if name),
+        legacy=bool(version.removed),
+        guest=version.group != kind.group,
     )
 
 
 def _sub(name: str, endpoint: Endpoint) -> Sub:
     served, sub = endpoint.served, endpoint.subresource
     response = ResourceKind(served.version.group, served.version.version, served.kind.name)
-    own = sub is not None and bool(sub.kind)
-    if sub is not None and own:
+    foreign = False
+    if sub is not None and sub.kind:
+        foreign = (sub.group, sub.version) != (response.group, response.version)
         response = ResourceKind(sub.group, sub.version, sub.kind)
-    return Sub(name, response, own, tuple(sorted(endpoint.verbs)))
+    return Sub(name, response, foreign, tuple(sorted(endpoint.verbs)))
 
 
 def _storage_hash(group: str, version: str, kind: str) -> str:

@@ -6,6 +6,7 @@ import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sampan.apiserver.discovery.paths import discovery_paths
+from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks, health
 from sampan.apiserver.nonresource.openapi import openapi
@@ -24,6 +25,10 @@ class Described(Protocol):
     def address(self) -> str:
         """host:port, as discovery gives it."""
 
+    @property
+    def legacy_discovery(self) -> LegacyDiscovery:
+        """Who sees legacy versions."""
+
     def liveness(self) -> Checks:
         """The checks of /livez and /healthz."""
 
@@ -40,7 +45,7 @@ class Described(Protocol):
 def catalog(server: Described, routes: Routes) -> NonResource:
     """The table of a server."""
     found = NonResource()
-    found.exact |= discovery_paths(routes, lambda: server.address)
+    found.exact |= discovery_paths(routes, lambda: server.address, server.legacy_discovery)
     found.exact["/version"] = lambda request: version_reply()
     found.exact["/metrics"] = lambda request: _metrics(server)
     found.exact["/.well-known/openid-configuration"] = lambda request: Response(200, server.openid_configuration())

@@ -3,7 +3,7 @@
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.machinery.defaulting import register_defaults
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.kind import ALL_VERBS, Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, check, invalid, qualified_name
@@ -56,6 +56,7 @@ def _validate_status_update(new: Object, old: Object) -> Errors:
 KIND = Kind(
     name="Namespace",
     plural="namespaces",
+    verbs=tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
     versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.Namespace", default=_label_with_name),),
     namespaced=False,
     short_names=("ns",),
