@@ -5,20 +5,26 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help install dev up demo test lint bench schema proto clean
+# Only wheels, so that nothing is built with tools that no lock names.
+LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all:
+SAMPAN := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+UV := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+
+.PHONY: help install dev up demo test test-matrix conformance lint lock bench schema proto clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv && $(PYTHON) -m venv --clear $(VENV); }
 
-$(STAMP): $(BIN)/python pyproject.toml
-	@$(BIN)/python -m pip install --quiet --editable .
+$(STAMP): $(BIN)/python pyproject.toml requirements/install.txt
+	@$(LOCKED) -r requirements/install.txt
+	@$(SAMPAN)
 	@touch $@
 
-$(DEV_STAMP): $(STAMP)
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(DEV_STAMP): $(STAMP) requirements/dev.txt
+	@$(LOCKED) -r requirements/dev.txt
 	@touch $@
 
 install: $(STAMP) ## only .venv with sampan in it
@@ -34,10 +40,21 @@ demo: install ## bring the cluster up and serve the notes' first application
 test: dev ## all tests, setting up what they need
 	@sh tools/test
 
+test-matrix: dev ## the unit tests on the lowest and on the newest of each direct dependency
+	@sh tools/test-matrix
+
+conformance: dev ## upstream's conformance tests: FOCUS='a regular expression' WORKERS=4; needs Go
+	@PYTHONPATH=. $(BIN)/python -m tests.conformance --focus "$$FOCUS" --workers "$${WORKERS:-4}"
+
 lint: dev ## ruff, mypy, import-linter
 	@$(BIN)/ruff check sampan tests benchmarks examples tools
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+lock: $(BIN)/python ## write requirements/ anew from pyproject.toml; UPGRADE=1 takes newer releases of all
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --extra dev pyproject.toml -o requirements/dev.txt
+	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --constraint requirements/dev.txt pyproject.toml -o requirements/install.txt
 
 bench: dev ## every benchmark, each printing a JSON line
 	@$(BIN)/python -m benchmarks
