@@ -53,7 +53,7 @@ lint: dev ## ruff, mypy, import-linter
 
 lock: $(BIN)/python ## write requirements/ anew from pyproject.toml; UPGRADE=1 takes newer releases of all
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
-	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --extra dev pyproject.toml -o requirements/dev.txt
+	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --extra dev --extra proto pyproject.toml -o requirements/dev.txt
 	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --constraint requirements/dev.txt pyproject.toml -o requirements/install.txt
 
 bench: dev ## every benchmark, each printing a JSON line
