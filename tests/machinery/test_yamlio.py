@@ -93,8 +93,8 @@ def test_duplicate_keys():
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"a: [", "line 2: did not find expected node content"),
-        (b"a: b: c", "line 1: mapping values are not allowed in this context"),
+        (b"a: [", "line 2: "),  # what follows is the parser's own
+        (b"a: b: c", "line 1: "),
         (b"a: *x", "unknown anchor 'x' referenced"),
         (b"a: &a [*a]", "unknown anchor 'a' referenced"),
         (b"[" * 100_000, "exceeded max depth"),
