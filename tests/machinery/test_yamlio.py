@@ -97,8 +97,10 @@ def test_duplicate_keys():
         (b"a: b: c", "line 1: "),
         (b"a: *x", "unknown anchor 'x' referenced"),
         (b"a: &a [*a]", "unknown anchor 'a' referenced"),
-        (b"[" * 100_000, "exceeded max depth"),
-        (b"- " * 100_000, "exceeded max depth"),
+        (b"[" * 300, "exceeded max depth"),
+        (b"- " * 300, "exceeded max depth"),
+        (b"[" * 100_000, ""),  # the parser may have a limit of its own before ours
+        (b"- " * 100_000, ""),
         (b"? [a]\n: b", "invalid map key"),
         (b"a: .inf", "json: unsupported value: .inf"),
         (b"<<: 3", "map merge requires map or sequence of maps as the value"),
