@@ -46,6 +46,7 @@ class Call:
     payload: Payload
     now: datetime
     warnings: list[str] = field(default_factory=list)  # become Warning headers, of an error too
+    audit: dict[str, str] = field(default_factory=dict)  # annotations for the audit log: domain/key -> text
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ import orjson
 from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver import keys
+from sampan.apiserver.admission.configuration import AdmissionConfiguration
+from sampan.apiserver.admission.order import chosen
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.authenticate import Authenticator
@@ -69,6 +71,7 @@ class APIServerConfig:
     service_range: IPv4Network = SERVICE_RANGE
     node_ports: range = range(30000, 32768)
     issuer: str = "https://kubernetes.default.svc.cluster.local"
+    admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
@@ -104,6 +107,7 @@ class APIServer:
             rbac=RBAC(),
             authenticator=Authenticator(config.tokens, tokens),
             allocators=ServiceAllocators(config.service_range, config.node_ports),
+            plugins=chosen(config.admission),
             now=config.now,
             kubelet_tls=self._kubelet_tls(),
         )

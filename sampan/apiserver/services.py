@@ -1,9 +1,10 @@
 """What handlers work with, made once by server.py: storage, authorization, admission, allocators, the clock."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.authentication.authenticate import Authenticator
@@ -12,6 +13,9 @@ from sampan.apiserver.keys import key_of, prefix_of
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
+
+if TYPE_CHECKING:
+    from sampan.apiserver.admission.chain import Plugin
 
 
 @dataclass(slots=True)
@@ -22,6 +26,7 @@ class Services:
     rbac: RBAC
     authenticator: Authenticator
     allocators: ServiceAllocators
+    plugins: "Sequence[Plugin]"  # of admission, in order
     now: Callable[[], datetime]
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 

@@ -1,12 +1,11 @@
 """The admission chain: plugins in a fixed order, each asked only about the resources that it registered for.
 
 A plugin is a function that changes `admission.obj` (private to the request) or raises; it sees the world through
-Services. Order: that of k8s.io/kubernetes/pkg/kubeapiserver/options (AllOrderedPlugins).
+Services. Which plugins there are, and their order: order.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 from sampan.apiserver.call import Call
@@ -44,27 +43,17 @@ class Plugin(NamedTuple):
     admit: Admit
     operations: frozenset[str]
     resources: frozenset[tuple[str, str]] = frozenset()
+    by_flag: bool = False  # whether it runs only where an administrator asks for it
+
+    def concerns(self, operation: str, place: tuple[str, str]) -> bool:
+        """Whether it is asked about this."""
+        return operation in self.operations and (not self.resources or place in self.resources)
 
 
 def admit(services: Services, admission: Admission) -> None:
     """Run every plugin that is concerned; raises what the first of them raises."""
     kind = admission.kind
     place = f"{kind.plural}/{admission.subresource}" if admission.subresource else kind.plural
-    for plugin in _concerned(admission.operation, kind.group, place):
-        plugin(services, admission)
-
-
-@cache
-def _concerned(operation: str, group: str, place: str) -> tuple[Admit, ...]:
-    return tuple(
-        plugin.admit
-        for plugin in _plugins()
-        if operation in plugin.operations and (not plugin.resources or (group, place) in plugin.resources)
-    )
-
-
-@cache
-def _plugins() -> Iterable[Plugin]:
-    from sampan.apiserver.admission.order import PLUGINS
-
-    return PLUGINS
+    for plugin in services.plugins:
+        if plugin.concerns(admission.operation, (kind.group, place)):
+            plugin.admit(services, admission)

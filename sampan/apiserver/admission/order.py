@@ -1,4 +1,7 @@
-"""The plugins, in the order in which they run."""
+"""The plugins, in the order in which they run, and which of them run here.
+
+Order and defaults: k8s.io/kubernetes/pkg/kubeapiserver/options (AllOrderedPlugins, DefaultOffAdmissionPlugins).
+"""
 
 from sampan.apiserver.admission import (
     default_toleration_seconds,
@@ -10,6 +13,8 @@ from sampan.apiserver.admission import (
     taint_nodes_by_condition,
 )
 from sampan.apiserver.admission.chain import Plugin
+from sampan.apiserver.admission.configuration import AdmissionConfiguration
+from sampan.apiserver.admission.pod_security import plugin as pod_security
 
 _CREATE, _WRITE = frozenset({"CREATE"}), frozenset({"CREATE", "UPDATE"})
 _ALL = frozenset({"CREATE", "UPDATE", "DELETE"})
@@ -18,13 +23,38 @@ _RBAC = frozenset(
     ("rbac.authorization.k8s.io", plural) for plural in ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
 )
 
-PLUGINS = (
-    Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL),
-    Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
-    Plugin("NodeRestriction", node_restriction.admit, _ALL),
-    Plugin("TaintNodesByCondition", taint_nodes_by_condition.admit, _CREATE, frozenset({("", "nodes")})),
-    Plugin("Priority", priority.admit_pod, _CREATE, _PODS),
-    Plugin("Priority", priority.admit_class, _WRITE, frozenset({("scheduling.k8s.io", "priorityclasses")})),
-    Plugin("DefaultTolerationSeconds", default_toleration_seconds.admit, _CREATE, _PODS),
-    Plugin("RoleEscalation", escalation.admit, _WRITE, _RBAC),
-)
+
+def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
+    """All plugins. One that has to do with several kinds of objects is there once for each, under one name."""
+    security = pod_security.PodSecurity(configuration.pod_security)
+    return (
+        Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL),
+        Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
+        Plugin("NodeRestriction", node_restriction.admit, _ALL),
+        Plugin("TaintNodesByCondition", taint_nodes_by_condition.admit, _CREATE, frozenset({("", "nodes")})),
+        Plugin("PodSecurity", security.validate_pod, _WRITE, pod_security.PODS),
+        Plugin("PodSecurity", security.validate_template, _WRITE, pod_security.TEMPLATES),
+        Plugin("PodSecurity", security.check_labels, _WRITE, pod_security.NAMESPACES),
+        Plugin("Priority", priority.admit_pod, _CREATE, _PODS),
+        Plugin("Priority", priority.admit_class, _WRITE, frozenset({("scheduling.k8s.io", "priorityclasses")})),
+        Plugin("DefaultTolerationSeconds", default_toleration_seconds.admit, _CREATE, _PODS),
+        Plugin("RoleEscalation", escalation.admit, _WRITE, _RBAC),
+    )
+
+
+def chosen(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
+    """The plugins that run. Raises ValueError for names that mean nothing, or both on and off."""
+    plugins = every(configuration)
+    names = {plugin.name for plugin in plugins}
+    for flag, named in (("enable", configuration.enable), ("disable", configuration.disable)):
+        for name in sorted(named - names):
+            raise ValueError(f'{flag}-admission-plugins plugin "{name}" is unknown')
+    if both := configuration.enable & configuration.disable:
+        raise ValueError(f"{sorted(both)} in enable-admission-plugins and disable-admission-plugins overlapped")
+    return tuple(plugin for plugin in plugins if _runs(plugin, configuration))
+
+
+def _runs(plugin: Plugin, configuration: AdmissionConfiguration) -> bool:
+    if plugin.by_flag:
+        return plugin.name in configuration.enable
+    return plugin.name not in configuration.disable
