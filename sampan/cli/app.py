@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from sampan import __version__
-from sampan.cli import delete, down, env, image, kubectl, logs, status, up, version
+from sampan.cli import completion, delete, down, env, image, kubectl, logs, status, up, version
 from sampan.cli.common import complain
 from sampan.cluster.config import ConfigError
 
-COMMANDS = (up, down, delete, status, logs, env, image, kubectl, version)
+COMMANDS = (up, down, delete, status, logs, env, image, kubectl, completion, version)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.register(subparsers)
+    top.set_defaults(parser=top)  # for the command that describes them all
     return top
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -212,6 +213,34 @@ def test_version_names_ours_and_kubernetes(capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)["kubernetes"].startswith("v1.")
     assert main(["version"]) == 0
     assert "sampan 0" in capsys.readouterr().out
+
+
+# completion
+
+
+def completed(line: str) -> list[str]:
+    """What bash offers at the end of a line."""
+    script = sampan("completion", "bash").stdout
+    words = line.split(" ")
+    place = f"COMP_WORDS=({' '.join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}"
+    ask = place + '; _shtab_sampan; echo "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_flags_and_their_values() -> None:
+    assert {"up", "down", "kubectl", "completion"} <= set(completed("sampan "))
+    assert completed("sampan up --legacy") == ["--legacy-discovery"]
+    assert completed("sampan up --legacy-discovery ") == ["auto", "always", "never"]
+    assert completed("sampan image l") == ["load", "list"]
+
+
+def test_completion_takes_the_shell_from_the_environment(home: Path) -> None:
+    assert sampan("completion", SHELL="/usr/bin/zsh").stdout.startswith("#compdef sampan")
+    assert (
+        sampan("completion", SHELL="/usr/bin/fish").stderr
+        == "sampan: name a shell:\n    sampan completion bash | zsh\n"
+    )
 
 
 def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
