@@ -21,6 +21,7 @@ from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.dns import read_resolv_conf
 from sampan.kubelet.gc import collect_garbage
+from sampan.kubelet.handlers import Handlers
 from sampan.kubelet.images import Images
 from sampan.kubelet.log_rotation import rotate_logs
 from sampan.kubelet.machine import read_machine
@@ -71,6 +72,7 @@ class Kubelet:
             config=config,
             clock=clock,
             cri=self.cri,
+            handlers=Handlers(self.cri, clock),
             runtime=Runtime(self.cri),
             images=Images(self.cri, clock),
             volumes=Volumes(config, sources, Tokens(client, clock), clock, lambda: self._allocatable),

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from sampan.kubelet.cri import CRI
-from sampan.kubelet.handlers import Target, run
+from sampan.kubelet.handlers import Handlers, Target
 from sampan.machinery.meta import Object
 
 NO_LIMIT = 24 * 3600.0
@@ -19,11 +18,11 @@ def hook_of(spec: Object, name: str) -> Object | None:
     return hook
 
 
-async def run_hook(hook: Object, target: Target, cri: CRI, limit: float = NO_LIMIT) -> None:
+async def run_hook(hook: Object, target: Target, handlers: Handlers, limit: float = NO_LIMIT) -> None:
     """Run a hook to its end, but at most `limit` seconds; raises HookFailed."""
     try:
         async with asyncio.timeout(limit):
-            outcome = await run(hook, target, cri, limit)
+            outcome = await handlers.run(hook, target, limit)
     except TimeoutError as error:
         raise HookFailed(f"did not end in {limit:g} s") from error
     if not outcome.success:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from sampan.kubelet.cri import CRI
-from sampan.kubelet.handlers import Outcome, Target, run
+from sampan.kubelet.handlers import Handlers, Target
+from sampan.kubelet.outcome import Outcome
 from sampan.kubelet.runtime import Container
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdict
 from sampan.machinery.meta import Object
@@ -23,16 +23,16 @@ _FIELDS: Mapping[Kind, str] = {"startup": "startupProbe", "liveness": "livenessP
 _VERDICT: Mapping[Kind, str] = {"startup": "started", "liveness": "live", "readiness": "ready"}
 MAX_MESSAGE = 1024
 
-# (container spec, message): tells the Unhealthy event.
-TellUnhealthy = Callable[[Object, str], None]
+# (container spec, reason, message): tells a warning event.
+Tell = Callable[[Object, str, str], None]
 
 
 class Prober:
     """The probes of one pod."""
 
-    def __init__(self, cri: CRI, clock: Clock, wake: Callable[[], None], tell: TellUnhealthy) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, wake: Callable[[], None], tell: Tell) -> None:
         self.verdicts: dict[str, Verdict] = {}
-        self._cri = cri
+        self._handlers = handlers
         self._clock = clock
         self._wake = wake
         self._tell = tell
@@ -69,7 +69,7 @@ class Prober:
         tally = Tally(probe.get("successThreshold") or 1, probe.get("failureThreshold") or 3)
         while True:
             if self._is_due(kind, spec, instance.id):
-                outcome = await run(probe, target, self._cri, float(probe.get("timeoutSeconds") or 1))
+                outcome = await self._handlers.run(probe, target, float(probe.get("timeoutSeconds") or 1))
                 self._take(kind, spec, instance.id, outcome, tally)
             if kind == "startup" and self._verdict(instance.id).started is not None:
                 return
@@ -89,7 +89,9 @@ class Prober:
     def _take(self, kind: Kind, spec: Object, identity: str, outcome: Outcome, tally: "Tally") -> None:
         if not outcome.success:
             message = f"{kind.capitalize()} probe failed: {outcome.message}"
-            self._tell(spec, message[:MAX_MESSAGE])
+            self._tell(spec, "Unhealthy", message[:MAX_MESSAGE])
+        elif outcome.warning:
+            self._tell(spec, "ProbeWarning", f"{kind.capitalize()} probe warning: {outcome.message}"[:MAX_MESSAGE])
         decided = tally.add(outcome.success)
         before = self._verdict(identity)
         if decided is None or getattr(before, _VERDICT[kind]) is decided:

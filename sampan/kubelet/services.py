@@ -8,6 +8,7 @@ from sampan.client.api import Client
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.cri import CRI
 from sampan.kubelet.dns import Resolver
+from sampan.kubelet.handlers import Handlers
 from sampan.kubelet.images import Images
 from sampan.kubelet.podspec import field_path
 from sampan.kubelet.runtime import Runtime
@@ -29,6 +30,7 @@ class Services:
     config: KubeletConfig
     clock: Clock
     cri: CRI
+    handlers: Handlers
     runtime: Runtime
     images: Images
     volumes: Volumes

@@ -116,7 +116,7 @@ class Start:
             return
         target = Target(self._spec, identity, next(iter(self._sandbox.ips), ""))
         try:
-            await run_hook(hook, target, self._at.cri)
+            await run_hook(hook, target, self._at.handlers)
         except HookFailed as error:
             self._tell("Warning", "FailedPostStartHook", "PostStartHook failed")  # its words may hold secrets
             self._tell("Normal", "Killing", "FailedPostStartHook")

@@ -19,7 +19,7 @@ from sampan.machinery.meta import Object
 
 log = logging.getLogger(__name__)
 
-MIN_GRACE = 2  # seconds that a container gets after its preStop hook has used up the whole grace period
+MIN_GRACE = 2  # seconds that every container gets, also where its preStop hook has used up the grace period
 CGROUP_TRIES, CGROUP_WAIT = 20, 0.05  # the kernel needs a moment after the last process
 
 
@@ -32,12 +32,12 @@ async def end_container(
     if hook is not None and spec is not None and grace > 0:
         began = at.clock.monotonic()
         try:
-            await run_hook(hook, Target(spec, identity, pod_ip), at.cri, grace)
+            await run_hook(hook, Target(spec, identity, pod_ip), at.handlers, grace)
         except HookFailed as error:
             at.tell(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", spec["name"])
             log.info("the preStop hook of %s in %s failed: %s", spec["name"], pod["metadata"]["name"], error)
-        grace = max(round(grace - (at.clock.monotonic() - began)), MIN_GRACE)
-    await at.cri.stop_container(identity, grace)
+        grace = round(grace - (at.clock.monotonic() - began))
+    await at.cri.stop_container(identity, max(grace, MIN_GRACE))
 
 
 async def release_resources(at: Services, pod: Object) -> None:

@@ -47,7 +47,7 @@ class PodWorker:
         self._verdict: tuple[str, str] | None = None  # why the kubelet itself failed the pod
         self._told: set[str] = set()  # ended instances whose back-off has been told
         self._released = False
-        self._prober = Prober(at.cri, at.clock, self._wake.set, self._tell_unhealthy)
+        self._prober = Prober(at.handlers, at.clock, self._wake.set, self._tell_probe)
         self._adopted = False
 
     # Called by app.py
@@ -215,8 +215,8 @@ class PodWorker:
                 running[latest.id] = (spec, latest)
         self._prober.sync(group, running, pod_ip(self.at, pod, runtime), stopping)
 
-    def _tell_unhealthy(self, spec: Object, message: str) -> None:
-        self.at.tell(self._pod, "Warning", "Unhealthy", message, spec["name"])
+    def _tell_probe(self, spec: Object, reason: str, message: str) -> None:
+        self.at.tell(self._pod, "Warning", reason, message, spec["name"])
 
     def _tell_backoff(self, pod: Object, runtime: PodRuntime, found: Plan) -> None:
         self._told &= {container.id for container in runtime.containers}

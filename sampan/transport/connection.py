@@ -173,7 +173,9 @@ class HTTPClient:
         target = self._prefix + path
         if not target.isascii() or not target.isprintable() or " " in target:
             raise ValueError(f"the path is not percent-encoded: {path!r}")
-        lines = [*self._headers, *_pairs(headers)]
+        own = _pairs(headers)
+        given = {name.lower() for name, _ in own}  # replace the client's
+        lines = [*(pair for pair in self._headers if pair[0].lower() not in given), *own]
         if body or method not in SAFE_METHODS:
             lines.append(("Content-Length", str(len(body))))
         return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + render_headers(lines) + b"\r\n" + body

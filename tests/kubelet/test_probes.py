@@ -1,20 +1,27 @@
 """Probes on a virtual clock: delays, periods, thresholds, the startup probe's gate."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.grpc_health import decode_status, encode_request
-from sampan.kubelet.handlers import Outcome, Target, port_of, run
+from sampan.kubelet.handlers import Handlers, Target, port_of
+from sampan.kubelet.hooks import run_hook
+from sampan.kubelet.outcome import Outcome
 from sampan.kubelet.probes import Prober, Tally
 from sampan.kubelet.runtime import Container, State
+from sampan.kubelet.stop import end_container
 from sampan.kubelet.verdicts import Verdict
 from sampan.machinery.meta import Object
 from sampan.testing.clock import VirtualClock
+from sampan.transport.connection import HTTPClient
 from tests.kubelet.pods import spec_of
 
 
@@ -47,7 +54,12 @@ class Watched:
         self.clock = VirtualClock()
         self.cri = Commands(self.clock)
         self.told: list[str] = []
-        self.prober = Prober(self.cri, self.clock, lambda: None, lambda spec, text: self.told.append(text))  # type: ignore[arg-type]
+        self.woken = asyncio.Event()
+        self.handlers = Handlers(self.cri, self.clock)  # type: ignore[arg-type]
+        self.prober = Prober(self.handlers, self.clock, self.woken.set, self._tell)
+
+    def _tell(self, spec: Object, reason: str, message: str) -> None:
+        self.told.append(f"{reason}: {message}")
 
     @property
     def verdict(self) -> Verdict:
@@ -81,7 +93,7 @@ async def test_a_failure_counts_from_its_threshold() -> None:
         assert it.verdict == Verdict(live=True)
         await it.clock.advance(10)
         assert it.verdict == Verdict(live=False)
-        assert it.told == ["Liveness probe failed: outerr"] * 3
+        assert it.told == ["Unhealthy: Liveness probe failed: outerr"] * 3
         await it.clock.advance(100)
         assert len(it.cri.ran) == 4  # it is being killed: no more probes
 
@@ -153,7 +165,7 @@ async def outcome(handler: Object, **fields: Any) -> Outcome:
     commands = Commands(clock)
     commands.code = fields.pop("code", 0)
     target = Target(spec_of("main", ports=[{"name": "web", "containerPort": 1}]), "c1", "127.0.0.1")
-    return await run(handler, target, commands, 1)  # type: ignore[arg-type]
+    return await Handlers(commands, clock).run(handler, target, 1)  # type: ignore[arg-type]
 
 
 async def test_a_command_that_takes_too_long() -> None:
@@ -173,7 +185,9 @@ async def test_refused_connections() -> None:
     ("answer", "expected"),
     [
         (b"HTTP/1.1 200 OK\r\n\r\nfine", Outcome(True, "fine")),
-        (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", Outcome(True)),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", Outcome(True)),
+        (b"nonsense\r\n\r\n", Outcome(False, 'Get "http://127.0.0.1:PORT/x?y": EOF')),
+        (b"", Outcome(False, 'Get "http://127.0.0.1:PORT/x?y": EOF')),
         (b"HTTP/1.1 500 No\r\n\r\n", Outcome(False, "HTTP probe failed with statuscode: 500")),
     ],
 )
@@ -189,9 +203,97 @@ async def test_http_answers(answer: bytes, expected: Outcome) -> None:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         headers = [{"name": "Host", "value": "own"}, {"name": "X-A", "value": "b"}]
-        assert await outcome({"httpGet": {"port": port, "path": "/x?y", "httpHeaders": headers}}) == expected
+        found = await outcome({"httpGet": {"port": port, "path": "/x?y", "httpHeaders": headers}})
+        assert replace(found, message=found.message.replace(str(port), "PORT")) == expected
     assert requests[0].startswith(b"GET /x?y HTTP/1.1\r\nUser-Agent: kube-probe/1.37\r\n")
-    assert b"Host: own\r\nX-A: b\r\n" in requests[0]
+    assert b"Host: own\r\nX-A: b\r\n" in requests[0] and requests[0].count(b"Host:") == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "last", "expected", "asked"),
+    [
+        ("/b?c", b"200 OK", Outcome(True, "end"), ["/a", "/b?c"]),
+        ("b", b"500 No", Outcome(False, "HTTP probe failed with statuscode: 500"), ["/a", "/b"]),
+        ("http://127.0.0.2/", b"", Outcome(True, "Probe terminated redirects, Response body: go", True), ["/a"]),
+        ("", b"", Outcome(True, "Probe terminated redirects, Response body: go", True), ["/a"]),
+        ("/a", b"", Outcome(False, 'Get "http://127.0.0.1:PORT/a": stopped after 10 redirects'), ["/a"] * 10),
+    ],
+)
+async def test_redirects(location: str, last: bytes, expected: Outcome, asked: list[str]) -> None:
+    """On the same host they are followed, up to ten; to another host they are a success with a warning."""
+    paths: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        paths.append(path)
+        go = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\ngo" if location else "HTTP/1.1 302 Found\r\n\r\ngo"
+        writer.write(go.encode() if path == "/a" else b"HTTP/1.1 %b\r\n\r\nend" % last)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await outcome({"httpGet": {"port": port, "path": "/a"}})
+    assert replace(found, message=found.message.replace(str(port), "PORT")) == expected
+    assert paths == asked
+
+
+async def test_a_warning_is_told_and_counts_as_success() -> None:
+    it = Watched()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere/\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        action = {"host": "127.0.0.1", "port": server.sockets[0].getsockname()[1]}
+        async with it.probing(readinessProbe={"httpGet": action}):
+            async with asyncio.timeout(20):
+                await it.woken.wait()
+            assert it.verdict.ready is True
+    assert it.told[0] == "ProbeWarning: Readiness probe warning: Probe terminated redirects, Response body: "
+
+
+async def test_https_probes_share_one_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one costs the event loop tens of milliseconds; and no certificate is verified."""
+    made: list[ssl.SSLContext] = []
+
+    def client(url: str, tls: ssl.SSLContext) -> HTTPClient:
+        made.append(tls)
+        return HTTPClient(url, tls)
+
+    monkeypatch.setattr("sampan.kubelet.http_handler.HTTPClient", client)
+    handlers = Handlers(Commands(VirtualClock()), VirtualClock())  # type: ignore[arg-type]
+    for _ in range(2):
+        await handlers.run({"httpGet": {"port": 1, "scheme": "HTTPS"}}, Target(spec_of("main"), "c1", "127.0.0.1"), 1)
+    assert made[0] is made[1] and made[0].verify_mode is ssl.CERT_NONE
+
+
+async def test_the_sleep_hook_waits_on_the_clock() -> None:
+    clock = VirtualClock()
+    handlers = Handlers(Commands(clock), clock)  # type: ignore[arg-type]
+    hook = {"sleep": {"seconds": 1000}}
+    sleeping = asyncio.create_task(run_hook(hook, Target(spec_of("main"), "c1", ""), handlers))
+    await clock.advance(999)
+    assert not sleeping.done()
+    await clock.advance(2)
+    await sleeping
+
+
+@pytest.mark.parametrize(("grace", "given"), [(30, 30), (2, 2), (1, 2), (0, 2)])
+async def test_every_container_gets_a_moment_between_term_and_kill(grace: int, given: int) -> None:
+    stopped: list[tuple[str, int]] = []
+
+    class Stopping:
+        async def stop_container(self, identity: str, timeout: int) -> None:
+            stopped.append((identity, timeout))
+
+    clock = VirtualClock()
+    at = SimpleNamespace(clock=clock, cri=Stopping(), handlers=Handlers(Commands(clock), clock))  # type: ignore[arg-type]
+    spec = spec_of("main", lifecycle={"preStop": {"exec": {"command": ["x"]}}})
+    await end_container(at, {"metadata": {"name": "p"}, "spec": {}}, spec, "c1", "", grace)  # type: ignore[arg-type]
+    assert stopped == [("c1", given)]
 
 
 def test_ports_by_name() -> None:
