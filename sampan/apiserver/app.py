@@ -33,6 +33,7 @@ from sampan.apiserver.requestinfo import RequestInfo, parse_request
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services
 from sampan.apiserver.warnings import deprecation
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import APIError, InternalError, MethodNotAllowed, Timeout
 from sampan.transport.messages import Reply, Request
 
@@ -60,9 +61,13 @@ class App:
 
     def __init__(self, services: Services, routes: Routes, nonresource: NonResource, metrics: Metrics) -> None:
         self.services = services
-        self._routes = routes
+        self.routes = routes
         self._nonresource = nonresource
         self._metrics = metrics
+
+    def install(self, catalogue: Catalogue, routes: Routes, nonresource: NonResource) -> None:
+        """Serve another catalogue, and what was made of it, from the next request on."""
+        self.services.catalogue, self.routes, self._nonresource = catalogue, routes, nonresource
 
     def handle(self, request: Request) -> Reply | Awaitable[Reply]:
         """One request; never raises."""
@@ -120,9 +125,10 @@ class App:
     ) -> tuple[Call, Result | Awaitable[Result]]:
         if not info.verb:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
-        endpoint, verb = self._routes.find(info)
+        endpoint, verb = self.routes.find(info)
         query = parse_query(request.raw_query)
-        call = Call(request, info, user, query, endpoint.served, payload, self.services.now(), warnings)
+        services = self.services
+        call = Call(request, info, user, query, endpoint.served, services.catalogue, payload, services.now(), warnings)
         if endpoint.served.version.deprecated:
             call.warnings.append(deprecation(endpoint.served))
         return call, verb(self.services, call)

@@ -10,7 +10,6 @@ import orjson
 
 from sampan.apiserver.call import Call, Payload
 from sampan.machinery import jsonio, protobuf, yamlio
-from sampan.machinery.codec import codec_for
 from sampan.machinery.errors import BadRequest, UnsupportedMediaType
 from sampan.machinery.meta import Object
 
@@ -26,7 +25,7 @@ def media_type(payload: Payload) -> str:
 
 def read_body(call: Call) -> Any:
     """The tree of the body, private to the caller. Raises BadRequest, UnsupportedMediaType."""
-    return _parse(call.payload)[0]
+    return _parse(call)[0]
 
 
 def read_object(call: Call, validation: str) -> Object:
@@ -34,12 +33,13 @@ def read_object(call: Call, validation: str) -> Object:
 
     Unknown and duplicate fields are errors, warnings or nothing, by `validation` (Strict, Warn, Ignore; KEP-2885).
     """
-    tree, duplicates = _parse(call.payload, strict=validation != "Ignore")
+    tree, duplicates = _parse(call, strict=validation != "Ignore")
     return to_storage(call, tree, validation, duplicates)
 
 
-def _parse(payload: Payload, *, strict: bool = False) -> tuple[Any, list[str]]:
+def _parse(call: Call, *, strict: bool = False) -> tuple[Any, list[str]]:
     """The tree and, if `strict`, the paths of fields that the text has twice."""
+    payload = call.payload
     if payload.tree is not None:
         return orjson.loads(orjson.dumps(payload.tree)), []  # several times faster than copying
     kind = media_type(payload)
@@ -49,7 +49,7 @@ def _parse(payload: Payload, *, strict: bool = False) -> tuple[Any, list[str]]:
     if kind in _YAML:
         return yamlio.parse_yaml_strict(payload.raw)
     if kind == protobuf.MEDIA_TYPE:
-        return protobuf.parse_protobuf(payload.raw), []
+        return protobuf.parse_protobuf(payload.raw, call.catalogue.schema), []
     raise UnsupportedMediaType(
         f"the body of the request was in an unknown format - accepted media types include: {_ACCEPTED}"
     )
@@ -69,7 +69,6 @@ def unrecognized(kind: str) -> BadRequest:
 
 def to_storage(call: Call, tree: Any, validation: str, duplicates: Iterable[str] = ()) -> Object:
     """A tree in the client's version as an object in the storage version. Raises BadRequest."""
-    codec = codec_for(call.served.kind, call.served.version)
-    obj, warnings = codec.decode(tree, validation, duplicates)
+    obj, warnings = call.catalogue.codec(call.served).decode(tree, validation, duplicates)
     call.warnings.extend(warnings)
     return obj

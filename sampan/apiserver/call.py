@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.kinds.registry import Served
+from sampan.machinery.catalogue import Catalogue
+from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached, CacheEvent, WatchType
 from sampan.transport.messages import Reply, Request
@@ -43,6 +44,7 @@ class Call:
     user: User
     query: Mapping[str, str]  # the first value of each parameter
     served: Served  # the kind, and the version in which the client speaks
+    catalogue: Catalogue  # under which the request was routed
     payload: Payload
     now: datetime
     warnings: list[str] = field(default_factory=list)  # become Warning headers, of an error too

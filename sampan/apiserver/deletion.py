@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sampan.apiserver.options import DeleteOptions
-from sampan.kinds.registry import Served
-from sampan.machinery.kind import Kind
+from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object, format_time, parse_time
 
 ORPHAN = "orphan"

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from sampan.kinds import registry
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
 
 
@@ -24,13 +24,12 @@ def key_of(kind: Kind, namespace: str, name: str) -> str:
     return f"{root}{namespace}/{name}" if kind.namespaced else root + name
 
 
-def describe(prefix: str) -> tuple[str, str]:
-    """(apiVersion, kind) of what is stored below a collection's prefix; the watch cache asks."""
+def describe(catalogue: Catalogue, prefix: str) -> tuple[str, str]:
+    """(apiVersion, kind) of what is stored below a collection's prefix; the watch cache asks.
+
+    What a catalogue lacks (the kind of a deleted definition, or of a newer release) still lies in storage, where nobody
+    can reach it; it gets a name all the same.
+    """
     _, group, plural, _ = prefix.split("/")
-    kind = _kinds()[group, plural]
-    return kind.api_version, kind.name
-
-
-@lru_cache(maxsize=1)
-def _kinds() -> dict[tuple[str, str], Kind]:
-    return {(kind.group or "core", kind.plural): kind for kind in registry.all_kinds()}
+    kind = catalogue.stored("" if group == "core" else group, plural)
+    return (kind.api_version, kind.name) if kind else (group, plural)

@@ -98,7 +98,7 @@ def _tree(call: Call | None, result: Result) -> Object:
     if isinstance(result, One):
         return _object(call, result.entry.object)
     if isinstance(result, Tree):
-        return in_version(call.served, result.tree) if result.stored else result.tree
+        return in_version(call, result.tree) if result.stored else result.tree
     if isinstance(result, Many):
         return {
             "kind": f"{call.served.kind.name}List",
@@ -111,7 +111,7 @@ def _tree(call: Call | None, result: Result) -> Object:
 
 def _object(call: Call, stored: Object) -> Object:
     """The cache's object itself where the client speaks the storage version."""
-    return stored if call.served.version is call.served.kind.storage else in_version(call.served, stored)
+    return stored if call.served.version is call.served.kind.storage else in_version(call, stored)
 
 
 async def _events(call: Call, result: Watching) -> AsyncGenerator[WatchEvent, None]:

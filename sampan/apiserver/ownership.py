@@ -29,9 +29,8 @@ def record_update(call: Call, new: Object, old: Object, manager: str, subresourc
 
 
 def _record(call: Call, old: Object | None, new: Object, manager: str, subresource: str) -> None:
-    served = call.served
-    before, after = old and in_version(served, old), in_version(served, new)
-    definition, now = served.version.definition, format_time(call.now)
+    before, after = old and in_version(call, old), in_version(call, new)
+    definition, now = call.catalogue.definition(call.served.version), format_time(call.now)
     track_update(before, after, definition=definition, manager=manager, now=now, subresource=subresource)
     if fields := after["metadata"].get(_FIELD):
         new["metadata"][_FIELD] = fields

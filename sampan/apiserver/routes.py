@@ -1,4 +1,4 @@
-"""Where a request goes: a dict from (group, version, resource, subresource) to its verbs, filled once from the kinds.
+"""Where a request goes: a dict from (group, version, resource, subresource) to its verbs, made from a catalogue.
 
 Nothing here is per kind except what the kinds and subresources declare; discovery reads the same table.
 """
@@ -18,9 +18,9 @@ from sampan.apiserver.verbs.list import list_objects
 from sampan.apiserver.verbs.patch import patch
 from sampan.apiserver.verbs.update import update
 from sampan.apiserver.verbs.watch import watch
-from sampan.kinds import registry
-from sampan.kinds.registry import Served
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import MethodNotAllowed, NotFound
+from sampan.machinery.kind import Served
 
 _VERBS: Mapping[str, Verb] = {
     "create": create,
@@ -91,13 +91,13 @@ def _misplaced(endpoint: Endpoint, info: RequestInfo) -> NotFound | MethodNotAll
     return MethodNotAllowed("the server does not allow this method on the requested resource", details={})
 
 
-def build() -> Routes:
+def build(catalogue: Catalogue) -> Routes:
     """The table of all kinds in all versions."""
     routes = Routes()
-    for (group, version, plural), served in registry.by_resource().items():
+    for (group, version, plural), served in catalogue.by_resource.items():
         kind = served.kind
         verbs = {name: _VERBS[name] for name in kind.verbs}
-        if kind.verbs != ("create",):  # reviews and Binding are answered by a handler of their own
+        if kind.is_stored:  # reviews and Binding are answered by a handler of their own
             routes.places[group, version, plural, ""] = Endpoint(served, verbs)
         for name, subresource in subresources(served).items():
             routes.places[group, version, plural, name] = Endpoint(served, subresource.verbs, subresource)

@@ -33,13 +33,14 @@ from sampan.apiserver.bootstrap.start import bootstrap
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
-from sampan.apiserver.nonresource.catalog import catalog
+from sampan.apiserver.nonresource.table import nonresource
 from sampan.apiserver.render.status import transport_error
 from sampan.apiserver.routes import build
 from sampan.apiserver.services import Services
 from sampan.client.api import Client
-from sampan.kinds import registry
 from sampan.kinds.core.service import KIND as SERVICE
+from sampan.kinds.registry import builtin_catalogue
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import qualified
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
@@ -57,6 +58,7 @@ class APIServerConfig:
     """PEM where bytes are key material."""
 
     store: Store  # open; closed by whoever opened it
+    catalogue: Catalogue = field(default_factory=builtin_catalogue)
     service_account_key: bytes
     service_account_verifiers: Sequence[bytes] = ()  # further keys whose tokens are good
     certificate: bytes = b""  # without one the port speaks plain HTTP (tests)
@@ -84,14 +86,14 @@ class APIServer:
     def __init__(self, config: APIServerConfig) -> None:
         self.config = config
         self.port = config.port
-        self._cache = Cache(config.store, keys.describe)
+        self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
         self._unfollow: Callable[[], None] | None = None
         self.services = self._services()
-        self._routes = build()
-        self.metrics = Metrics(self._routes.knows, self._stored, config.metrics)
-        self._nonresource = catalog(self, self._routes)
-        self.app = App(self.services, self._routes, self._nonresource, self.metrics)
+        catalogue = self.services.catalogue
+        routes = build(catalogue)
+        self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
+        self.app = App(self.services, routes, nonresource(self, catalogue, routes), self.metrics)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)
 
     def _services(self) -> Services:
@@ -104,6 +106,7 @@ class APIServer:
         )
         return Services(
             cache=self._cache,
+            catalogue=config.catalogue,
             rbac=RBAC(),
             authenticator=Authenticator(config.tokens, tokens),
             allocators=ServiceAllocators(config.service_range, config.node_ports),
@@ -119,7 +122,7 @@ class APIServer:
         return client_context(config.kubelet_ca, config.kubelet_client_certificate, config.kubelet_client_key)
 
     def _lookup(self, plural: str, namespace: str, name: str) -> Object | None:
-        return self.services.find(registry.by_resource()["", "v1", plural].kind, namespace, name)
+        return self.services.find(self.services.catalogue.by_resource["", "v1", plural].kind, namespace, name)
 
     async def start(self) -> None:
         """Open for business: raises OSError where the port is taken, StoreError where storage fails."""
@@ -131,7 +134,12 @@ class APIServer:
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
         await bootstrap(
-            self.local_client(), config.service_range, config.advertise_address, self.port, config.client_ca
+            self.local_client(),
+            self.services.catalogue,
+            config.service_range,
+            config.advertise_address,
+            self.port,
+            config.client_ca,
         )
         self._ready = True
         log.info("API server ready", extra={"port": self.port})
@@ -144,16 +152,22 @@ class APIServer:
         if self._unfollow:
             self._unfollow()
 
+    def install(self, catalogue: Catalogue) -> None:
+        """Serve another catalogue from now on: kinds have come, gone or changed."""
+        routes = build(catalogue)
+        self.app.install(catalogue, routes, nonresource(self, catalogue, routes))
+        self._cache.describe_again()
+
     def local_client(self, user: User | None = None) -> Client:
         """A client in this process, as `user` (by default one that may do everything)."""
         return Client(LocalTransport(self.app, user or authenticated("system:apiserver", (GROUP_MASTERS,))))
 
     def _stored(self) -> Iterator[tuple[str, int]]:
-        for kind in registry.all_kinds():
-            if "get" in kind.verbs:
+        for kind in self.services.catalogue.kinds:
+            if kind.is_stored:
                 yield qualified(kind.plural, kind.group), len(self._cache.list(keys.prefix_of(kind)).items)
 
-    # What nonresource/catalog.py asks for
+    # What nonresource/table.py asks for
 
     @property
     def address(self) -> str:

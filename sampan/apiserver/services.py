@@ -10,6 +10,7 @@ from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.keys import key_of, prefix_of
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
@@ -23,6 +24,7 @@ class Services:
     """The parts of a running API server."""
 
     cache: Cache
+    catalogue: Catalogue  # the one of the moment; a request keeps that of its beginning, Call.catalogue
     rbac: RBAC
     authenticator: Authenticator
     allocators: ServiceAllocators

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from functools import cache
 
-from sampan.kinds.registry import Served
+from sampan.machinery.kind import Served
 
 _MAX_TOTAL = 4096  # characters of all warnings together
 

@@ -17,7 +17,6 @@ from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import WriteOptions
 from sampan.apiserver.services import Services
-from sampan.kinds.registry import Served
 from sampan.machinery.errors import (
     FIELD_INVALID,
     AlreadyExists,
@@ -27,7 +26,7 @@ from sampan.machinery.errors import (
     NotFound,
     ServiceUnavailable,
 )
-from sampan.machinery.kind import Kind
+from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object
 from sampan.machinery.metadata import validate_meta, validate_meta_update
 from sampan.storage.cached import Cached

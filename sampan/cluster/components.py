@@ -169,7 +169,7 @@ async def node_tasks(cluster: Cluster, report: Report) -> list[Task]:
     containerd = containerd_of(config)
     await containerd.ensure_running()
     report("containerd")
-    await ensure(cluster.api.local_client(), _objects(cluster))
+    await ensure(cluster.api.local_client(), cluster.api.services.catalogue, _objects(cluster))
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     dns = DNSServer(cluster.client(authenticated("system:kube-dns")), _dns_config(config), clock)

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from sampan.client.api import Client
-from sampan.kinds.registry import by_kind
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Object
 
 
-async def ensure(client: Client, objects: Iterable[Object]) -> None:
+async def ensure(client: Client, catalogue: Catalogue, objects: Iterable[Object]) -> None:
     """Create each object; one that exists is merged with what is given, and keeps what others added."""
     for obj in objects:
-        kind = by_kind()[obj["apiVersion"], obj["kind"]].kind
+        kind = catalogue.by_kind[obj["apiVersion"], obj["kind"]].kind
         meta = obj["metadata"]
         try:
             await client.patch(kind, meta["name"], obj, meta.get("namespace", ""))

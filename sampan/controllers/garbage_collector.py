@@ -13,7 +13,7 @@ from typing import Any
 
 from sampan.controllers.ownership_graph import FOREGROUND, ORPHAN, Graph, Node, blocking
 from sampan.kinds.core.event import KIND as EVENT
-from sampan.kinds.registry import all_kinds, by_kind
+from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, key_of
@@ -67,7 +67,8 @@ class GarbageCollector(Controller):
         super().__init__(context)
         self.graph = Graph()
         self.absent: dict[tuple[str, ...], None] = {}  # owners that the API has denied; they never come back
-        for kind in all_kinds():
+        self.catalogue = builtin_catalogue()
+        for kind in self.catalogue.kinds:
             if kind is not EVENT and set(kind.verbs) >= COLLECTABLE:
                 self.watch(kind, None).on_change(partial(self._changed, kind))
 
@@ -150,7 +151,7 @@ class GarbageCollector(Controller):
         return state
 
     async def _ask(self, node: Node, ref: Object) -> Owner:
-        served = by_kind().get((ref["apiVersion"], ref["kind"]))
+        served = self.catalogue.by_kind.get((ref["apiVersion"], ref["kind"]))
         if served is None:
             raise TerminalError(f"the kind of the owner {ref['apiVersion']} {ref['kind']} is not known")
         if served.kind.namespaced and not node.namespace:

@@ -13,7 +13,7 @@ from sampan.controllers import conditions
 from sampan.controllers.conditions import FALSE, TRUE
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
-from sampan.kinds.registry import all_kinds
+from sampan.kinds.registry import builtin_kinds
 from sampan.machinery.errors import APIError, MethodNotAllowed, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting
@@ -116,7 +116,7 @@ class NamespaceController(Controller):
     async def _empty(self, name: str) -> Remaining:
         """Tell everything to go, one group of kinds at a time; what is left."""
         remaining = Remaining()
-        for group in deletion_order(all_kinds()):
+        for group in deletion_order(builtin_kinds()):
             for kind in group:
                 await self._delete_all(kind, name, remaining)
             if not remaining.is_nothing:

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, NONE, count_column
-from sampan.kinds.core import podspec_defaults  # noqa: F401  registers what templates default to
 from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
+from sampan.kinds.core.podspec_defaults import POD_SPEC_DEFAULTS
 from sampan.kinds.core.podspec_validation import validate_template
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import Default, FieldDefaults
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
 from sampan.machinery.selectors import SelectorError, from_label_selector
@@ -30,7 +30,15 @@ from sampan.machinery.validation import (
 SELECTOR, TEMPLATE = SPEC.child("selector"), SPEC.child("template")
 MISMATCH = "`selector` does not match template `labels`"
 
-register_defaults({"io.k8s.api.core.v1.PodTemplateSpec": {"metadata": {}, "spec": {}}})
+TEMPLATE_DEFAULTS: FieldDefaults = {
+    "io.k8s.api.core.v1.PodTemplateSpec": {"metadata": {}, "spec": {}},
+    **POD_SPEC_DEFAULTS,
+}
+
+
+def workload_defaults(definition: str, spec: Mapping[str, Default]) -> FieldDefaults:
+    """The type defaults of a kind with a pod template, given those of its spec."""
+    return {definition: {"spec": {}}, definition + "Spec": spec, **TEMPLATE_DEFAULTS}
 
 
 def labels_from_template(obj: Object) -> Mapping[str, str]:

@@ -39,7 +39,7 @@ from sampan.machinery.managers import (
     write,
 )
 from sampan.machinery.patch_order import ordered
-from sampan.machinery.schema import Field
+from sampan.machinery.schema import Definition, Field
 from sampan.machinery.tree import deep_copy
 
 Object = dict[str, Any]
@@ -51,7 +51,7 @@ def apply(
     live: Object | None,
     applied: Object,
     *,
-    definition: str,
+    definition: Definition,
     manager: str,
     now: str,
     force: bool = False,
@@ -66,7 +66,7 @@ def apply(
     """
     if applied.get("metadata", {}).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
-    field, api_version = Field("object", ref=definition), applied["apiVersion"]
+    field, api_version = definition.as_field, applied["apiVersion"]
     skipped = tuple(ignored)
     wanted = {name: value for name, value in applied.items() if name not in skipped}
     before: Object = live or {}

@@ -1,4 +1,4 @@
-"""From what a client sent to what is stored, and back: one Codec per kind and version.
+"""From what a client sent to what is stored, and back: one Codec per kind and version, made by the catalogue.
 
 decode: check types, prune and report unknown fields, give defaults of the version that the client used, convert to the
 storage version. encode: convert from the storage version. Called by the API server for every write and for reads of
@@ -9,11 +9,14 @@ fieldValidation: KEP-2885. Error texts: k8s.io/apiserver (transformDecodeError) 
 
 from collections.abc import Iterable
 
-from sampan.machinery import decoding, defaulting, strict
+from sampan.machinery import decoding, strict
+from sampan.machinery.decoding import Reader
+from sampan.machinery.defaulting import DefaultFunction
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
 from sampan.machinery.scalars import Mismatch, json_name
+from sampan.machinery.schema import Definition
 from sampan.machinery.tree import deep_copy
 
 _NO_OBJECT = (
@@ -40,11 +43,14 @@ class StrictDecodeError(DecodeError):
 
 
 class Codec:
-    """Made by codec_for. Both directions never raise anything but BadRequest (and what conversions raise)."""
+    """An ObjectCodec. Both directions never raise anything but BadRequest (and what conversions raise)."""
 
-    def __init__(self, kind: Kind, version: ServedVersion) -> None:
-        self.kind, self.version = kind, version
-        self._read = decoding.reader(version.definition)
+    def __init__(
+        self, served: Served, definition: Definition, read: Reader, type_defaults: DefaultFunction | None
+    ) -> None:
+        """`read` and `type_defaults` are compiled from `definition`, that of the version."""
+        self.kind, self.version = kind, version = served
+        self._definition, self._read, self._type_defaults = definition, read, type_defaults
         self._prefix = f'{kind.name} in version "{version.version}" cannot be handled as a {kind.name}: '
 
     def decode(
@@ -72,15 +78,15 @@ class Codec:
         typed.setdefault("metadata", {})
         problems = [f'duplicate field "{path}"' for path in duplicates]
         if state.unknown:
-            problems += [f'unknown field "{path}"' for path in strict.prune(typed, self.version.definition)]
+            problems += [f'unknown field "{path}"' for path in strict.prune(typed, self._definition)]
         if problems and field_validation == "Strict":
             raise StrictDecodeError(self._prefix, problems)
         return typed, problems if field_validation == "Warn" else []
 
     def default(self, obj: Object) -> None:
         """Give an object of this version its type and kind defaults, in place."""
-        if default := defaulting.defaulter(self.version.definition):
-            default(obj)
+        if self._type_defaults:
+            self._type_defaults(obj)
         if self.version.default:
             self.version.default(obj)
 
@@ -122,15 +128,3 @@ class Codec:
         group = self.version.group.partition(".")[0] or "core"
         text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
         return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)
-
-
-_codecs: dict[tuple[int, str], Codec] = {}
-
-
-def codec_for(kind: Kind, version: ServedVersion) -> Codec:
-    """The codec of a kind in one of its versions; made once."""
-    place = (id(kind), version.api_version)
-    found = _codecs.get(place)
-    if found is None or found.version is not version:
-        found = _codecs[place] = Codec(kind, version)
-    return found

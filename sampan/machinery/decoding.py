@@ -1,20 +1,19 @@
 """Reading a JSON tree as a type of the schema: types checked, nulls dropped, quantities and times made canonical.
 
-`reader(definition)` is a closure over the definition's fields, compiled when it is first called; it changes the tree in
-place in one pass. Unknown fields are only noticed here (`State.unknown`); strict.py finds and prunes them, on the rare
-path. What is accepted, what is dropped and the error texts are those of Go's encoding/json on Kubernetes's types, as
-sigs.k8s.io/json has them: null is absent, an empty value of an `omitempty` field is not written back.
+`Readers.of(definition)` is a closure over the definition's fields, compiled when it is first called; it changes the
+tree in place in one pass. Unknown fields are only noticed here (`State.unknown`); strict.py finds and prunes them, on
+the rare path. What is accepted, what is dropped and the error texts are those of Go's encoding/json on Kubernetes's
+types, as sigs.k8s.io/json has them: null is absent, an empty value of an `omitempty` field is not written back.
 
 Called by codec.py only. Scalars with a syntax of their own are in scalars.py.
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from sampan.machinery import scalars
 from sampan.machinery.scalars import Mismatch
-from sampan.machinery.schema import Field, load, zero
+from sampan.machinery.schema import Definition, Field, zero
 
 Object = dict[str, Any]
 
@@ -36,16 +35,27 @@ Reader = Callable[[Any, State], Any]
 Rule = tuple[type, Reader | None, bool, Callable[[Any], Any]]
 
 
-@cache
-def reader(name: str) -> Reader:
-    """The function that reads an object of a definition; raises Mismatch with the path of the field."""
+class Readers:
+    """The reading functions of one schema's definitions, each compiled once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Reader] = {}
+
+    def of(self, definition: Definition) -> Reader:
+        """The function that reads an object of a definition; raises Mismatch with the path of the field."""
+        found = self._made.get(definition.name)
+        if found is None:
+            found = self._made[definition.name] = _reader_of(definition, self)
+        return found
+
+
+def _reader_of(definition: Definition, readers: Readers) -> Reader:
     rules: dict[str, Rule] = {}
-    definition = load().definition(name)
     go_name = definition.go_name
 
     def read(obj: Object, state: State) -> Object:
         if not rules:
-            rules.update((field, _rule(spec)) for field, spec in definition.fields.items())
+            rules.update((field, _rule(spec, readers)) for field, spec in definition.fields.items())
         gone: list[str] = []
         key = ""
         try:
@@ -74,12 +84,12 @@ def reader(name: str) -> Reader:
     return read
 
 
-def _rule(field: Field) -> Rule:
+def _rule(field: Field, readers: Readers) -> Rule:
     """How a field's value is read."""
     kept = field.required or field.pointer or field.always or field.type in ("object", "any")
     if field.type == "any":
         return _NoType, None, False, _unchanged
-    wanted, convert = _reader(field)
+    wanted, convert = _reader(field, readers)
     return wanted, convert, not kept, _coercion(field)
 
 
@@ -91,13 +101,13 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-def _reader(field: Field) -> tuple[type, Reader | None]:
+def _reader(field: Field, readers: Readers) -> tuple[type, Reader | None]:
     if field.type == "object":
-        return dict, reader(field.ref)
+        return dict, readers.of(field.definition)
     if field.type in ("array", "map"):
         assert field.items is not None
         each = _items if field.type == "array" else _values
-        return (list if field.type == "array" else dict), each(field.items)
+        return (list if field.type == "array" else dict), each(field.items, readers)
     wanted, check = scalars.CHECKS[field.format or field.type]
     if check is None:
         return wanted, None
@@ -117,8 +127,8 @@ def _coercion(field: Field) -> Callable[[Any], Any]:
     return refuse
 
 
-def _items(field: Field) -> Reader:
-    wanted, convert, _, coerce = _rule(field)
+def _items(field: Field, readers: Readers) -> Reader:
+    wanted, convert, _, coerce = _rule(field, readers)
 
     def read(items: list[Any], state: State) -> list[Any]:
         for index, item in enumerate(items):
@@ -132,8 +142,8 @@ def _items(field: Field) -> Reader:
     return read
 
 
-def _values(field: Field) -> Reader:
-    wanted, convert, _, coerce = _rule(field)
+def _values(field: Field, readers: Readers) -> Reader:
+    wanted, convert, _, coerce = _rule(field, readers)
 
     def read(items: Object, state: State) -> Object:
         for key, item in items.items():
@@ -152,7 +162,7 @@ def go_type(field: Field) -> str:
     if field.go_type:
         return field.go_type
     if field.type == "object":
-        return load().definition(field.ref).go_type
+        return field.definition.go_type
     if field.items is not None:
         return ("[]" if field.type == "array" else "map[string]") + go_type(field.items)
     return scalars.GO_TYPES[field.format or field.type]

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from sampan.machinery.schema import load
+from sampan.machinery.schema import Schema
 
 _CLASS = re.compile(r'^class (\w+)\(DictMixin\):\n    r"""(.*?)\n?    """$', re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(r"^      \* \*\*(\w+)\*\* ``[^`]*`` - ", re.MULTILINE)
@@ -31,15 +31,15 @@ class Description(NamedTuple):
 _NONE = Description("", {})
 
 
-def describe(definition: str) -> Description:
+def describe(definition: str, schema: Schema) -> Description:
     """The texts of a definition, those of its base where it is derived; empty ones where there are none."""
     prefix, _, name = definition.rpartition(".")
     group, version = prefix.rsplit(".", 2)[-2:]
     found = _module(f"{group}_{version}").get(name, _NONE)
-    base = load().definition(definition).base if definition in load() else ""
+    base = schema.definition(definition).base if definition in schema else ""
     if not base:
         return found
-    inherited = describe(base)
+    inherited = describe(base, schema)
     return Description(found.text or inherited.text, inherited.fields | found.fields)
 
 

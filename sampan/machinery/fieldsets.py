@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from sampan.machinery.schema import Field, load
+from sampan.machinery.schema import Field
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
@@ -26,7 +26,7 @@ _CONTAINER = object()
 def is_atomic(field: Field) -> bool:
     """Whether a value is owned as one: scalars, and what the schema says is replaced whole."""
     if field.type == "object":
-        return field.map_type == "atomic" or load().definition(field.ref).map_type == "atomic"
+        return field.map_type == "atomic" or field.definition.map_type == "atomic"
     if field.type == "map":
         return field.map_type == "atomic"
     return field.type != "array" or field.list_type not in ("map", "set")
@@ -35,7 +35,7 @@ def is_atomic(field: Field) -> bool:
 def below(field: Field, element: str) -> Field | None:
     """The field at a path element below another; None where the type has none."""
     if field.type == "object":
-        return load().definition(field.ref).fields.get(element[2:])
+        return field.definition.fields.get(element[2:])
     return field.items
 
 

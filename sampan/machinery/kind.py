@@ -8,10 +8,12 @@ k8s.io/apiserver/pkg/registry/rest (RESTCreateStrategy, RESTUpdateStrategy, REST
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
+from sampan.machinery.defaulting import DefaultFunction, FieldDefaults
 from sampan.machinery.errors import FieldError
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Definition, Schema
 
 # What a hook may do: `Prepare` changes the new object in place (it is private to the request);
 # `Validate` only reads. The old object, where given, is shared and must never be changed.
@@ -43,6 +45,40 @@ class Conversion:
     from_storage: Callable[[Object], Object]
 
 
+class ObjectCodec(Protocol):
+    """From what a client sent to what is stored, and back; see codec.py for what each method promises."""
+
+    def decode(
+        self, obj: object, field_validation: str = "Strict", duplicates: Iterable[str] = ()
+    ) -> tuple[Object, list[str]]:
+        """An object of this version, private, in the storage version with its defaults; and warnings."""
+
+    def check(
+        self, obj: object, field_validation: str = "Strict", duplicates: Iterable[str] = ()
+    ) -> tuple[Object, list[str]]:
+        """The first half of decode: types checked, unknown fields pruned, no defaults."""
+
+    def default(self, obj: Object) -> None:
+        """Give an object of this version its defaults, in place."""
+
+    def to_storage(self, obj: Object) -> Object:
+        """An object of this version, which may be changed, in the storage version."""
+
+    def encode(self, obj: Object) -> Object:
+        """An object of the storage version, which stays as it is, in this version."""
+
+
+class Structure(Protocol):
+    """What the objects of a version look like where the field schema does not say it: those of custom resources."""
+
+    @property
+    def definition(self) -> Definition:
+        """The type, for server-side apply."""
+
+    def codec(self, kind: "Kind", version: "ServedVersion") -> ObjectCodec:
+        """The codec of a kind in this version."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServedVersion:
     """One version in which a kind is served.
@@ -64,6 +100,7 @@ class ServedVersion:
     deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
     removed: str = ""  # release in which upstream removed it, "1.16"
     replacement: str = ""  # "apps/v1 Deployment"
+    structure: Structure | None = None  # where no definition of the field schema says what objects look like
 
     @property
     def api_version(self) -> str:
@@ -94,6 +131,11 @@ class Kind:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS  # ("create",) for reviews, which are never stored
     columns: tuple[Column, ...] = ()  # empty: Name and Age
+
+    # Types. Kinds may give the same for what they share.
+    definitions: Callable[[Schema], None] | None = None  # adds the types of legacy versions to the field schema
+    defaults: FieldDefaults = field(default_factory=dict)  # see defaulting.py
+    default_functions: Mapping[str, DefaultFunction] = field(default_factory=dict)
 
     # Strategy. Defaults, pruning and metadata rules are applied by the machinery before these run.
     prepare_create: PrepareCreate | None = None  # e.g. drop status
@@ -130,6 +172,11 @@ class Kind:
         return self.versions[0].api_version
 
     @property
+    def is_stored(self) -> bool:
+        """Whether there are objects of the kind; reviews and their like are only answered."""
+        return self.verbs != ("create",)
+
+    @property
     def singular_name(self) -> str:
         """The singular resource name of discovery."""
         return self.singular or self.name.lower()
@@ -143,3 +190,10 @@ class Kind:
         parts.append(self.plural)
         parts += [part for part in (name, subresource) if part]
         return "/".join(parts)
+
+
+class Served(NamedTuple):
+    """A kind in one of its versions."""
+
+    kind: Kind
+    version: ServedVersion

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sampan.machinery.fieldsets import NO_FIELDS, FieldSet, compare, from_fields, to_fields
-from sampan.machinery.schema import Field
+from sampan.machinery.schema import Definition
 
 Object = dict[str, Any]
 
@@ -115,7 +115,7 @@ def track_update(
     old: Object | None,
     new: Object,
     *,
-    definition: str,
+    definition: Definition,
     manager: str,
     now: str,
     subresource: str = "",
@@ -128,7 +128,7 @@ def track_update(
     cannot change.
     """
     managers = _known(old, new)
-    field, api_version = Field("object", ref=definition), new["apiVersion"]
+    field, api_version = definition.as_field, new["apiVersion"]
     changed, gone = (without_system(paths, ignored) for paths in compare(field, old or {}, new))
     id_ = identify(manager, UPDATE, api_version, subresource)
     managers = lose(managers, changed | gone, id_)

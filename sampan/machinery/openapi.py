@@ -14,6 +14,7 @@ import orjson
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.openapi_paths import Operation, Parameter, PathItem, paths_of, tag
 from sampan.machinery.openapi_schemas import Schemas, kinds_of
+from sampan.machinery.schema import Schema
 
 Object = dict[str, Any]
 
@@ -24,12 +25,13 @@ _PATH_TEXTS = {"name": "name of the object", "namespace": "object name and auth 
 class Documents:
     """The documents of a set of kinds. All are JSON bytes; equal kinds give equal bytes."""
 
-    def __init__(self, kinds: Iterable[Kind], version: str) -> None:
-        """`version` is the release that info.version names, such as v1.37.0."""
-        self._kinds = tuple(kinds)
+    def __init__(self, kinds: Iterable[Kind], schema: Schema, version: str) -> None:
+        """`schema` has the definitions; `version` is the release that info.version names, such as v1.37.0."""
+        self._kinds, self._schema = tuple(kinds), schema
         self._release = version
         self._v3 = cache(self._make_v3)
 
+    @cached_property
     def index(self) -> bytes:
         """The answer to GET /openapi/v3: where the documents are. Their URLs change when their contents do."""
         fingerprint = self._fingerprint
@@ -43,13 +45,13 @@ class Documents:
     @cached_property
     def v2(self) -> bytes:
         """The document of all groups and versions."""
-        schemas = Schemas(2, self._gvks)
+        schemas = Schemas(2, self._schema, self._gvks)
         paths = {item.path: _render_v2(item, version, schemas) for item, version in self._paths(self._kinds)}
         document = {"swagger": "2.0", "info": self._info, "paths": dict(sorted(paths.items()))}
         return orjson.dumps(document | {"definitions": schemas.all()})
 
     def _make_v3(self, place: str) -> bytes:
-        schemas = Schemas(3, self._gvks)
+        schemas = Schemas(3, self._schema, self._gvks)
         found = self._paths(self._kinds, place)
         paths = {item.path: _render_v3(item, version, schemas) for item, version in found}
         document = {"openapi": "3.0.0", "info": self._info, "paths": dict(sorted(paths.items()))}

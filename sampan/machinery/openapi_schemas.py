@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sampan.machinery.descriptions import describe
-from sampan.machinery.schema import Definition, Field, load, zero
+from sampan.machinery.schema import Definition, Field, zero
+from sampan.machinery.schema import Schema as FieldSchema
 
 Schema = dict[str, Any]
 
@@ -43,9 +44,9 @@ _PREFIX = {2: "#/definitions/", 3: "#/components/schemas/"}
 class Schemas:
     """The schemas of one document: asking for a reference brings the schema in."""
 
-    def __init__(self, version: int, kinds: Mapping[str, list[dict[str, str]]]) -> None:
+    def __init__(self, version: int, schema: FieldSchema, kinds: Mapping[str, list[dict[str, str]]]) -> None:
         """`version` of OpenAPI; `kinds`: the group-version-kinds of the definitions that are kinds."""
-        self._version, self._kinds = version, kinds
+        self._version, self._schema, self._kinds = version, schema, kinds
         self._wanted: list[str] = []
         self._made: dict[str, Schema] = {}
 
@@ -67,13 +68,13 @@ class Schemas:
         special = _WITHOUT_FIELDS.get(name) or _IN_VERSION[self._version].get(name)
         if special is not None:
             return dict(special)
-        if name not in load():
+        if name not in self._schema:
             listed = name.removesuffix("List")
-            return self._list_schema(name, listed) if listed in load() else {"type": "object"}
-        return self._object(load().definition(name))
+            return self._list_schema(name, listed) if listed in self._schema else {"type": "object"}
+        return self._object(self._schema.definition(name))
 
     def _object(self, definition: Definition) -> Schema:
-        texts = describe(definition.name)
+        texts = describe(definition.name, self._schema)
         result: Schema = {"type": "object"}
         if texts.text:
             result["description"] = texts.text

@@ -17,7 +17,7 @@ from typing import Any
 from sampan.machinery.errors import BadRequest
 from sampan.machinery.patch_json import not_fitting
 from sampan.machinery.patch_order import ordered
-from sampan.machinery.schema import Field, load
+from sampan.machinery.schema import Definition, Field
 from sampan.machinery.tree import deep_copy
 
 Object = dict[str, Any]
@@ -29,18 +29,18 @@ _BAD_RETAIN = "invalid patch format of retainKeys"
 _BAD_ORDER = "invalid patch format of setElementOrder list"
 
 
-def strategic_merge_patch(obj: Object, patch: Any, definition: str) -> Object:
+def strategic_merge_patch(obj: Object, patch: Any, definition: Definition) -> Object:
     """The object of a definition with the patch merged in; `obj` may be changed. Raises BadRequest, Invalid."""
     if not isinstance(patch, dict):
         raise BadRequest("invalid JSON document")
-    return _merge_map(obj, deep_copy(patch), _fields(Field("object", ref=definition)))
+    return _merge_map(obj, deep_copy(patch), dict(definition.fields))
 
 
 def _fields(field: Field | None) -> dict[str, Field]:
     """The fields below a field, where its type has named ones."""
-    if field is None or field.type != "object" or field.ref not in load():
+    if field is None or field.type != "object" or field.schema is None or field.ref not in field.schema:
         return {}
-    return dict(load().definition(field.ref).fields)
+    return dict(field.definition.fields)
 
 
 def _merge_map(original: Object, patch: Object, fields: dict[str, Field]) -> Object:

@@ -19,7 +19,7 @@ import orjson
 
 from sampan.machinery.errors import BadRequest
 from sampan.machinery.meta import format_micro_time, format_time
-from sampan.machinery.schema import Field, load
+from sampan.machinery.schema import Field, Schema
 from sampan.machinery.tree import is_too_deep
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -37,15 +37,15 @@ class _Malformed(Exception):
     """Bytes that are no message."""
 
 
-def parse_protobuf(body: bytes) -> Object:
-    """The object of a body; raises BadRequest."""
+def parse_protobuf(body: bytes, schema: Schema) -> Object:
+    """The object of a body, whose types the schema has; raises BadRequest."""
     if not body.startswith(_MAGIC):
         raise BadRequest("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     try:
         envelope = dict(_wire(memoryview(body)[len(_MAGIC) :]))
         type_meta = {number: _text(value) for number, value in _wire(_bytes(envelope.get(1, b"")))}
         api_version, kind = type_meta.get(1, ""), type_meta.get(2, "")
-        tree = _message(_bytes(envelope.get(2, b"")), _definition(api_version, kind), 0)
+        tree = _message(_bytes(envelope.get(2, b"")), _definition(api_version, kind), schema, 0)
     except (_Malformed, struct.error, UnicodeDecodeError, OverflowError, orjson.JSONDecodeError) as error:
         raise BadRequest(f"couldn't decode the protobuf message: {error}") from error
     if is_too_deep(tree):  # JSON in a RawExtension may be deeper than messages
@@ -128,10 +128,9 @@ def _signed(value: int | bytes) -> int:
 # Messages by the schema
 
 
-def _message(data: bytes, definition: str, depth: int) -> Object:
+def _message(data: bytes, definition: str, schema: Schema, depth: int) -> Object:
     if depth > _MAX_DEPTH:
         raise _Malformed("exceeded max depth")
-    schema = load()
     tree: Object = {}
     if definition in _messages() and definition in schema:
         _fill(tree, data, _messages()[definition], schema.definition(definition).fields, depth)
@@ -172,7 +171,8 @@ def _entry(field: Field, data: bytes, depth: int) -> tuple[str, Any]:
 
 def _value(field: Field, value: int | bytes, depth: int) -> Any:
     if field.type == "object":
-        return _message(_bytes(value), field.ref, depth + 1)
+        assert field.schema is not None
+        return _message(_bytes(value), field.ref, field.schema, depth + 1)
     if field.type == "array" and field.items is not None:  # a list inside a map: a message whose field 1 is repeated
         return [_value(field.items, item, depth + 1) for number, item in _wire(_bytes(value)) if number == 1]
     return _SCALARS[field.type](value)

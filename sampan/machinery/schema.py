@@ -6,16 +6,19 @@ One line of the file is one definition, parsed when it is first asked for. Types
     []T   a list of T        {}T   a map from strings to T        any(NAME)   any, documented as NAME
     anything else: the name of a definition
 
-Not here: what values mean, defaults, validation. Called by codec, patches, apply and openapi; a kind's file calls
-`derive` and `define` for the types of legacy versions. `make schema` writes the file (tools/schema.py).
+A Schema is the data file's definitions and those that kinds add to it (`Kind.definitions`, by `derive` and `define`,
+for the types of legacy versions); the catalogue makes it. Fields and definitions know their schema, so that who has one
+can walk all that is below it. Not here: what values mean, defaults, validation. Read by codec, patches, apply, openapi.
+`make schema` writes the file (tools/schema.py).
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 _DATA = Path(__file__).parent / "data" / "schema.json"
 _SCALARS = frozenset(("string", "bytes", "boolean", "time", "micro-time", "quantity", "int-or-string", "any"))
@@ -41,6 +44,19 @@ class Field:
     always: bool = False  # Go writes it even where the object lacks it
     go_type: str = ""  # where it is a Go type of its own: v1.Protocol
     enum: tuple[str, ...] = ()  # of an enumerated type (or a list of one): its values, for documentation only
+    schema: Optional["Schema"] = dataclasses.field(
+        default=None, compare=False, repr=False
+    )  # where `ref` is to be found
+
+    @property
+    def definition(self) -> "Definition":
+        """The type of an object; raises KeyError where the schema lacks it."""
+        assert self.schema is not None
+        return self.schema.definition(self.ref)
+
+    def within(self, schema: "Schema") -> "Field":
+        """The field as part of a schema."""
+        return replace(self, schema=schema, items=self.items.within(schema) if self.items else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,12 @@ class Definition:
     fields: Mapping[str, Field]
     map_type: str = ""  # atomic: server-side apply never merges it
     base: str = ""  # what it was derived from
+    schema: Optional["Schema"] = dataclasses.field(default=None, compare=False, repr=False)
+
+    @property
+    def as_field(self) -> Field:
+        """A field of this type, as the root of a walk."""
+        return Field("object", ref=self.name, schema=self.schema)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -89,9 +111,10 @@ def parse_type(text: str) -> Field:
 
 
 class Schema:
-    """All definitions by name. Definitions are parsed once and never change; new ones may be added."""
+    """All definitions by name. Definitions are parsed once and never change; a kind may add new ones."""
 
     def __init__(self, lines: Mapping[str, str]) -> None:
+        """`lines`: the JSON of each definition of the data file."""
         self._lines = lines
         self._parsed: dict[str, Definition] = {}
 
@@ -99,8 +122,12 @@ class Schema:
         """The definition of a name; raises KeyError."""
         found = self._parsed.get(name)
         if found is None:
-            found = self._parsed[name] = _parse(name, json.loads(self._lines[name]))
+            found = self._parsed[name] = self._within(_parse(name, json.loads(self._lines[name])))
         return found
+
+    def _within(self, made: Definition) -> Definition:
+        fields = {name: spec.within(self) for name, spec in made.fields.items()}
+        return replace(made, fields=fields, schema=self)
 
     def __contains__(self, name: str) -> bool:
         return name in self._parsed or name in self._lines
@@ -142,7 +169,7 @@ class Schema:
     def _add(self, made: Definition) -> Definition:
         if made.name in self._lines:
             raise ValueError(f"{made.name} is in the data file")
-        known = self._parsed.setdefault(made.name, made)
+        known = self._parsed.setdefault(made.name, self._within(made))
         if known != made:
             raise ValueError(f"{made.name} is already defined, differently")
         return known
@@ -178,8 +205,12 @@ def _parse_field(given: str | Mapping[str, Any], required: bool) -> Field:
     )
 
 
-@cache
 def load() -> Schema:
-    """The schema of the data file; read once."""
+    """A new schema of what is in the data file."""
+    return Schema(_lines())
+
+
+@cache
+def _lines() -> Mapping[str, str]:
     lines = _DATA.read_text().splitlines()[1:-1]
-    return Schema({name[1:-1]: body.rstrip(",") for name, _, body in (line.partition(": ") for line in lines)})
+    return {name[1:-1]: body.rstrip(",") for name, _, body in (line.partition(": ") for line in lines)}

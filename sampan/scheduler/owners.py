@@ -7,13 +7,15 @@ once (upstream's helper.DefaultSelector).
 from collections.abc import Iterable, Mapping
 
 from sampan.client.informer import Informer, Informers
+from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
+from sampan.kinds.apps.stateful_set import KIND as STATEFUL_SET
+from sampan.kinds.core.replication_controller import KIND as REPLICATION_CONTROLLER
 from sampan.kinds.core.service import KIND as SERVICE
-from sampan.kinds.registry import by_kind
 from sampan.machinery.meta import Key, Object, controller_of
 from sampan.machinery.selectors import Selector, from_label_selector, from_labels
 from sampan.scheduler.pod_info import PodInfo
 
-_CONTROLLERS = (("v1", "ReplicationController"), ("apps/v1", "ReplicaSet"), ("apps/v1", "StatefulSet"))
+_CONTROLLERS = (REPLICATION_CONTROLLER, REPLICA_SET, STATEFUL_SET)
 
 
 class Owners:
@@ -23,7 +25,7 @@ class Owners:
         self._services = informers.of(SERVICE)
         self._services.add_index("namespace", _namespace)
         self._controllers: Mapping[tuple[str, str], Informer] = {
-            name: informers.of(by_kind()[name].kind) for name in _CONTROLLERS if name in by_kind()
+            (kind.api_version, kind.name): informers.of(kind) for kind in _CONTROLLERS
         }
 
     @property

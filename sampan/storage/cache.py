@@ -85,6 +85,11 @@ class Cache:
             for watch in list(watches):
                 watch.close()
 
+    def describe_again(self) -> None:
+        """Ask anew what the collections hold: kinds have come, gone or changed."""
+        for prefix, collection in self._collections.items():
+            collection.dress(head(*self._describe(prefix)))
+
     @property
     def revision(self) -> int:
         """The newest revision that is visible here: the resourceVersion of lists and bookmarks."""

@@ -26,6 +26,14 @@ class Collection:
         self._keys: list[str] = []
         self._lists: dict[str, Items] = {}
 
+    def dress(self, head: bytes) -> None:
+        """Give every object another head: the kind that is stored here has come, gone or changed."""
+        if head == self.head:
+            return
+        self.head = head
+        self.entries = {e.key: Cached(e.key, e.revision, e.value, head) for e in self.entries.values()}
+        self._lists.clear()
+
     def put(self, cached: Cached) -> None:
         """Add or replace."""
         if cached.key not in self.entries:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sampan.kinds import registry
 from tests.apiserver.harness import API
+from tests.catalogue import CATALOGUE
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList,application/json"
 
@@ -50,7 +50,7 @@ async def test_core_resources(api: API) -> None:
 
 async def test_every_kind_in_every_version_is_discovered(api: API) -> None:
     kubectl = {"user-agent": "kubectl/v1.33.1"}
-    for group, version, plural in registry.by_resource():
+    for group, version, plural in CATALOGUE.by_resource:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         assert plural in resources(await api.get(path, headers=kubectl))
 

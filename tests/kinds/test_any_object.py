@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from sampan.kinds.registry import Served, by_kind
-from sampan.machinery import schema
-from sampan.machinery.codec import codec_for
 from sampan.machinery.errors import BadRequest, Invalid
+from sampan.machinery.kind import Served
 from sampan.machinery.schema import Field
+from tests.catalogue import CATALOGUE
 from tests.kinds.write import NOW
 
 WORDS = ["", "a", "A_b", "x/y", "None", "TCP", "Always", "1", "10.0.0.1", "*", "a=b", "-1", "ünï", "In", "Localhost"]
@@ -30,7 +29,7 @@ SCALARS: dict[str, list[Any]] = {
     "int-or-string": [0, 1, -1, "", "http", "25%", "101%"],
     "any": [{}, {"a": 1}, None],
 }
-VERSIONS = {f"{s.version.api_version} {s.kind.name}": s for s in by_kind().values()}
+VERSIONS = {f"{s.version.api_version} {s.kind.name}": s for s in CATALOGUE.by_kind.values()}
 
 
 def value(random: Random, field: Field, depth: int) -> Any:
@@ -45,7 +44,7 @@ def value(random: Random, field: Field, depth: int) -> Any:
 
 def some_object(random: Random, name: str, depth: int) -> dict[str, Any]:
     """An object of a definition: more fields near the top, few below."""
-    fields = schema.load().definition(name).fields
+    fields = CATALOGUE.schema.definition(name).fields
     if depth == 0:
         return {}
     chosen = random.sample(sorted(fields), min(len(fields), random.choice((1, 2, 3, 5))))
@@ -54,7 +53,7 @@ def some_object(random: Random, name: str, depth: int) -> dict[str, Any]:
 
 def manifest(random: Random, served: Served) -> dict[str, Any]:
     made = some_object(random, served.version.definition, 9)
-    fields = schema.load().definition(served.version.definition).fields
+    fields = CATALOGUE.schema.definition(served.version.definition).fields
     if "spec" in fields and random.random() < 0.9:
         made["spec"] = value(random, fields["spec"], 8)
     made["metadata"] = {"name": random.choice(WORDS), "labels": {random.choice(WORDS): random.choice(WORDS)}}
@@ -64,7 +63,7 @@ def manifest(random: Random, served: Served) -> dict[str, Any]:
 def judge(served: Served, sent: Any, old: Any) -> Any:
     """Everything that a write does with an object."""
     kind, version = served
-    obj, _ = codec_for(kind, version).decode(copy.deepcopy(sent))
+    obj, _ = CATALOGUE.codec(Served(kind, version)).decode(copy.deepcopy(sent))
     if kind.namespaced:
         obj["metadata"]["namespace"] = "default"
     found = []
@@ -78,7 +77,7 @@ def judge(served: Served, sent: Any, old: Any) -> Any:
     if found:
         Invalid.of(kind.name, kind.group, "x", found).status()
     list(kind.warnings(obj) if kind.warnings else ())
-    codec_for(kind, version).encode(obj)
+    CATALOGUE.codec(Served(kind, version)).encode(obj)
     return obj
 
 
@@ -114,13 +113,13 @@ def test_any_object_is_judged(served: Served):
 def test_any_status_is_printed(served: Served):
     """A status is written by anyone who may; its table row must not fail for what it leaves out."""
     kind, random = served.kind, Random(served.kind.name)
-    fields = schema.load().definition(kind.storage.definition).fields
+    fields = CATALOGUE.schema.definition(kind.storage.definition).fields
     for _ in range(100):
         obj: dict[str, Any] = {"metadata": {"name": "a"}}
         obj |= {"spec": {}} if "spec" in fields else {}
         if kind.has_status and "status" in fields:
             obj["status"] = value(random, fields["status"], 6)
-        obj, _ = codec_for(kind, kind.storage).decode(obj)
+        obj, _ = CATALOGUE.codec(Served(kind, kind.storage)).decode(obj)
         for column in kind.columns:
             column.cell(obj, NOW)
         assert all(isinstance(getter(obj), str) for getter in kind.selectable_fields.values())

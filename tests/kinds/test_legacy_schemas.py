@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from sampan.kinds import registry
 from sampan.machinery.openapi import Documents
+from tests.catalogue import CATALOGUE
 
 
 @pytest.mark.parametrize(
@@ -19,5 +19,5 @@ from sampan.machinery.openapi import Documents
     ],
 )
 def test_what_legacy_versions_default_need_not_be_sent(definition: str, field: str) -> None:
-    documents = Documents(registry.all_kinds(), "v1.37.0")
+    documents = Documents(CATALOGUE.kinds, CATALOGUE.schema, "v1.37.0")
     assert field not in orjson.loads(documents.v2)["definitions"][definition].get("required", ())

@@ -6,32 +6,31 @@ import pkgutil
 import pytest
 
 import sampan.kinds
-from sampan.kinds.registry import all_kinds, by_kind, by_resource
-from sampan.machinery import schema
 from sampan.machinery.kind import Kind
+from tests.catalogue import CATALOGUE
 
 MODULES = [m.name for m in pkgutil.walk_packages(sampan.kinds.__path__, "sampan.kinds.") if not m.ispkg]
-EVERY = {kind.name: kind for kind in all_kinds()}
+EVERY = {kind.name: kind for kind in CATALOGUE.kinds}
 
 
 def test_every_module_gives_its_own_kind():
     kinds = [vars(importlib.import_module(name)).get("KIND") for name in MODULES]
     found = [kind for kind in kinds if kind is not None]
     assert len({id(kind) for kind in found}) == len(found)
-    assert set(map(id, found)) == set(map(id, all_kinds()))
+    assert set(map(id, found)) == set(map(id, CATALOGUE.kinds))
 
 
 def test_places_and_names_are_taken_once():
-    places = [(v.group, v.version, k.plural) for k in all_kinds() for v in k.versions]
-    assert len(places) == len(set(places)) == len(by_resource()) == len(by_kind())
-    shorts = [short for kind in all_kinds() for short in kind.short_names]
+    places = [(v.group, v.version, k.plural) for k in CATALOGUE.kinds for v in k.versions]
+    assert len(places) == len(set(places)) == len(CATALOGUE.by_resource) == len(CATALOGUE.by_kind)
+    shorts = [short for kind in CATALOGUE.kinds for short in kind.short_names]
     assert len(shorts) == len(set(shorts))
 
 
 @pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)
 def test_definitions_exist_and_old_versions_say_so(kind: Kind):
     for version in kind.versions:
-        assert version.definition in schema.load()
+        assert version.definition in CATALOGUE.schema
         old = version is not kind.storage and "beta" in version.version
         assert bool(version.deprecated and version.removed and version.replacement) == (
             old or "alpha" in version.version

@@ -5,23 +5,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sampan.kinds.registry import Served, by_kind
-from sampan.machinery.codec import codec_for
+from sampan.machinery.kind import Served
 from sampan.machinery.metadata import validate_meta, validate_meta_update
+from tests.catalogue import CATALOGUE
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 Object = dict[str, Any]
 
 
 def served(manifest: Object) -> Served:
-    return by_kind()[(manifest["apiVersion"], manifest["kind"])]
+    return CATALOGUE.by_kind[(manifest["apiVersion"], manifest["kind"])]
 
 
 def decoded(manifest: Object) -> Object:
     """The manifest in the storage version, with defaults."""
-    kind, version = served(manifest)
-    obj, _ = codec_for(kind, version).decode(copy.deepcopy(manifest))
-    if kind.namespaced:
+    found = served(manifest)
+    obj, _ = CATALOGUE.codec(found).decode(copy.deepcopy(manifest))
+    if found.kind.namespaced:
         obj["metadata"].setdefault("namespace", "default")
     return obj
 
@@ -77,8 +77,7 @@ def cells(manifest: Object, *, wide: bool = False) -> list[Any]:
 
 def encoded(manifest_version: str, stored: Object) -> Object:
     """A stored object as clients of another version see it."""
-    kind, version = by_kind()[(manifest_version, stored["kind"])]
-    return codec_for(kind, version).encode(stored)
+    return CATALOGUE.codec(CATALOGUE.by_kind[(manifest_version, stored["kind"])]).encode(stored)
 
 
 def changed(manifest: Object, change: Callable[[Object], object]) -> Object:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from sampan.machinery.codec import Codec, codec_for
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.catalogue import Catalogue
+from sampan.machinery.kind import Kind, ObjectCodec, Served, ServedVersion
+from sampan.machinery.schema import Definition, load
 
+SCHEMA = load()
 POD = "io.k8s.api.core.v1.Pod"
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
 
@@ -14,9 +16,14 @@ def kind(name: str, plural: str, definition: str, group: str = "", **more: Any) 
     return Kind(name=name, plural=plural, versions=(ServedVersion(group, "v1", definition),), **more)
 
 
-def codec(of: Kind) -> Codec:
-    """The codec of a kind's storage version."""
-    return codec_for(of, of.storage)
+def codec(of: Kind, version: ServedVersion | None = None) -> ObjectCodec:
+    """The codec of a kind, by default in its storage version."""
+    return Catalogue([of]).codec(Served(of, version or of.storage))
+
+
+def definition(name: str) -> Definition:
+    """A definition of the field schema."""
+    return SCHEMA.definition(name)
 
 
 POD_KIND = kind("Pod", "pods", POD)

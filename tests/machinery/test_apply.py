@@ -8,7 +8,7 @@ from sampan.machinery.apply import apply
 from sampan.machinery.errors import BadRequest, Conflict
 from sampan.machinery.fieldsets import from_fields, show, to_fields
 from sampan.machinery.managers import track_update
-from tests.machinery.sample import DEPLOYMENT
+from tests.machinery.sample import DEPLOYMENT, definition
 
 T1, T2, T3 = (f"2024-01-0{day}T00:00:00Z" for day in (1, 2, 3))
 
@@ -22,13 +22,13 @@ def deployment(labels=None, containers=(), **spec):
 
 def applied(live, config, manager="one", now=T1, **more):
     before = copy.deepcopy((live, config))
-    result = apply(live, config, definition=DEPLOYMENT, manager=manager, now=now, **more)
+    result = apply(live, config, definition=definition(DEPLOYMENT), manager=manager, now=now, **more)
     assert (live, config) == before
     return result
 
 
 def updated(old, new, manager="updater", now=T2, **more):
-    track_update(old, new, definition=DEPLOYMENT, manager=manager, now=now, **more)
+    track_update(old, new, definition=definition(DEPLOYMENT), manager=manager, now=now, **more)
     return new
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampan.machinery.codec import Codec, DecodeError, StrictDecodeError, codec_for
+from sampan.machinery.codec import DecodeError, StrictDecodeError
 from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Conversion, Kind, ServedVersion
 from tests.machinery.sample import DEPLOYMENT_KIND, POD, POD_KIND, codec, container, kind, pod
@@ -198,19 +198,14 @@ CONVERTED = Kind(name="Pod", plural="pods", versions=(POD_KIND.storage, OLD))
 
 
 def test_conversion_both_ways():
-    old = codec_for(CONVERTED, OLD)
+    old = codec(CONVERTED, OLD)
     stored, _ = old.decode({**pod(nodeName="n1"), "apiVersion": "old.io/v1beta1", "kind": "Pod"})
     assert stored["apiVersion"] == "v1" and stored["spec"]["hostname"] == "n1"
     before = copy.deepcopy(stored)
     served = old.encode(stored)
     assert served["apiVersion"] == "old.io/v1beta1" and served["spec"]["nodeName"] == "n1"
     assert stored == before
-    assert codec_for(CONVERTED, POD_KIND.storage).encode(stored) == stored
-
-
-def test_codecs_are_made_once():
-    assert codec_for(CONVERTED, OLD) is codec_for(CONVERTED, OLD)
-    assert isinstance(PODS, Codec)
+    assert codec(CONVERTED).encode(stored) == stored
 
 
 @settings(max_examples=300)

@@ -1,41 +1,47 @@
 import pytest
 
-from sampan.machinery.defaulting import defaulter, register_default_function, register_defaults
-from sampan.machinery.schema import load
+from sampan.machinery.defaulting import Defaulters
+from sampan.machinery.schema import Schema
 
-ROOT, INNER, LEAF = "test.defaulting.Root", "test.defaulting.Inner", "test.defaulting.Leaf"
-OUTSIDE = "test.defaulting.Outside"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _definitions():
-    schema = load()
-    schema.define(OUTSIDE, {"leaf": "string"})
-    schema.define(LEAF, {"size": "int32", "protocol": "string", "list": "[]string"})
-    schema.define(INNER, {"leaves": f"[]{LEAF}", "named": f"{{}}{LEAF}", "again": INNER, "outside": OUTSIDE})
-    schema.define(ROOT, {"inner": INNER, "name": "string", "copy": "string"})
-    register_defaults(
-        {
-            LEAF: {"protocol": "TCP", "list": ["a"], "size": lambda leaf: 1 if leaf["protocol"] == "TCP" else None},
-            ROOT: {"inner": {"leaves": [{}]}, "copy": lambda root: root.get("name")},
-        }
-    )
-    register_default_function(INNER, lambda inner: inner.setdefault("named", {}))
+ROOT, INNER, LEAF, OUTSIDE = "test.Root", "test.Inner", "test.Leaf", "test.Outside"
+LEAF_DEFAULTS = {
+    LEAF: {"protocol": "TCP", "list": ["a"], "size": lambda leaf: 1 if leaf["protocol"] == "TCP" else None}
+}
 
 
-def default(obj):
-    defaulter(ROOT)(obj)
-    return obj
+@pytest.fixture(scope="module")
+def schema():
+    made = Schema({})
+    made.define(OUTSIDE, {"leaf": "string"})
+    made.define(LEAF, {"size": "int32", "protocol": "string", "list": "[]string"})
+    made.define(INNER, {"leaves": f"[]{LEAF}", "named": f"{{}}{LEAF}", "again": INNER, "outside": OUTSIDE})
+    made.define(ROOT, {"inner": INNER, "name": "string", "copy": "string"})
+    return made
+
+
+@pytest.fixture
+def defaulters(schema):
+    root = {ROOT: {"inner": {"leaves": [{}]}, "copy": lambda root: root.get("name")}}
+    return Defaulters(schema, [LEAF_DEFAULTS, root], [{INNER: lambda inner: inner.setdefault("named", {})}])
+
+
+@pytest.fixture
+def default(defaulters):
+    def give(obj):
+        defaulters.of(ROOT)(obj)
+        return obj
+
+    return give
 
 
 LEAF_DEFAULTED = {"protocol": "TCP", "list": ["a"], "size": 1}
 
 
-def test_what_is_absent_comes_from_the_defaults_also_below_defaults():
+def test_what_is_absent_comes_from_the_defaults_also_below_defaults(default):
     assert default({"name": "x"}) == {"name": "x", "copy": "x", "inner": {"leaves": [LEAF_DEFAULTED], "named": {}}}
 
 
-def test_what_is_present_stays_and_lists_maps_and_recursion_are_followed():
+def test_what_is_present_stays_and_lists_maps_and_recursion_are_followed(default):
     given = {"inner": {"again": {"leaves": [{"protocol": "UDP"}, {"size": 0}]}, "named": {"a": {"list": []}}}}
     inner = default(given)["inner"]
     assert inner["again"]["leaves"] == [{"protocol": "UDP", "list": ["a"]}, {**LEAF_DEFAULTED, "size": 0}]
@@ -43,23 +49,19 @@ def test_what_is_present_stays_and_lists_maps_and_recursion_are_followed():
     assert "copy" not in given
 
 
-def test_defaults_are_not_shared_between_objects():
+def test_defaults_are_not_shared_between_objects(default):
     one, two = default({}), default({})
     one["inner"]["leaves"][0]["list"].append("b")
     assert two["inner"]["leaves"] == [LEAF_DEFAULTED]
 
 
-def test_a_type_without_defaults_is_not_visited():
-    assert defaulter(OUTSIDE) is None
+def test_a_type_without_defaults_is_not_visited(defaulters):
+    assert defaulters.of(OUTSIDE) is None
 
 
-def test_mistakes_of_declarations():
-    defaulter(ROOT)
-    with pytest.raises(RuntimeError, match="after they have been compiled"):
-        register_defaults({ROOT: {"name": "x"}})
-    load().define("test.defaulting.Other", {"a": "string"})
+def test_mistakes_of_declarations(schema):
     with pytest.raises(ValueError, match="no such field"):
-        register_defaults({"test.defaulting.Other": {"b": 1}})
-    register_defaults({"test.defaulting.Other": {"a": "1"}})
-    with pytest.raises(ValueError, match="has a default"):
-        register_defaults({"test.defaulting.Other": {"a": "2"}})
+        Defaulters(schema, [{OUTSIDE: {"other": 1}}])
+    with pytest.raises(ValueError, match="has another default"):
+        Defaulters(schema, [{OUTSIDE: {"leaf": "1"}}, {OUTSIDE: {"leaf": "2"}}])
+    assert Defaulters(schema, [LEAF_DEFAULTS, LEAF_DEFAULTS]).of(LEAF)

@@ -16,6 +16,8 @@ from sampan.machinery.remember import LONGEST, remembered
 from sampan.machinery.selectors import SelectorError
 from sampan.machinery.tree import MAX_DEPTH, deep_copy, is_too_deep
 from sampan.machinery.yamlio import parse_yaml, parse_yaml_strict
+from tests.catalogue import CATALOGUE
+from tests.machinery.sample import definition
 
 BODY = 3 << 20
 CONFIG_MAP, POD = "io.k8s.api.core.v1.ConfigMap", "io.k8s.api.core.v1.Pod"
@@ -124,7 +126,7 @@ def test_json_within_protobuf_may_not_be_deep_either():
     revision = field(2, field(1, deep))  # ControllerRevision.data.raw
     body = b"k8s\0" + field(1, field(1, b"apps/v1") + field(2, b"ControllerRevision")) + field(2, revision)
     with pytest.raises(BadRequest, match="max depth"):
-        protobuf.parse_protobuf(body)
+        protobuf.parse_protobuf(body, CATALOGUE.schema)
 
 
 # Values
@@ -200,25 +202,25 @@ def test_a_selector_that_fills_the_request_line(parse, text):
 def test_a_set_of_very_many_items_is_merged():
     finalizers = [f"a{i}" for i in range(200_000)]
     patch = {"metadata": {"finalizers": finalizers}}
-    found = patches.strategic_merge_patch({"metadata": {"finalizers": ["a0", "b"]}}, patch, CONFIG_MAP)
+    found = patches.strategic_merge_patch({"metadata": {"finalizers": ["a0", "b"]}}, patch, definition(CONFIG_MAP))
     assert sorted(found["metadata"]["finalizers"]) == sorted([*finalizers, "b"])
     gone = {"metadata": {"$deleteFromPrimitiveList/finalizers": finalizers}}
-    assert patches.strategic_merge_patch(found, gone, CONFIG_MAP) == {"metadata": {"finalizers": ["b"]}}
+    assert patches.strategic_merge_patch(found, gone, definition(CONFIG_MAP)) == {"metadata": {"finalizers": ["b"]}}
 
 
 def test_very_many_items_are_deleted():
     there = [{"name": f"a{i}"} for i in range(100_000)]
     gone = [{"name": f"b{i}", "$patch": "delete"} for i in range(100_000)]
-    assert patches.strategic_merge_patch({"containers": list(there)}, {"containers": gone}, POD_SPEC) == {
+    assert patches.strategic_merge_patch({"containers": list(there)}, {"containers": gone}, definition(POD_SPEC)) == {
         "containers": there
     }
-    assert patches.strategic_merge_patch({}, {"containers": gone}, POD_SPEC) == {"containers": []}
+    assert patches.strategic_merge_patch({}, {"containers": gone}, definition(POD_SPEC)) == {"containers": []}
 
 
 def test_very_many_keys_are_retained():
     patch = {"data": {"$retainKeys": [f"k{i}" for i in range(100_000)], **{f"k{i}": "x" for i in range(100_000)}}}
     live = {"data": {f"l{i}": "x" for i in range(100_000)}}
-    assert len(patches.strategic_merge_patch(live, patch, CONFIG_MAP)["data"]) == 100_000
+    assert len(patches.strategic_merge_patch(live, patch, definition(CONFIG_MAP))["data"]) == 100_000
 
 
 @pytest.mark.parametrize(
@@ -238,14 +240,14 @@ def test_very_many_keys_are_retained():
 def test_hostile_directives_are_refused(patch):
     live = {"containers": [{"name": "a"}], "nodeSelector": {"a": "b"}}
     with pytest.raises((BadRequest, Invalid)):
-        patches.strategic_merge_patch(live, patch, POD_SPEC)
+        patches.strategic_merge_patch(live, patch, definition(POD_SPEC))
 
 
 @pytest.mark.parametrize("items", [[[1], {"a": 1}], [None], [1, True, 1.0]])
 def test_a_set_may_hold_anything_before_validation_sees_it(items):
     live = {"metadata": {"finalizers": deep_copy(items)}}
     patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": [*items, "x"], "finalizers": ["y"]}}
-    assert "y" in patches.strategic_merge_patch(live, patch, CONFIG_MAP)["metadata"]["finalizers"]
+    assert "y" in patches.strategic_merge_patch(live, patch, definition(CONFIG_MAP))["metadata"]["finalizers"]
 
 
 def deeper(times):
@@ -291,7 +293,7 @@ def pod(count):
 
 def test_giving_up_very_many_items_by_apply():
     def put(live, count):
-        return apply.apply(live, pod(count), definition=POD, manager="me", now="2024-01-01T00:00:00Z")
+        return apply.apply(live, pod(count), definition=definition(POD), manager="me", now="2024-01-01T00:00:00Z")
 
     found = put(put(None, 10_000), 1)
     assert [item["name"] for item in found["spec"]["containers"][0]["env"]] == ["e0"]
@@ -303,7 +305,7 @@ def test_very_many_managers():
         for i in range(30_000)
     ]
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "managedFields": entries}}
-    managers.track_update(None, obj, definition=CONFIG_MAP, manager="me", now="2024-01-01T00:00:00Z")
+    managers.track_update(None, obj, definition=definition(CONFIG_MAP), manager="me", now="2024-01-01T00:00:00Z")
     assert len(obj["metadata"]["managedFields"]) <= managers.MAX_UPDATERS + 1
 
 
@@ -316,7 +318,7 @@ def test_malformed_managed_fields_do_no_harm(fields):
         {"manager": "me", "operation": "Apply", "apiVersion": "v1", "fieldsV1": fields},
         {"manager": "you", "operation": "Update", "apiVersion": "v1", "fieldsV1": fields},
     ]
-    assert apply.apply(live, pod(2), definition=POD, manager="me", now="2024-01-01T00:00:00Z", force=True)
+    assert apply.apply(live, pod(2), definition=definition(POD), manager="me", now="2024-01-01T00:00:00Z", force=True)
 
 
 # Errors

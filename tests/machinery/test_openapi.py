@@ -13,8 +13,9 @@ REF = "#/components/schemas/"
 
 @pytest.fixture(scope="module")
 def documents():
-    load().derive(OLD_SPEC, "io.k8s.api.apps.v1.DeploymentSpec", add={"rollbackTo": "any"})
-    load().derive(OLD, DEPLOYMENT, add={"spec": OLD_SPEC})
+    schema = load()
+    schema.derive(OLD_SPEC, "io.k8s.api.apps.v1.DeploymentSpec", add={"rollbackTo": "any"})
+    schema.derive(OLD, DEPLOYMENT, add={"spec": OLD_SPEC})
     versions = (ServedVersion("apps", "v1", DEPLOYMENT), ServedVersion("old.k8s.io", "v1beta1", OLD))
     deployments = Kind(name="Deployment", plural="deployments", versions=versions, scale=Scale())
     review_definition = "io.k8s.api.authorization.v1.SubjectAccessReview"
@@ -22,7 +23,7 @@ def documents():
         "SubjectAccessReview", "subjectaccessreviews", review_definition, "x.k8s.io",
         namespaced=False, verbs=("create",), has_status=False,
     )  # fmt: skip
-    return Documents((kind("Pod", "pods", POD), deployments, review), "v1.37.0")
+    return Documents((kind("Pod", "pods", POD), deployments, review), schema, "v1.37.0")
 
 
 def v3(documents, place):
@@ -30,7 +31,7 @@ def v3(documents, place):
 
 
 def test_index(documents):
-    paths = orjson.loads(documents.index())["paths"]
+    paths = orjson.loads(documents.index)["paths"]
     assert sorted(paths) == ["api/v1", "apis/apps/v1", "apis/old.k8s.io/v1beta1", "apis/x.k8s.io/v1"]
     assert paths["api/v1"]["serverRelativeURL"].startswith("/openapi/v3/api/v1?hash=")
     assert documents.v3("apis/apps/v2") is None
@@ -73,7 +74,7 @@ def references(node):
 
 
 def test_every_reference_leads_somewhere_and_operation_ids_are_unique(documents):
-    for place in orjson.loads(documents.index())["paths"]:
+    for place in orjson.loads(documents.index)["paths"]:
         document = v3(documents, place)
         known = {REF + name for name in document["components"]["schemas"]}
         assert set(references(document)) <= known
@@ -110,10 +111,10 @@ def test_derived_definitions_inherit_descriptions(documents):
 
 
 def test_descriptions_are_joined_lines():
-    text = describe("io.k8s.api.core.v1.PodSpec").fields["terminationGracePeriodSeconds"]
+    text = describe("io.k8s.api.core.v1.PodSpec", load()).fields["terminationGracePeriodSeconds"]
     assert text.startswith(
         "Optional duration in seconds the pod needs to terminate gracefully. May be decreased in delete"
     )
     assert "\n" not in text
-    assert "\n\nIf the OS field is set to linux" in describe("io.k8s.api.core.v1.PodSpec").fields["os"]
-    assert describe("io.k8s.api.nowhere.v1.Nothing").text == ""
+    assert "\n\nIf the OS field is set to linux" in describe("io.k8s.api.core.v1.PodSpec", load()).fields["os"]
+    assert describe("io.k8s.api.nowhere.v1.Nothing", load()).text == ""

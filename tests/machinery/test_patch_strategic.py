@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from sampan.machinery.errors import APIError, BadRequest, Invalid
 from sampan.machinery.patches import strategic_merge_patch
+from tests.machinery import sample
 from tests.machinery.sample import DEPLOYMENT, POD
 from tests.machinery.strategies import objects
 
 
 def patched(obj, patch, definition=POD):
     before = copy.deepcopy(patch)
-    result = strategic_merge_patch(copy.deepcopy(obj), patch, definition)
+    result = strategic_merge_patch(copy.deepcopy(obj), patch, sample.definition(definition))
     assert patch == before, "the patch may be applied again"
     return result
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.machinery import protobuf
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.protobuf import parse_protobuf
+from tests.catalogue import CATALOGUE
 
 # What `kubectl create deployment web --image=nginx` (1.33) sends.
 DEPLOYMENT = bytes.fromhex(
@@ -15,6 +16,10 @@ DEPLOYMENT = bytes.fromhex(
     "001a00320042004a0052005800600068008201008a01009a0100c2010022020a00280038001a0c0800100018002000280038"
     "001a002200"
 )
+
+
+def parse_protobuf(data: bytes):
+    return protobuf.parse_protobuf(data, CATALOGUE.schema)
 
 
 def field(number: int, value: bytes | int) -> bytes:

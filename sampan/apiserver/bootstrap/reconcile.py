@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sampan.apiserver.authorization.rules import rules_of, uncovered
 from sampan.client.api import Client
-from sampan.kinds import registry
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import AlreadyExists, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object, annotations_of, key_of
@@ -16,65 +16,65 @@ from sampan.machinery.meta import Object, annotations_of, key_of
 AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 
 
-def kind_of(obj: Object) -> Kind:
-    """The kind of an object."""
-    return registry.by_kind()[obj["apiVersion"], obj["kind"]].kind
+class Reconciler:
+    """Writes bootstrap objects as one client."""
 
+    def __init__(self, client: Client, catalogue: Catalogue) -> None:
+        self._client, self._catalogue = client, catalogue
 
-async def ensure(client: Client, objects: Iterable[Object]) -> None:
-    """Create what is missing; leave what is there."""
-    for obj in objects:
+    def _kind_of(self, obj: Object) -> Kind:
+        return self._catalogue.by_kind[obj["apiVersion"], obj["kind"]].kind
+
+    async def ensure(self, objects: Iterable[Object]) -> None:
+        """Create what is missing; leave what is there."""
+        for obj in objects:
+            try:
+                await self._client.get(self._kind_of(obj), *_name(obj))
+            except NotFound:
+                await self._create(obj)
+
+    async def ensure_current(self, obj: Object, fields: Iterable[str]) -> None:
+        """Create the object, or bring some of its top-level fields up to date."""
         try:
-            await client.get(kind_of(obj), *_name(obj))
+            found = await self._client.get(self._kind_of(obj), *_name(obj))
         except NotFound:
-            await _create(client, obj)
+            await self._create(obj)
+            return
+        if any(found.get(field) != obj.get(field) for field in fields):
+            await self._client.update(self._kind_of(obj), {**found, **{field: obj[field] for field in fields}})
 
+    async def reconcile_role(self, role: Object) -> None:
+        """Create a default role, or add the rules that it lacks."""
+        try:
+            found = await self._client.get(self._kind_of(role), *_name(role))
+        except NotFound:
+            await self._create(role)
+            return
+        if annotations_of(found).get(AUTO_UPDATE) != "true":
+            return
+        missing = [rule.tree() for rule in uncovered(rules_of(role), rules_of(found))]
+        if missing:
+            await self._client.update(self._kind_of(role), {**found, "rules": [*(found.get("rules") or ()), *missing]})
 
-async def ensure_current(client: Client, obj: Object, fields: Iterable[str]) -> None:
-    """Create the object, or bring some of its top-level fields up to date."""
-    try:
-        found = await client.get(kind_of(obj), *_name(obj))
-    except NotFound:
-        await _create(client, obj)
-        return
-    if any(found.get(field) != obj.get(field) for field in fields):
-        await client.update(kind_of(obj), {**found, **{field: obj[field] for field in fields}})
+    async def reconcile_binding(self, binding: Object) -> None:
+        """Create a default binding, or add the subjects that it lacks."""
+        try:
+            found = await self._client.get(self._kind_of(binding), *_name(binding))
+        except NotFound:
+            await self._create(binding)
+            return
+        if annotations_of(found).get(AUTO_UPDATE) != "true" or found["roleRef"] != binding["roleRef"]:
+            return
+        have = found.get("subjects") or []
+        missing = [subject for subject in binding["subjects"] if subject not in have]
+        if missing:
+            await self._client.update(self._kind_of(binding), {**found, "subjects": [*have, *missing]})
 
-
-async def reconcile_role(client: Client, role: Object) -> None:
-    """Create a default role, or add the rules that it lacks."""
-    try:
-        found = await client.get(kind_of(role), *_name(role))
-    except NotFound:
-        await _create(client, role)
-        return
-    if annotations_of(found).get(AUTO_UPDATE) != "true":
-        return
-    missing = [rule.tree() for rule in uncovered(rules_of(role), rules_of(found))]
-    if missing:
-        await client.update(kind_of(role), {**found, "rules": [*(found.get("rules") or ()), *missing]})
-
-
-async def reconcile_binding(client: Client, binding: Object) -> None:
-    """Create a default binding, or add the subjects that it lacks."""
-    try:
-        found = await client.get(kind_of(binding), *_name(binding))
-    except NotFound:
-        await _create(client, binding)
-        return
-    if annotations_of(found).get(AUTO_UPDATE) != "true" or found["roleRef"] != binding["roleRef"]:
-        return
-    have = found.get("subjects") or []
-    missing = [subject for subject in binding["subjects"] if subject not in have]
-    if missing:
-        await client.update(kind_of(binding), {**found, "subjects": [*have, *missing]})
-
-
-async def _create(client: Client, obj: Object) -> None:
-    try:
-        await client.create(kind_of(obj), obj)
-    except AlreadyExists:
-        return  # another server that starts at the same time was first
+    async def _create(self, obj: Object) -> None:
+        try:
+            await self._client.create(self._kind_of(obj), obj)
+        except AlreadyExists:
+            return  # another server that starts at the same time was first
 
 
 def _name(obj: Object) -> tuple[str, str]:

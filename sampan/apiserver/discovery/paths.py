@@ -1,6 +1,6 @@
 """The discovery paths and their answers, in each view (views.py) and form (legacy.py, aggregated.py).
 
-Called by nonresource/catalog.py. A path that only the complete view has, as that of a legacy version, answers everyone.
+Called by nonresource/table.py. A path that only the complete view has, as that of a legacy version, answers everyone.
 """
 
 from collections.abc import Callable, Iterable

@@ -41,7 +41,7 @@ def _one(call: Call, result: One, wanted: Wanted, headers: Headers) -> Response:
     if wanted.view:
         return _respond(result.status, view(call, [result.entry.object], wanted, None), wanted, headers)
     if wanted.media_type == YAML or version.convert is not None:
-        return _respond(result.status, in_version(call.served, result.entry.object), wanted, headers)
+        return _respond(result.status, in_version(call, result.entry.object), wanted, headers)
     return Response(
         result.status, head(version.api_version, call.served.kind.name) + result.entry.body + b"\n", headers=headers
     )
@@ -70,12 +70,12 @@ def _joined(call: Call, entries: Sequence[Cached]) -> bytes:
 
 def _item(call: Call, entry: Cached) -> Object:
     """A list item: without its type, as typed lists have it."""
-    tree = in_version(call.served, entry.object)
+    tree = in_version(call, entry.object)
     return {name: value for name, value in tree.items() if name not in ("apiVersion", "kind")}
 
 
 def _tree(call: Call, result: Tree, wanted: Wanted, headers: Headers) -> Response:
-    tree = in_version(call.served, result.tree) if result.stored else result.tree
+    tree = in_version(call, result.tree) if result.stored else result.tree
     if wanted.view and result.stored:
         tree = view(call, [result.tree], wanted, None)
     return _respond(result.status, tree, wanted, headers)

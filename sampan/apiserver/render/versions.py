@@ -1,10 +1,9 @@
-"""Stored objects in the version in which a client speaks."""
+"""Stored objects in the version that the client speaks."""
 
-from sampan.kinds.registry import Served
-from sampan.machinery.codec import codec_for
+from sampan.apiserver.call import Call
 from sampan.machinery.meta import Object
 
 
-def in_version(served: Served, obj: Object) -> Object:
-    """The object (storage version, shared) in the served version; shares what needs no conversion."""
-    return codec_for(served.kind, served.version).encode(obj)
+def in_version(call: Call, obj: Object) -> Object:
+    """A new tree (sharing what is the same) of a stored object."""
+    return call.catalogue.codec(call.served).encode(obj)

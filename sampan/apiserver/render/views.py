@@ -55,5 +55,5 @@ def _table(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, An
     )
     if include == "Object":
         for row in table["rows"]:
-            row["object"] = in_version(call.served, row["object"])
+            row["object"] = in_version(call, row["object"])
     return table

@@ -38,7 +38,7 @@ def _encoder(call: Call, wanted: Wanted) -> Encode:
         view = event_view(call, wanted)
         return lambda change: _frame(change.type, _bookmark_or(call, change, view))
     if call.served.version.convert is not None:
-        return lambda change: _frame(change.type, _bookmark_or(call, change, lambda obj: in_version(call.served, obj)))
+        return lambda change: _frame(change.type, _bookmark_or(call, change, lambda obj: in_version(call, obj)))
     return _splicing(call)
 
 

@@ -12,8 +12,7 @@ from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
-from sampan.kinds import registry
-from sampan.kinds.registry import Served
+from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import (
     FIELD_NOT_SUPPORTED,
     FIELD_REQUIRED,
@@ -22,6 +21,7 @@ from sampan.machinery.errors import (
     FieldError,
     Invalid,
 )
+from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import with_changes
 
@@ -35,7 +35,7 @@ async def bind(services: Services, call: Call) -> Tree:
     name = call.info.name or (binding.get("metadata") or {}).get("name") or ""
     if not name:
         raise BadRequest("name is required")
-    pods = registry.by_resource()["", "v1", "pods"]
+    pods = Served(POD, POD.storage)
     call.served = Served(pods.kind, pods.version)
     meta = binding.get("metadata") or {}
     check_namespace(meta, call.info.namespace)

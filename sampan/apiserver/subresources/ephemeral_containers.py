@@ -36,7 +36,7 @@ async def patch(services: Services, call: Call) -> One | Tree:
     apply = applier(call)
 
     def change(old: Object) -> Object:
-        patched = apply(deep_copy(in_version(call.served, old)))
+        patched = apply(deep_copy(in_version(call, old)))
         return _with(call, old, to_storage(call, patched, options.validation))
 
     return await _write(services, call, options, change)

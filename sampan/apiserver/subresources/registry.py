@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sampan.apiserver.call import Verb
-from sampan.kinds.registry import Served
+from sampan.machinery.kind import Served
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,9 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.subresources.registry import Subresource
 from sampan.apiserver.verbs.get import current
 from sampan.apiserver.verbs.patch import applier
-from sampan.kinds.registry import Served
 from sampan.machinery import selectors
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Conflict, FieldError, Invalid
-from sampan.machinery.kind import Scale
+from sampan.machinery.kind import Scale, Served
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path, with_changes
 

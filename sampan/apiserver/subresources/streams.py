@@ -12,7 +12,7 @@ from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
 from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
 from sampan.apiserver.verbs.get import current
-from sampan.kinds import registry
+from sampan.kinds.core.node import KIND as NODE
 from sampan.machinery.errors import BadRequest, InternalError, NotFound
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -138,7 +138,7 @@ def _target(services: Services, pod: Object, verb: str, container: str, query: s
     meta, node_name = pod["metadata"], pod["spec"].get("nodeName")
     if not node_name:
         raise BadRequest(f"pod {meta['name']} does not have a host assigned")
-    node = services.find(registry.by_resource()["", "v1", "nodes"].kind, "", node_name)
+    node = services.find(NODE, "", node_name)
     if node is None:
         raise NotFound.of("nodes", "", node_name)
     path = "/".join([verb, meta["namespace"], meta["name"], *([container] if container else [])])

@@ -10,7 +10,7 @@ from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.get import current
-from sampan.kinds import registry
+from sampan.kinds.core.node import KIND as NODE
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Conflict, FieldError, Invalid, NotFound
 from sampan.machinery.meta import Object, format_time
 
@@ -82,7 +82,7 @@ def _bound(services: Services, call: Call, ref: Any) -> list[Bound]:
             f"{shown.get('apiVersion')}, Kind={shown.get('kind')}"
         )
     plural, name, uid = _BOUND[ref["kind"]], ref.get("name") or "", ref.get("uid") or ""
-    kind = registry.by_resource()["", "v1", plural].kind
+    kind = services.catalogue.by_resource["", "v1", plural].kind
     found = services.find(kind, call.info.namespace, name)
     if found is None:
         raise NotFound.of(plural, "", name)
@@ -101,5 +101,5 @@ def _bound(services: Services, call: Call, ref: Any) -> list[Bound]:
 
 
 def _node_of_pod(services: Services, name: str) -> list[Bound]:
-    node = services.find(registry.by_resource()["", "v1", "nodes"].kind, "", name)
+    node = services.find(NODE, "", name)
     return [Bound("node", name, node["metadata"]["uid"])] if node else []

@@ -16,7 +16,6 @@ from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
 from sampan.machinery import yamlio
 from sampan.machinery.apply import apply
-from sampan.machinery.codec import codec_for
 from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import deep_copy
@@ -38,7 +37,7 @@ async def apply_patch(services: Services, call: Call, options: WriteOptions, par
         return await writes.create(services, call, obj, options._replace(manager=""), tracked=True)
 
     def change(old: Object) -> Object:
-        merged = _merged(call, in_version(call.served, old), applied, options, part)
+        merged = _merged(call, in_version(call, old), applied, options, part)
         return to_storage(call, merged, "Ignore")
 
     conditional = bool(applied["metadata"].get("resourceVersion"))
@@ -55,7 +54,7 @@ def _configuration(call: Call, options: WriteOptions) -> Object:
         tree, duplicates = yamlio.parse_yaml_strict(call.payload.raw)
     if isinstance(tree, dict) and not (tree.get("apiVersion") and tree.get("kind")):
         raise BadRequest("error decoding YAML: Object 'Kind' or 'apiVersion' is missing")
-    codec = codec_for(call.served.kind, call.served.version)
+    codec = call.catalogue.codec(call.served)
     applied, warnings = codec.check(deep_copy(tree), options.validation, duplicates)
     call.warnings.extend(warnings)
     applied["metadata"].setdefault("name", call.info.name)
@@ -71,7 +70,7 @@ def _merged(call: Call, live: Object | None, applied: Object, options: WriteOpti
     return apply(
         live,
         applied,
-        definition=call.served.version.definition,
+        definition=call.catalogue.definition(call.served.version),
         manager=options.manager,
         now=format_time(call.now),
         force=options.force,

@@ -58,7 +58,7 @@ async def patch_part(services: Services, call: Call, part: writes.Part) -> One |
     apply = applier(call)
 
     def change(old: Object) -> Object:
-        before = in_version(call.served, old)
+        before = in_version(call, old)
         try:
             new = to_storage(call, apply(deep_copy(before)), options.validation)
         except DecodeError as error:
@@ -85,7 +85,8 @@ def applier(call: Call) -> Apply:
         return lambda obj: patches.json_patch(obj, body)
     if kind == MERGE_PATCH:
         return lambda obj: patches.merge_patch(obj, body)
-    return lambda obj: patches.strategic_merge_patch(obj, body, call.served.version.definition)
+    definition = call.catalogue.definition(call.served.version)
+    return lambda obj: patches.strategic_merge_patch(obj, body, definition)
 
 
 def _undecodable(call: Call, error: DecodeError, patched: Any) -> Invalid:

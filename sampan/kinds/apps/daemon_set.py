@@ -10,6 +10,7 @@ from sampan.kinds.apps.replica_set import selector_is_immutable
 from sampan.kinds.apps.rolling_update import validate_daemon_strategy
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, count_column, labels_text
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.workloads import (
     SELECTOR,
@@ -20,12 +21,12 @@ from sampan.kinds.workloads import (
     selector_from_template,
     selects_template,
     validate_counts,
+    workload_defaults,
     workload_warnings,
 )
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Conversion, Kind, PrepareCreate, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, non_negative, validate_label_selector
 
@@ -34,10 +35,12 @@ _V1, _EXTENSIONS = "io.k8s.api.apps.v1.DaemonSet", "io.k8s.api.extensions.v1beta
 _REPLACEMENT = "apps/v1 DaemonSet"
 _COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
 
-schema.load().derive(_EXTENSIONS + "Spec", _V1 + "Spec", {"templateGeneration": "int64"}, optional=["selector"])
-schema.load().derive(_EXTENSIONS, _V1, {"spec": _EXTENSIONS + "Spec"})
-for _definition in (_V1, _EXTENSIONS):
-    register_defaults({_definition: {"spec": {}}, _definition + "Spec": {"template": {}, "revisionHistoryLimit": 10}})
+_SPEC_DEFAULTS = {"template": {}, "revisionHistoryLimit": 10}
+
+
+def _define_legacy(known: Schema) -> None:
+    known.derive(_EXTENSIONS + "Spec", _V1 + "Spec", {"templateGeneration": "int64"}, optional=["selector"])
+    known.derive(_EXTENSIONS, _V1, {"spec": _EXTENSIONS + "Spec"})
 
 
 def _defaults(strategy: str, *, selector: bool) -> PrepareCreate:
@@ -167,4 +170,7 @@ KIND = Kind(
     validate=_validate,
     validate_status_update=_validate_status_update,
     warnings=workload_warnings,
+    definitions=_define_legacy,
+    defaults={**workload_defaults(_V1, _SPEC_DEFAULTS), **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS)},
+    default_functions=POD_SPEC_FUNCTIONS,
 )

@@ -8,6 +8,7 @@ from sampan.kinds.apps.replica_set import selector_is_immutable
 from sampan.kinds.apps.rolling_update import validate_strategy
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, count_column
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.prepare import bump_for_metadata, fresh_status
 from sampan.kinds.workloads import (
     READY_COLUMN,
@@ -16,12 +17,12 @@ from sampan.kinds.workloads import (
     validate_counts,
     validate_replica_status,
     validate_selector_and_template,
+    workload_defaults,
     workload_warnings,
 )
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Conversion, Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, invalid
 
@@ -31,21 +32,17 @@ _V1 = "io.k8s.api.apps.v1.Deployment"
 _REPLACEMENT = "apps/v1 Deployment"
 
 
-def _define_legacy(package: str) -> str:
+_EXTENSIONS, _V1BETA1 = "io.k8s.api.extensions.v1beta1.Deployment", "io.k8s.api.apps.v1beta1.Deployment"
+_SPEC_DEFAULTS = {"replicas": 1, "template": {}}
+
+
+def _define_legacy(known: Schema) -> None:
     """Deployment with rollbackTo, as extensions/v1beta1 and apps/v1beta1 have it."""
-    known = schema.load()
-    known.define(package + "RollbackConfig", {"revision": "int64"})
-    spec = {"rollbackTo": package + "RollbackConfig"}
-    known.derive(package + "DeploymentSpec", _V1 + "Spec", spec, optional=["selector"])
-    known.derive(package + "Deployment", _V1, {"spec": package + "DeploymentSpec"})
-    return package + "Deployment"
-
-
-_EXTENSIONS = _define_legacy("io.k8s.api.extensions.v1beta1.")
-_V1BETA1 = _define_legacy("io.k8s.api.apps.v1beta1.")
-
-for _definition in (_V1, _V1BETA1, _EXTENSIONS):
-    register_defaults({_definition: {"spec": {}}, _definition + "Spec": {"replicas": 1, "template": {}}})
+    for definition in (_EXTENSIONS, _V1BETA1):
+        rollback = definition.removesuffix("Deployment") + "RollbackConfig"
+        known.define(rollback, {"revision": "int64"})
+        known.derive(definition + "Spec", _V1 + "Spec", {"rollbackTo": rollback}, optional=["selector"])
+        known.derive(definition, _V1, {"spec": definition + "Spec"})
 
 
 def _defaults(*, step: int | str, history: int, deadline: int, selector: bool) -> PrepareCreate:
@@ -172,4 +169,11 @@ KIND = Kind(
     validate_status_update=_validate_status_update,
     warnings=workload_warnings,
     scale=Scale(),
+    definitions=_define_legacy,
+    defaults={
+        **workload_defaults(_V1, _SPEC_DEFAULTS),
+        **workload_defaults(_V1BETA1, _SPEC_DEFAULTS),
+        **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS),
+    },
+    default_functions=POD_SPEC_FUNCTIONS,
 )

@@ -1,6 +1,7 @@
 """ReplicaSet: a number of equal pods, selected by a label selector. extensions/v1beta1 defaulted the selector."""
 
 from sampan.kinds.checks import SPEC, Errors, unchanged
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     REPLICA_COLUMNS,
@@ -10,22 +11,24 @@ from sampan.kinds.workloads import (
     validate_counts,
     validate_replica_status,
     validate_selector_and_template,
+    workload_defaults,
     workload_warnings,
 )
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Kind, Scale, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema
 
 _DEFINITION = "io.k8s.api.apps.v1.ReplicaSet"
 _REPLACEMENT = "apps/v1 ReplicaSet"
 
 _EXTENSIONS = "io.k8s.api.extensions.v1beta1.ReplicaSet"
 
-schema.load().derive(_EXTENSIONS + "Spec", _DEFINITION + "Spec", optional=["selector"])
-schema.load().derive(_EXTENSIONS, _DEFINITION, {"spec": _EXTENSIONS + "Spec"})
-for _definition in (_DEFINITION, _EXTENSIONS):
-    register_defaults({_definition: {"spec": {}}, _definition + "Spec": {"replicas": 1, "template": {}}})
+_SPEC_DEFAULTS = {"replicas": 1, "template": {}}
+
+
+def _define_legacy(known: Schema) -> None:
+    known.derive(_EXTENSIONS + "Spec", _DEFINITION + "Spec", optional=["selector"])
+    known.derive(_EXTENSIONS, _DEFINITION, {"spec": _EXTENSIONS + "Spec"})
 
 
 def _validate(replica_set: Object) -> Errors:
@@ -72,4 +75,7 @@ KIND = Kind(
     warnings=workload_warnings,
     scale=Scale(),
     selectable_fields={"status.replicas": status_replicas},
+    definitions=_define_legacy,
+    defaults={**workload_defaults(_DEFINITION, _SPEC_DEFAULTS), **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS)},
+    default_functions=POD_SPEC_FUNCTIONS,
 )

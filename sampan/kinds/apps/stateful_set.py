@@ -2,6 +2,7 @@
 
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     READY_COLUMN,
@@ -13,12 +14,12 @@ from sampan.kinds.workloads import (
     selects_template,
     validate_counts,
     validate_replica_status,
+    workload_defaults,
     workload_warnings,
 )
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import (
     forbidden,
@@ -50,13 +51,12 @@ _SPEC_DEFAULTS = {
     "persistentVolumeClaimRetentionPolicy": {},
 }
 
-schema.load().derive(_V1BETA1 + "Spec", _DEFINITION + "Spec", optional=["selector"])
-schema.load().derive(_V1BETA1, _DEFINITION, {"spec": _V1BETA1 + "Spec"})
-for _definition in (_DEFINITION, _V1BETA1):
-    register_defaults({_definition: {"spec": {}}, _definition + "Spec": _SPEC_DEFAULTS})
-register_defaults(
-    {_DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
-)
+_RETENTION = {_DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
+
+
+def _define_legacy(known: Schema) -> None:
+    known.derive(_V1BETA1 + "Spec", _DEFINITION + "Spec", optional=["selector"])
+    known.derive(_V1BETA1, _DEFINITION, {"spec": _V1BETA1 + "Spec"})
 
 
 def _defaults(strategy: str, *, selector: bool) -> PrepareCreate:
@@ -170,4 +170,11 @@ KIND = Kind(
     validate_status_update=validate_replica_status,
     warnings=workload_warnings,
     scale=Scale(),
+    definitions=_define_legacy,
+    defaults={
+        **workload_defaults(_DEFINITION, _SPEC_DEFAULTS),
+        **workload_defaults(_V1BETA1, _SPEC_DEFAULTS),
+        **_RETENTION,
+    },
+    default_functions=POD_SPEC_FUNCTIONS,
 )

@@ -1,6 +1,6 @@
 """LocalSubjectAccessReview: asks whether a user may do something in one namespace."""
 
-from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups
+from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups, with_groups
 from sampan.kinds.checks import SPEC, Errors
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -27,4 +27,5 @@ KIND = Kind(
     verbs=("create",),
     has_status=False,
     has_generation=False,
+    definitions=with_groups("LocalSubjectAccessReview"),
 )

@@ -1,9 +1,11 @@
 """What the access reviews share: versions, and what is wrong with a question. They are answered, never stored."""
 
+from collections.abc import Callable
+
 from sampan.kinds.checks import SPEC, Errors
-from sampan.machinery import schema
 from sampan.machinery.kind import Conversion, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema
 from sampan.machinery.validation import invalid
 
 GROUP = "authorization.k8s.io"
@@ -18,13 +20,20 @@ def versions(name: str) -> tuple[ServedVersion, ServedVersion]:
 
 def versions_with_groups(name: str) -> tuple[ServedVersion, ServedVersion]:
     """v1 and v1beta1, which called the field of a user's groups `group`."""
-    known = schema.load()
-    groups = known.definition(_V1 + "SubjectAccessReviewSpec").fields["groups"]
-    spec = _V1BETA1 + "SubjectAccessReviewSpec"
-    known.derive(spec, _V1 + "SubjectAccessReviewSpec", {"group": groups}, drop=["groups"])
-    known.derive(_V1BETA1 + name, _V1 + name, {"spec": spec})
     convert = Conversion(lambda obj: _rename(obj, "group", "groups"), lambda obj: _rename(obj, "groups", "group"))
     return ServedVersion(GROUP, "v1", _V1 + name), _beta(name, _V1BETA1 + name, convert)
+
+
+def with_groups(name: str) -> Callable[[Schema], None]:
+    """What adds the v1beta1 types of such a kind to the field schema."""
+
+    def define(known: Schema) -> None:
+        groups = known.definition(_V1 + "SubjectAccessReviewSpec").fields["groups"]
+        spec = _V1BETA1 + "SubjectAccessReviewSpec"
+        known.derive(spec, _V1 + "SubjectAccessReviewSpec", {"group": groups}, drop=["groups"])
+        known.derive(_V1BETA1 + name, _V1 + name, {"spec": spec})
+
+    return define
 
 
 def _beta(name: str, definition: str, convert: Conversion | None) -> ServedVersion:

@@ -1,6 +1,6 @@
 """SubjectAccessReview: asks whether a user may do something."""
 
-from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups
+from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups, with_groups
 from sampan.kinds.checks import Errors
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -20,4 +20,5 @@ KIND = Kind(
     verbs=("create",),
     has_status=False,
     has_generation=False,
+    definitions=with_groups("SubjectAccessReview"),
 )

@@ -3,14 +3,15 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sampan.kinds.batch.job_spec import validate_job_spec
+from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, validate_job_spec
 from sampan.kinds.batch.schedule import ScheduleError, check_schedule
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, since, text
 from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import selector_text
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -21,19 +22,18 @@ _JOB = SPEC.child("jobTemplate", "spec")
 _MAX_NAME = 52  # job names add 11 characters to it, and must be labels
 _REPLACEMENT = "batch/v1 CronJob"
 
-register_defaults(
-    {
-        _DEFINITION: {"spec": {}},
-        _DEFINITION + "Spec": {
-            "concurrencyPolicy": "Allow",
-            "suspend": False,
-            "successfulJobsHistoryLimit": 3,
-            "failedJobsHistoryLimit": 1,
-            "jobTemplate": {},
-        },
-        "io.k8s.api.batch.v1.JobTemplateSpec": {"metadata": {}, "spec": {}},
-    }
-)
+_DEFAULTS: FieldDefaults = {
+    _DEFINITION: {"spec": {}},
+    _DEFINITION + "Spec": {
+        "concurrencyPolicy": "Allow",
+        "suspend": False,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 1,
+        "jobTemplate": {},
+    },
+    "io.k8s.api.batch.v1.JobTemplateSpec": {"metadata": {}, "spec": {}},
+    **JOB_SPEC_DEFAULTS,
+}
 
 
 def _validate(cron_job: Object) -> Errors:
@@ -143,4 +143,6 @@ KIND = Kind(
     prepare_create=fresh_status(),
     validate=_validate,
     warnings=_warnings,
+    defaults=_DEFAULTS,
+    default_functions=POD_SPEC_FUNCTIONS,
 )

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sampan.kinds.batch.job_spec import is_indexed, validate_job_spec
+from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, is_indexed, validate_job_spec
 from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.workloads import (
     SELECTOR,
     SELECTOR_COLUMN,
@@ -13,7 +14,6 @@ from sampan.kinds.workloads import (
     selects_template,
     workload_warnings,
 )
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.durations import duration_human
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting, parse_time
@@ -31,7 +31,7 @@ UID_LABEL, NAME_LABEL = "batch.kubernetes.io/controller-uid", "batch.kubernetes.
 _ENDED, _UNDER_WAY = ("Complete", "Failed"), ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 _SCHEDULING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
 
-register_defaults({"io.k8s.api.batch.v1.Job": {"spec": {}}})
+_DEFAULTS = {"io.k8s.api.batch.v1.Job": {"spec": {}}, **JOB_SPEC_DEFAULTS}
 
 
 def _default(job: Object) -> None:
@@ -155,4 +155,6 @@ KIND = Kind(
     warnings=workload_warnings,
     selectable_fields={"status.successful": lambda job: str(get_path(job, ("status", "succeeded"), 0))},
     default_orphan=True,
+    defaults=_DEFAULTS,
+    default_functions=POD_SPEC_FUNCTIONS,
 )

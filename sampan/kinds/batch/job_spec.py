@@ -1,9 +1,9 @@
 """A JobSpec, of a Job or of a CronJob's template: defaults and what is wrong with one."""
 
 from sampan.kinds.checks import Errors, supported
-from sampan.kinds.core import podspec_defaults  # noqa: F401  registers what templates default to
 from sampan.kinds.core.podspec_validation import validate_template
-from sampan.machinery.defaulting import register_defaults
+from sampan.kinds.workloads import TEMPLATE_DEFAULTS
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, invalid, non_negative, not_supported, required, too_many
@@ -32,20 +32,19 @@ def _replacement(spec: Object) -> str:
     return "TerminatingOrFailed" if spec.get("podFailurePolicy") is None else "Failed"
 
 
-register_defaults(
-    {
-        _SPEC: {
-            "completions": _completions,
-            "parallelism": lambda spec: 1,  # after completions, which asks whether it was set
-            "backoffLimit": _backoff_limit,
-            "completionMode": "NonIndexed",
-            "suspend": False,
-            "podReplacementPolicy": _replacement,
-            "template": {},
-        },
-        "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
-    }
-)
+JOB_SPEC_DEFAULTS: FieldDefaults = {
+    _SPEC: {
+        "completions": _completions,
+        "parallelism": lambda spec: 1,  # after completions, which asks whether it was set
+        "backoffLimit": _backoff_limit,
+        "completionMode": "NonIndexed",
+        "suspend": False,
+        "podReplacementPolicy": _replacement,
+        "template": {},
+    },
+    "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
+    **TEMPLATE_DEFAULTS,
+}
 
 
 def is_indexed(spec: Object) -> bool:

@@ -6,12 +6,11 @@ from datetime import datetime
 from sampan.kinds.addresses import endpoint_ip, host_port
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name
 from sampan.kinds.columns import AGE, NAME, NONE, some_of
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, dns_label, dns_subdomain, one_of, port, required
 
-register_defaults({"io.k8s.api.core.v1.EndpointPort": {"protocol": "TCP"}})
+_DEFAULTS = {"io.k8s.api.core.v1.EndpointPort": {"protocol": "TCP"}}
 
 
 def _validate(endpoints: Object) -> Errors:
@@ -74,4 +73,5 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
+    defaults=_DEFAULTS,
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sampan.kinds.checks import Errors, required_name, unchanged
 from sampan.kinds.columns import name, since, text
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -31,12 +31,10 @@ _FIXED = (
     *("source", "firstTimestamp", "lastTimestamp", "count", "eventTime"),
 )
 
-register_defaults(
-    {
-        _CORE: {"involvedObject": {}, "source": {}, "reportingComponent": "", "reportingInstance": ""},
-        _EVENTS: {"deprecatedSource": {}},
-    }
-)
+_DEFAULTS: FieldDefaults = {
+    _CORE: {"involvedObject": {}, "source": {}, "reportingComponent": "", "reportingInstance": ""},
+    _EVENTS: {"deprecatedSource": {}},
+}
 
 
 def _renaming(names: dict[str, str]) -> Callable[[Object], Object]:
@@ -197,4 +195,5 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
+    defaults=_DEFAULTS,
 )

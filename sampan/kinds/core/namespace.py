@@ -2,7 +2,6 @@
 
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME, text
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import ALL_VERBS, Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting
 from sampan.machinery.tree import get_path
@@ -11,7 +10,7 @@ from sampan.machinery.validation import Path, check, invalid, qualified_name
 NAME_LABEL = "kubernetes.io/metadata.name"
 FINALIZER = "kubernetes"
 
-register_defaults({"io.k8s.api.core.v1.NamespaceStatus": {"phase": "Active"}})
+_DEFAULTS = {"io.k8s.api.core.v1.NamespaceStatus": {"phase": "Active"}}
 
 
 def _label_with_name(namespace: Object) -> None:
@@ -68,4 +67,5 @@ KIND = Kind(
     name_rule="dns-label",
     selectable_fields={"status.phase": lambda namespace: get_path(namespace, ("status", "phase"), "")},
     has_generation=False,
+    defaults=_DEFAULTS,
 )

@@ -8,7 +8,7 @@ from sampan.kinds.addresses import same_family_twice
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, text
 from sampan.kinds.core.taints import validate_taints
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, labels_of
 from sampan.machinery.tree import get_path, semantic_equal
@@ -24,7 +24,7 @@ def _capacity(status: Object) -> Object | None:
     return dict(status["capacity"]) if status.get("capacity") else None
 
 
-register_defaults({_CORE + "Node": {"spec": {}}, _CORE + "NodeStatus": {"allocatable": _capacity}})
+_DEFAULTS: FieldDefaults = {_CORE + "Node": {"spec": {}}, _CORE + "NodeStatus": {"allocatable": _capacity}}
 
 
 def _sync_pod_cidrs(node: Object) -> None:
@@ -138,4 +138,5 @@ KIND = Kind(
     validate_update=_validate_update,
     selectable_fields={"spec.unschedulable": _unschedulable},
     has_generation=False,
+    defaults=_DEFAULTS,
 )

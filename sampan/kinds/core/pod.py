@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.pod_columns import COLUMNS
-from sampan.kinds.core.pod_defaults import default_pod
+from sampan.kinds.core.pod_defaults import POD_DEFAULTS, default_pod
 from sampan.kinds.core.pod_update import validate_pod_update
 from sampan.kinds.core.pod_warnings import pod_warnings
-from sampan.kinds.core.podspec_defaults import sync_service_account
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
 from sampan.kinds.core.podspec_validation import validate_pod_spec
 from sampan.kinds.core.qos import qos_class
 from sampan.machinery.kind import Kind, ServedVersion
@@ -88,4 +88,6 @@ KIND = Kind(
         "status.podIP": _field("status", "podIP"),
         "status.nominatedNodeName": _field("status", "nominatedNodeName"),
     },
+    defaults=POD_DEFAULTS,
+    default_functions=POD_SPEC_FUNCTIONS,
 )

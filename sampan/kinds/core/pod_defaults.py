@@ -1,10 +1,9 @@
 """Defaults of a Pod that templates don't get: requests from limits, host ports, service links."""
 
-from sampan.kinds.core import podspec_defaults
-from sampan.machinery.defaulting import register_defaults
+from sampan.kinds.core.podspec_defaults import CORE, POD_SPEC_DEFAULTS
 from sampan.machinery.meta import Object
 
-register_defaults({podspec_defaults.CORE + "Pod": {"spec": {}}})
+POD_DEFAULTS = {CORE + "Pod": {"spec": {}}, **POD_SPEC_DEFAULTS}
 
 
 def default_pod(pod: Object) -> None:

@@ -1,13 +1,13 @@
 """Defaults of everything inside a pod spec, shared by Pod and every kind with a pod template.
 
 Only what templates get too; what a Pod alone gets (requests from limits, enableServiceLinks, host ports) is in
-pod_defaults.py. Registered on import; every file of a kind with a pod template imports this module.
+pod_defaults.py. Every kind with a pod spec gives POD_SPEC_DEFAULTS and POD_SPEC_FUNCTIONS among its defaults.
 """
 
 from typing import Any
 
-from sampan.kinds.core import volume_claim_defaults  # noqa: F401  ephemeral volumes have claim templates
-from sampan.machinery.defaulting import register_default_function, register_defaults
+from sampan.kinds.core.volume_claim_defaults import CLAIM_DEFAULTS
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.meta import Object
 
 CORE = "io.k8s.api.core.v1."
@@ -49,51 +49,38 @@ _CONTAINER = {
     "resources": {},
 }
 
-register_defaults(
-    {
-        CORE + "PodSpec": {
-            "restartPolicy": "Always",
-            "terminationGracePeriodSeconds": 30,
-            "dnsPolicy": "ClusterFirst",
-            "securityContext": {},
-            "schedulerName": "default-scheduler",
-        },
-        CORE + "Container": _CONTAINER,
-        CORE + "EphemeralContainer": _CONTAINER,
-        CORE + "ContainerPort": {"protocol": "TCP"},
-        CORE + "ObjectFieldSelector": {"apiVersion": "v1"},
-        CORE + "ResourceFieldSelector": {"divisor": "0"},
-    }
-)
-
-register_defaults(
-    {
-        CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
-        CORE + "GRPCAction": {"service": ""},
-    }
-)
-
-register_defaults(
-    {
-        CORE + "Volume": {"emptyDir": _empty_dir},
-        CORE + "SecretVolumeSource": {"defaultMode": FILE_MODE},
-        CORE + "ConfigMapVolumeSource": {"defaultMode": FILE_MODE},
-        CORE + "DownwardAPIVolumeSource": {"defaultMode": FILE_MODE},
-        CORE + "ProjectedVolumeSource": {"defaultMode": FILE_MODE},
-        CORE + "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
-        CORE + "HostPathVolumeSource": {"type": ""},
-        CORE + "ImageVolumeSource": {"pullPolicy": lambda image: pull_policy(image.get("reference") or "")},
-        CORE + "ISCSIVolumeSource": {"iscsiInterface": "default"},
-        CORE + "RBDVolumeSource": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
-        CORE + "AzureDiskVolumeSource": {
-            "cachingMode": "ReadWrite",
-            "kind": "Shared",
-            "fsType": "ext4",
-            "readOnly": False,
-        },
-        CORE + "ScaleIOVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
-    }
-)
-
-register_default_function(CORE + "PodSpec", sync_service_account)
-register_default_function(CORE + "Probe", _default_probe)
+POD_SPEC_DEFAULTS: FieldDefaults = {
+    CORE + "PodSpec": {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 30,
+        "dnsPolicy": "ClusterFirst",
+        "securityContext": {},
+        "schedulerName": "default-scheduler",
+    },
+    CORE + "Container": _CONTAINER,
+    CORE + "EphemeralContainer": _CONTAINER,
+    CORE + "ContainerPort": {"protocol": "TCP"},
+    CORE + "ObjectFieldSelector": {"apiVersion": "v1"},
+    CORE + "ResourceFieldSelector": {"divisor": "0"},
+    CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
+    CORE + "GRPCAction": {"service": ""},
+    CORE + "Volume": {"emptyDir": _empty_dir},
+    CORE + "SecretVolumeSource": {"defaultMode": FILE_MODE},
+    CORE + "ConfigMapVolumeSource": {"defaultMode": FILE_MODE},
+    CORE + "DownwardAPIVolumeSource": {"defaultMode": FILE_MODE},
+    CORE + "ProjectedVolumeSource": {"defaultMode": FILE_MODE},
+    CORE + "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
+    CORE + "HostPathVolumeSource": {"type": ""},
+    CORE + "ImageVolumeSource": {"pullPolicy": lambda image: pull_policy(image.get("reference") or "")},
+    CORE + "ISCSIVolumeSource": {"iscsiInterface": "default"},
+    CORE + "RBDVolumeSource": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    CORE + "AzureDiskVolumeSource": {
+        "cachingMode": "ReadWrite",
+        "kind": "Shared",
+        "fsType": "ext4",
+        "readOnly": False,
+    },
+    CORE + "ScaleIOVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+    **CLAIM_DEFAULTS,  # of ephemeral volumes
+}
+POD_SPEC_FUNCTIONS = {CORE + "PodSpec": sync_service_account, CORE + "Probe": _default_probe}

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import labels_text
+from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
@@ -15,19 +16,14 @@ from sampan.kinds.workloads import (
     status_replicas,
     validate_counts,
     validate_replica_status,
+    workload_defaults,
     workload_warnings,
 )
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import required
 
-register_defaults(
-    {
-        "io.k8s.api.core.v1.ReplicationController": {"spec": {}},
-        "io.k8s.api.core.v1.ReplicationControllerSpec": {"replicas": 1},
-    }
-)
+_DEFINITION = "io.k8s.api.core.v1.ReplicationController"
 
 
 def _default(controller: Object) -> None:
@@ -69,4 +65,6 @@ KIND = Kind(
     scale=Scale(),
     selectable_fields={"status.replicas": status_replicas},
     default_orphan=True,
+    defaults=workload_defaults(_DEFINITION, {"replicas": 1}),
+    default_functions=POD_SPEC_FUNCTIONS,
 )

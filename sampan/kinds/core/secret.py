@@ -8,7 +8,6 @@ import orjson
 from sampan.kinds.checks import METADATA, Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.keyed_data import MAX_SIZE, base64_size, keys, unchanged_if_immutable
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.validation import Path, invalid, required, too_long
@@ -20,7 +19,7 @@ DATA = Path("data")
 # Types whose data is one JSON document, and the key where it is.
 _DOCUMENT_KEYS = {"kubernetes.io/dockercfg": ".dockercfg", "kubernetes.io/dockerconfigjson": ".dockerconfigjson"}
 
-register_defaults({"io.k8s.api.core.v1.Secret": {"type": "Opaque"}})
+_DEFAULTS = {"io.k8s.api.core.v1.Secret": {"type": "Opaque"}}
 
 
 def _data(secret: Object) -> dict[str, str]:
@@ -99,4 +98,5 @@ KIND = Kind(
     selectable_fields={"type": lambda secret: secret.get("type") or ""},
     has_status=False,
     has_generation=False,
+    defaults=_DEFAULTS,
 )

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, labels_text, text
-from sampan.kinds.core.service_defaults import default_service
+from sampan.kinds.core.service_defaults import SERVICE_DEFAULTS, default_service
 from sampan.kinds.core.service_prepare import prepare_create, prepare_update
 from sampan.kinds.core.service_validation import validate, validate_update
 from sampan.machinery.kind import Column, Kind, ServedVersion
@@ -68,4 +68,5 @@ KIND = Kind(
     },
     has_generation=False,
     allow_create_on_update=True,
+    defaults=SERVICE_DEFAULTS,
 )

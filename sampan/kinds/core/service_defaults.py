@@ -1,18 +1,15 @@
 """Defaults of a Service that depend on its type. Not here: addresses, families and node ports, which are allocated."""
 
 from sampan.kinds.core.service_types import CLUSTER_IP, LOAD_BALANCER, is_externally_accessible, needs_cluster_ip
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 
 AFFINITY_SECONDS = 10800  # how long a client stays with its endpoint
 
-register_defaults(
-    {
-        "io.k8s.api.core.v1.ServiceSpec": {"type": CLUSTER_IP, "sessionAffinity": "None"},
-        "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
-    }
-)
+SERVICE_DEFAULTS = {
+    "io.k8s.api.core.v1.ServiceSpec": {"type": CLUSTER_IP, "sessionAffinity": "None"},
+    "io.k8s.api.core.v1.ServicePort": {"protocol": "TCP"},
+}
 
 
 def default_service(service: Object) -> None:

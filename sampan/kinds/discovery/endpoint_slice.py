@@ -8,10 +8,9 @@ from sampan.kinds.addresses import endpoint_ip, is_ipv4, is_ipv6
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unchanged, unique
 from sampan.kinds.columns import AGE, NAME, some_of, text
 from sampan.kinds.prepare import bump_for_metadata
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema, parse_type
 from sampan.machinery.validation import (
     Path,
     check,
@@ -30,18 +29,14 @@ _TYPES = ("FQDN", "IPv4", "IPv6")
 _MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS = 1000, 100, 20000
 _HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
-register_defaults({_V1 + "EndpointPort": {"name": "", "protocol": "TCP"}})
+_DEFAULTS = {_V1 + "EndpointPort": {"name": "", "protocol": "TCP"}}
 
 
-def _define_v1beta1() -> None:
-    known = schema.load()
+def _define_v1beta1(known: Schema) -> None:
     known.derive(_V1BETA1 + "Endpoint", _V1 + "Endpoint", {"topology": "{}string"}, drop=["deprecatedTopology", "zone"])
     endpoints = known.definition(_V1 + "EndpointSlice").fields["endpoints"]
-    items = schema.parse_type(_V1BETA1 + "Endpoint")
+    items = parse_type(_V1BETA1 + "Endpoint")
     known.derive(_V1BETA1 + "EndpointSlice", _V1 + "EndpointSlice", {"endpoints": replace(endpoints, items=items)})
-
-
-_define_v1beta1()
 
 
 def _endpoints_by(convert: Callable[[Object], Object]) -> Callable[[Object], Object]:
@@ -170,4 +165,6 @@ KIND = Kind(
     validate=_validate,
     validate_update=_validate_update,
     has_status=False,
+    definitions=_define_v1beta1,
+    defaults=_DEFAULTS,
 )

@@ -5,9 +5,9 @@ from datetime import datetime
 from sampan.kinds.addresses import parse_ip
 from sampan.kinds.checks import SPEC, Errors, each, optional_name, required_name
 from sampan.kinds.columns import AGE, NAME, NONE, text
-from sampan.kinds.networking.ingress_v1beta1 import CONVERSION, DEFINITION
+from sampan.kinds.networking.ingress_v1beta1 import CONVERSION, DEFAULTS, DEFINITION, define
 from sampan.kinds.prepare import fresh_status
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.names import regex_text
@@ -36,7 +36,7 @@ _WILDCARD_TEXT = regex_text(
     "*.example.com",
 )
 
-register_defaults({_V1: {"spec": {}}, DEFINITION: {"spec": {}}})
+_DEFAULTS: FieldDefaults = {_V1: {"spec": {}}, DEFINITION: {"spec": {}}, **DEFAULTS}
 
 
 def _validate(ingress: Object) -> Errors:
@@ -181,4 +181,6 @@ KIND = Kind(
     ),
     prepare_create=fresh_status(loadBalancer={}),
     validate=_validate,
+    definitions=define,
+    defaults=_DEFAULTS,
 )

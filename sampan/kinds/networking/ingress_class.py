@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors, supported, unchanged
 from sampan.kinds.columns import AGE, NAME, NONE, text
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -15,12 +15,10 @@ _MAX_CONTROLLER = 250
 _NOT_A_PATH = 'must be a domain-prefixed path (such as "acme.io/foo")'
 _PARAMETERS = SPEC.child("parameters")
 
-register_defaults(
-    {
-        _DEFINITION: {"spec": {}},
-        "io.k8s.api.networking.v1.IngressClassParametersReference": {"scope": "Cluster"},
-    }
-)
+_DEFAULTS: FieldDefaults = {
+    _DEFINITION: {"spec": {}},
+    "io.k8s.api.networking.v1.IngressClassParametersReference": {"scope": "Cluster"},
+}
 
 
 def _validate(ingress_class: Object) -> Errors:
@@ -84,4 +82,5 @@ KIND = Kind(
     validate=_validate,
     validate_update=_validate_update,
     has_status=False,
+    defaults=_DEFAULTS,
 )

@@ -6,42 +6,40 @@ A backend was a service's name and port, and the default backend was called `bac
 from collections.abc import Callable
 from dataclasses import replace
 
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Conversion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Field, Schema
 
 _V1, _OLD = "io.k8s.api.networking.v1.", "io.k8s.api.networking.v1beta1."
 DEFINITION = _OLD + "Ingress"
+DEFAULTS = {_OLD + "HTTPIngressPath": {"pathType": "ImplementationSpecific"}}
 
 
-def _define() -> None:
-    known = schema.load()
+def define(known: Schema) -> None:
+    """Add the old types."""
     resource = known.definition(_V1 + "IngressBackend").fields["resource"]
-    backend: dict[str, str | schema.Field] = {
+    backend: dict[str, str | Field] = {
         "serviceName": "string",
         "servicePort": "int-or-string",
         "resource": resource,
     }
     known.define(_OLD + "IngressBackend", backend)
-    path: dict[str, str | schema.Field] = {"backend": _OLD + "IngressBackend"}
+    path: dict[str, str | Field] = {"backend": _OLD + "IngressBackend"}
     known.derive(_OLD + "HTTPIngressPath", _V1 + "HTTPIngressPath", path, optional=["pathType"])
-    known.derive(_OLD + "HTTPIngressRuleValue", _V1 + "HTTPIngressRuleValue", _list_of("HTTPIngressRuleValue", "paths"))
+    known.derive(
+        _OLD + "HTTPIngressRuleValue", _V1 + "HTTPIngressRuleValue", _list_of(known, "HTTPIngressRuleValue", "paths")
+    )
     known.derive(_OLD + "IngressRule", _V1 + "IngressRule", {"http": _OLD + "HTTPIngressRuleValue"})
-    spec: dict[str, str | schema.Field] = {"backend": _OLD + "IngressBackend", **_list_of("IngressSpec", "rules")}
+    spec: dict[str, str | Field] = {"backend": _OLD + "IngressBackend", **_list_of(known, "IngressSpec", "rules")}
     known.derive(_OLD + "IngressSpec", _V1 + "IngressSpec", spec, drop=["defaultBackend"])
     known.derive(DEFINITION, _V1 + "Ingress", {"spec": _OLD + "IngressSpec"})
 
 
-def _list_of(definition: str, field: str) -> dict[str, schema.Field]:
+def _list_of(known: Schema, definition: str, field: str) -> dict[str, Field]:
     """A list field of v1 with the same list type, whose items are of the old version."""
-    found = schema.load().definition(_V1 + definition).fields[field]
+    found = known.definition(_V1 + definition).fields[field]
     assert found.items is not None
     return {field: replace(found, items=replace(found.items, ref=found.items.ref.replace(_V1, _OLD)))}
-
-
-_define()
-register_defaults({_OLD + "HTTPIngressPath": {"pathType": "ImplementationSpecific"}})
 
 
 def _backend_to_v1(old: Object) -> Object:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.rbac.rules import GROUP
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import semantic_equal
@@ -20,12 +20,10 @@ def _subject_group(subject: Object) -> str | None:
     return {"ServiceAccount": "", "User": GROUP, "Group": GROUP}.get(subject.get("kind") or "")
 
 
-register_defaults(
-    {
-        "io.k8s.api.rbac.v1.RoleRef": {"apiGroup": GROUP},
-        "io.k8s.api.rbac.v1.Subject": {"apiGroup": _subject_group},
-    }
-)
+DEFAULTS: FieldDefaults = {
+    "io.k8s.api.rbac.v1.RoleRef": {"apiGroup": GROUP},
+    "io.k8s.api.rbac.v1.Subject": {"apiGroup": _subject_group},
+}
 
 
 def validate_binding(binding: Object, role_kinds: Sequence[str], *, namespaced: bool) -> Errors:

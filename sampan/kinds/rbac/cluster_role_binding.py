@@ -1,7 +1,7 @@
 """ClusterRoleBinding: gives a ClusterRole to subjects, in the whole cluster."""
 
 from sampan.kinds.checks import Errors
-from sampan.kinds.rbac.bindings import COLUMNS, validate_binding, validate_binding_update
+from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, validate_binding, validate_binding_update
 from sampan.kinds.rbac.rules import versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -23,4 +23,5 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
+    defaults=DEFAULTS,
 )

@@ -2,7 +2,6 @@
 
 from sampan.kinds.checks import Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, count_column, text
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import forbidden, not_supported
@@ -12,7 +11,7 @@ HIGHEST_USER_PRIORITY = 1_000_000_000
 SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 _POLICIES = ("Never", "PreemptLowerPriority")
 
-register_defaults({_DEFINITION: {"preemptionPolicy": "PreemptLowerPriority", "value": 0}})
+_DEFAULTS = {_DEFINITION: {"preemptionPolicy": "PreemptLowerPriority", "value": 0}}
 
 
 def _validate(priority_class: Object) -> Errors:
@@ -74,4 +73,5 @@ KIND = Kind(
     validate=_validate,
     validate_update=_validate_update,
     has_status=False,
+    defaults=_DEFAULTS,
 )

@@ -1,0 +1,100 @@
+"""The catalogue: an immutable set of kinds, and all that follows from which kinds there are.
+
+    catalogue = Catalogue(builtin_kinds())          # kinds/registry.py
+    served = catalogue.by_resource["apps", "v1", "deployments"]
+    stored, warnings = catalogue.codec(served).decode(tree)
+    catalogue = catalogue.with_kinds(custom)        # a CustomResourceDefinition came or went
+
+Routes, discovery, OpenAPI and storage keys are made from it (apiserver/installed.py). What is compiled (codecs and what
+is below them) is made when it is first used, and shared with the catalogues that follow from this one. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sampan.machinery.codec import Codec
+from sampan.machinery.decoding import Readers
+from sampan.machinery.defaulting import Defaulters
+from sampan.machinery.kind import Kind, ObjectCodec, Served, ServedVersion
+from sampan.machinery.schema import Definition, Schema, load
+
+
+class Types:
+    """The types of the built-in kinds: the field schema with what the kinds add, and the functions compiled from it."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        known = tuple(kinds)
+        self.schema: Schema = load()
+        for kind in known:
+            if kind.definitions:
+                kind.definitions(self.schema)
+        self._readers = Readers()
+        self._defaulters = Defaulters(
+            self.schema, (kind.defaults for kind in known), (kind.default_functions for kind in known)
+        )
+
+    def codec(self, served: Served) -> Codec:
+        """A codec of a kind whose version names a definition."""
+        definition = self.schema.definition(served.version.definition)
+        return Codec(served, definition, self._readers.of(definition), self._defaulters.of(definition.name))
+
+
+class Catalogue:
+    """See the module. `kinds` are the built-in ones; Raises ValueError where two claim one place."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self.builtin = tuple(kinds)
+        self._types = Types(self.builtin)
+        self._take((), {})
+
+    def with_kinds(self, custom: Iterable[Kind]) -> "Catalogue":
+        """The catalogue of the built-in kinds and these; those that are the same objects as before stay compiled."""
+        made = Catalogue.__new__(Catalogue)
+        made.builtin, made._types = self.builtin, self._types
+        made._take(tuple(custom), self._codecs)
+        return made
+
+    def _take(self, custom: tuple[Kind, ...], codecs: Mapping[tuple[str, str, str], tuple[Kind, ObjectCodec]]) -> None:
+        self.custom = custom
+        self.kinds: tuple[Kind, ...] = (*self.builtin, *custom)
+        self.by_resource: Mapping[tuple[str, str, str], Served] = _by_resource(self.kinds)
+        self.by_kind: Mapping[tuple[str, str], Served] = {
+            (served.version.api_version, served.kind.name): served for served in self.by_resource.values()
+        }
+        self._by_collection = {(kind.group, kind.plural): kind for kind in self.kinds}
+        self._codecs = dict(codecs)
+
+    @property
+    def schema(self) -> Schema:
+        """The field schema of the built-in kinds."""
+        return self._types.schema
+
+    def stored(self, group: str, plural: str) -> Kind | None:
+        """The kind whose storage version has this group and plural."""
+        return self._by_collection.get((group, plural))
+
+    def definition(self, version: ServedVersion) -> Definition:
+        """The type of the objects of a version."""
+        return version.structure.definition if version.structure else self.schema.definition(version.definition)
+
+    def codec(self, served: Served) -> ObjectCodec:
+        """The codec of a kind in one of its versions; made once."""
+        kind, version = served
+        place = (version.group, version.version, kind.plural)
+        known = self._codecs.get(place)
+        if known is not None and known[0] is kind:
+            return known[1]
+        made = version.structure.codec(kind, version) if version.structure else self._types.codec(served)
+        self._codecs[place] = (kind, made)
+        return made
+
+
+def _by_resource(kinds: Iterable[Kind]) -> dict[tuple[str, str, str], Served]:
+    """(group, version, plural) -> kind and version."""
+    table: dict[tuple[str, str, str], Served] = {}
+    for kind in kinds:
+        for version in kind.versions:
+            place = (version.group, version.version, kind.plural)
+            if place in table:
+                raise ValueError(f"{place} is claimed by {table[place].kind.name} and {kind.name}")
+            table[place] = Served(kind, version)
+    return table
