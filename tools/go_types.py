@@ -1,6 +1,6 @@
 """Write tools/go_types.json: what Kubernetes's Go types say that its OpenAPI document does not.
 
-    python tools/go_types.py PATH/TO/k8s.io/api PATH/TO/k8s.io/apimachinery      (source trees of one release)
+    python tools/go_types.py api apimachinery kube-aggregator apiextensions-apiserver       (source trees of one release)
 
 For every definition: `pointer`, the fields that are Go pointers, whose empty values are kept; `written`, those that are
 none and lack omitempty, so that Go writes them always; `omitzero`, those whose empty structs are left out; `go`, the
@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 TARGET = Path(__file__).parent / "go_types.json"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+# Types beside the core API's; the folder is that of the module that the argument names.
+SERVERS = ("kube-aggregator.pkg.apis.apiregistration.v1", "apiextensions-apiserver.pkg.apis.apiextensions.v1")
 
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"^type (\w+) (?!struct|interface)\S+$", re.MULTILINE)
@@ -92,10 +94,12 @@ def enum(package: Package, core: Package, go_type: str) -> list[str]:
     return (core if qualifier in ("v1", "corev1") else package).enums.get(name, [])
 
 
-def definitions(api: Path, apimachinery: Path) -> dict[str, dict[str, object]]:
+def definitions(api: Path, apimachinery: Path, *servers: Path) -> dict[str, dict[str, object]]:
     """Facts by definition name, in order."""
     folders = {f"io.k8s.api.{f.parent.parent.name}.{f.parent.name}": f.parent for f in api.glob("*/*/types.go")}
     folders[META] = apimachinery / "pkg" / "apis" / "meta" / "v1"
+    for name, root in zip(SERVERS, servers, strict=True):
+        folders[f"io.k8s.{name}"] = root.joinpath(*name.split(".")[1:])
     core = read(api / "core" / "v1")
     result = {}
     for prefix, folder in sorted(folders.items()):
@@ -107,7 +111,7 @@ def definitions(api: Path, apimachinery: Path) -> dict[str, dict[str, object]]:
 
 def main() -> int:
     """Write the file, one definition per line."""
-    found = definitions(Path(sys.argv[1]), Path(sys.argv[2]))
+    found = definitions(*map(Path, sys.argv[1:]))
     lines = [f"{json.dumps(name)}: {json.dumps(about, separators=(',', ':'))}" for name, about in found.items()]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(f"{len(lines)} definitions, {TARGET.stat().st_size} bytes")

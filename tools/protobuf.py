@@ -1,6 +1,6 @@
 """Write sampan/machinery/data/protobuf.json: field numbers of Kubernetes's protobuf messages, and nothing else of them.
 
-    python tools/protobuf.py DIRECTORY...        directories of the Go modules k8s.io/api and k8s.io/apimachinery
+    python tools/protobuf.py DIRECTORY...      those of the Go modules k8s.io/api, k8s.io/apimachinery, kube-aggregator
 
 (`go mod download -json k8s.io/api@v0.37.0` prints where a module lies.) What type a field has is known from the schema;
 a message that the schema has spread over its parent ("inline" in Go) is written as "+NAME".
@@ -40,6 +40,7 @@ def read(directory: Path) -> Messages:
 def _dotted(package: str, name: str) -> str:
     """`io.k8s.api.core.v1.Pod` of a name as it stands in a file of that package."""
     full = name.removeprefix(".") if name.startswith(".") or "." in name else f"{package}.{name}"
+    full = full.replace("kube_aggregator", "kube-aggregator")
     return full.replace("k8s.io.", "io.k8s.", 1) if full.startswith("k8s.io.") else full
 
 

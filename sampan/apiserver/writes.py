@@ -79,7 +79,7 @@ async def create(
         kind.prepare_create(obj)
     with services.allocators.reserve(kind, obj, None, dry_run=options.dry_run):
         _check_create(call.served, obj)
-        _warn(call, kind, obj)
+        _warn(call, obj, kind.warnings, kind.create_warnings)
         if not tracked:
             ownership.record_create(call, obj, options.manager)
         return await _insert(services, kind, obj, base, options)
@@ -87,8 +87,9 @@ async def create(
 
 def _check_create(served: Served, obj: Object) -> None:
     kind, version = served
-    errors = [*validate_meta(obj, kind), *(kind.validate(obj) if kind.validate else ())]
-    errors += version.validate(obj) if version.validate else ()
+    errors = list(validate_meta(obj, kind))
+    for check in (kind.validate, kind.validate_create, version.validate, version.validate_create):
+        errors += check(obj) if check else ()
     if errors:
         raise Invalid.of(kind.name, kind.group, obj["metadata"].get("name") or "", errors)
 
@@ -147,7 +148,7 @@ async def _replace(services: Services, call: Call, entry: Cached, how: Update) -
     with services.allocators.reserve(kind, new, old, dry_run=how.options.dry_run):
         _check_update(call.served, new, old, how.part)
         if how.part == "main":
-            _warn(call, kind, new)
+            _warn(call, new, kind.warnings)
         if not how.tracked:
             ownership.record_update(call, new, old, how.options.manager, how.subresource)
         value = encode(new)
@@ -224,9 +225,9 @@ def is_finished(obj: Object) -> bool:
     return not meta.get("deletionGracePeriodSeconds") and not waits_for_namespace
 
 
-def _warn(call: Call, kind: Kind, obj: Object) -> None:
-    if kind.warnings:
-        call.warnings.extend(kind.warnings(obj))
+def _warn(call: Call, obj: Object, *sources: Callable[[Object], Iterable[str]] | None) -> None:
+    for warnings in sources:
+        call.warnings.extend(warnings(obj) if warnings else ())
 
 
 def conflict(kind: Kind, key: str) -> Conflict:

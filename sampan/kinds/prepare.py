@@ -14,6 +14,19 @@ def fresh_status(**status: object) -> PrepareCreate:
     return prepare
 
 
+_USERS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
+
+
+def keep_metadata(new: Object, old: Object) -> None:
+    """A write of the status leaves the metadata alone that users write: metav1.ResetObjectMetaForStatus."""
+    after, before = new["metadata"], old["metadata"]
+    for field in _USERS_METADATA:
+        if field in before:
+            after[field] = before[field]
+        else:
+            after.pop(field, None)
+
+
 def bump_for_metadata(new: Object, old: Object, *fields: str) -> None:
     """Count a change of metadata as a new generation, too; the API server counts those of everything else."""
     after, before = new["metadata"], old["metadata"]

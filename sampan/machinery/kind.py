@@ -85,8 +85,8 @@ class ServedVersion:
 
     `convert` None means field-identical to the storage version: stored bytes are then sent as they are, with only
     apiVersion changed. `default` runs after the type defaults of `definition`, on an object of this version.
-    `validate` and `validate_update` are rules that hold only for requests in this version; they run after the kind's
-    own, on the storage version.
+    The `validate` hooks are rules that hold only for requests in this version; they run after the kind's own, on the
+    storage version.
     """
 
     group: str
@@ -95,6 +95,7 @@ class ServedVersion:
     convert: Conversion | None = None
     default: PrepareCreate | None = None
     validate: Validate | None = None
+    validate_create: Validate | None = None
     validate_update: ValidateUpdate | None = None
     default_orphan: bool = False  # as Kind.default_orphan, for requests in this version
     deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
@@ -142,9 +143,11 @@ class Kind:
     prepare_update: PrepareUpdate | None = None  # (new, old)
     prepare_status_update: PrepareUpdate | None = None
     validate: Validate | None = None  # on create and, after validate_update, on update
+    validate_create: Validate | None = None  # only on create: rules that stored objects may break
     validate_update: ValidateUpdate | None = None  # (new, old)
     validate_status_update: ValidateUpdate | None = None
     warnings: Callable[[Object], Iterable[str]] | None = None
+    create_warnings: Callable[[Object], Iterable[str]] | None = None  # only on create
     name_rule: str = "dns-subdomain"  # or "dns-label", "dns-1035-label", "path-segment"
 
     has_status: bool = True  # serves /status; main writes keep the old status, status writes keep the old spec

@@ -151,16 +151,18 @@ def _no_new_finalizers(after: Object, before: Object) -> Iterator[FieldError]:
         yield forbidden(_META.child("finalizers"), f"{text} {shown}")
 
 
-def validate_label_selector(selector: Mapping[str, Any] | None, path: Path) -> Iterator[FieldError]:
-    """What is wrong with a LabelSelector inside an object."""
+def validate_label_selector(
+    selector: Mapping[str, Any] | None, path: Path, *, any_value: bool = False
+) -> Iterator[FieldError]:
+    """What is wrong with a LabelSelector inside an object. `any_value`: values that no label has are let pass."""
     if not selector:
         return
     yield from validate_labels(selector.get("matchLabels"), path.child("matchLabels"))
     for index, expression in enumerate(selector.get("matchExpressions") or ()):
-        yield from _expression(expression, path.child("matchExpressions").index(index))
+        yield from _expression(expression, path.child("matchExpressions").index(index), any_value)
 
 
-def _expression(expression: Mapping[str, Any], path: Path) -> Iterator[FieldError]:
+def _expression(expression: Mapping[str, Any], path: Path, any_value: bool) -> Iterator[FieldError]:
     operator, values = expression.get("operator") or "", expression.get("values") or []
     if operator in ("In", "NotIn"):
         if not values:
@@ -174,6 +176,6 @@ def _expression(expression: Mapping[str, Any], path: Path) -> Iterator[FieldErro
     key = expression.get("key") or ""
     for text in names.qualified_name(key):
         yield invalid(path.child("key"), key, text)
-    for position, value in enumerate(values):
+    for position, value in enumerate(() if any_value else values):
         for text in names.label_value(value):
             yield invalid(path.child("values").index(position), value, text)

@@ -70,13 +70,16 @@ def judge(served: Served, sent: Any, old: Any) -> Any:
     if old is None:
         if kind.prepare_create:
             kind.prepare_create(obj)
+        for check in (kind.validate_create, version.validate_create):
+            found += check(obj) if check else ()
     else:
         found += replace(served, obj, old)
     for check in (kind.validate, version.validate):
         found += check(obj) if check else ()
     if found:
         Invalid.of(kind.name, kind.group, "x", found).status()
-    list(kind.warnings(obj) if kind.warnings else ())
+    for warnings in (kind.warnings, kind.create_warnings):
+        list(warnings(obj) if warnings else ())
     CATALOGUE.codec(Served(kind, version)).encode(obj)
     return obj
 

@@ -40,8 +40,8 @@ def create_errors(manifest: Object) -> list[str]:
     kind, version = served(manifest)
     obj = created(manifest)
     found = list(validate_meta(obj, kind))
-    found += kind.validate(obj) if kind.validate else ()
-    found += version.validate(obj) if version.validate else ()
+    for check in (kind.validate, kind.validate_create, version.validate, version.validate_create):
+        found += check(obj) if check else ()
     return [str(error) for error in found]
 
 

@@ -6,9 +6,12 @@ from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, check, forbidden, invalid, qualified_name, required
 
 _CONTAINER_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_COUNTED = {
+    *("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"),
+    *("persistentvolumeclaims", "services.nodeports", "services.loadbalancers"),
+}
 _QUOTA_RESOURCES = {
-    *("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "storage"),
-    *("persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.storage"),
+    *(*_CONTAINER_RESOURCES, *_COUNTED, "requests.storage"),
     *(f"{kind}.{name}" for kind in ("requests", "limits") for name in _CONTAINER_RESOURCES),
 }
 HUGE_PAGES = "hugepages-"
@@ -34,8 +37,8 @@ def validate_resources(resources: Object, path: Path) -> Errors:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for field, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
-            yield from _name(name, path.child(field).key(name))
-            yield from _amount(name, amount, path.child(field).key(name))
+            yield from validate_container_resource_name(name, path.child(field).key(name))
+            yield from validate_resource_amount(name, amount, path.child(field).key(name))
     for name, amount in requests.items():
         yield from _request(name, amount, limits.get(name), path)
     huge = any(name.startswith(HUGE_PAGES) for name in (*limits, *requests))
@@ -43,22 +46,41 @@ def validate_resources(resources: Object, path: Path) -> Errors:
         yield forbidden(path, "HugePages require cpu or memory")
 
 
-def _name(name: str, path: Path) -> Errors:
-    yield from check(path, name, qualified_name(name))
+def validate_resource_name(name: str, path: Path) -> Errors:
+    """A name of any resource: one that Kubernetes knows, or one with a prefix."""
+    wrong = qualified_name(name)
+    yield from check(path, name, wrong)
+    if not wrong and "/" not in name and name != "storage" and not is_quota_resource(name):
+        yield invalid(path, name, "must be a standard resource type or fully qualified")
+
+
+def validate_container_resource_name(name: str, path: Path) -> Errors:
+    """A resource that a container may ask for."""
+    yield from validate_resource_name(name, path)
     if "/" not in name:
-        if name in _CONTAINER_RESOURCES or name.startswith(HUGE_PAGES):
-            return
-        if name not in _QUOTA_RESOURCES:
-            yield invalid(path, name, "must be a standard resource type or fully qualified")
-        yield invalid(path, name, "must be a standard resource for containers")
+        if name not in _CONTAINER_RESOURCES and not name.startswith(HUGE_PAGES):
+            yield invalid(path, name, "must be a standard resource for containers")
     elif not is_native(name) and not is_extended(name):
         yield invalid(path, name, "doesn't follow extended resource name standard")
 
 
-def _amount(name: str, amount: str, path: Path) -> Errors:
+def validate_quota_resource_name(name: str, path: Path) -> Errors:
+    """A resource that a ResourceQuota may limit."""
+    yield from validate_resource_name(name, path)
+    if "/" not in name and not is_quota_resource(name):
+        yield invalid(path, name, "must be a standard resource for quota")
+
+
+def is_quota_resource(name: str) -> bool:
+    """Whether quota knows a resource without a prefix."""
+    return name in _QUOTA_RESOURCES or name.startswith((HUGE_PAGES, f"requests.{HUGE_PAGES}"))
+
+
+def validate_resource_amount(name: str, amount: str, path: Path) -> Errors:
+    """An amount of a resource: never negative, and whole where things are counted."""
     if quantity.compare(amount, "0") < 0:
         yield invalid(path, amount, "must be greater than or equal to 0")
-    if is_extended(name) and quantity.milli(amount) % 1000:
+    if (name in _COUNTED or is_extended(name)) and quantity.milli(amount) % 1000:
         yield invalid(path, amount, "must be an integer")
 
 

@@ -1,0 +1,1 @@
+"""Kinds of the admissionregistration group: one file each, and what they share."""

@@ -1,0 +1,79 @@
+"""MutatingAdmissionPolicy: expressions that change an object before it is stored. v1beta1 is identical."""
+
+from sampan.kinds.admissionregistration.expressions import validate_expression
+from sampan.kinds.admissionregistration.policies import (
+    V1,
+    V1BETA1,
+    policy_columns,
+    same_conditions,
+    use,
+    v1beta1,
+    validate_policy,
+)
+from sampan.kinds.admissionregistration.rules import (
+    CATEGORIES,
+    GROUP,
+    REINVOCATION_POLICIES,
+    static_name_warnings,
+    validate_mutating_operations,
+    validate_static_name,
+)
+from sampan.kinds.checks import SPEC, Errors
+from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path, invalid, one_of, required
+
+_NAME = "MutatingAdmissionPolicy"
+_MUTATIONS = SPEC.child("mutations")
+# patch type -> the field with its expression, and what the expression makes
+_PATCHES = {
+    "ApplyConfiguration": ("applyConfiguration", "apply configuration"),
+    "JSONPatch": ("jsonPatch", "json patch"),
+}
+
+
+def _validate(policy: Object, conditions_changed: bool = True) -> Errors:
+    spec = policy["spec"]
+    yield from validate_policy(spec, conditions_changed)
+    yield from validate_mutating_operations(spec.get("matchConstraints"), SPEC.child("matchConstraints"))
+    if not spec.get("mutations"):
+        yield required(_MUTATIONS, "mutations must contain at least one item")
+    for index, mutation in enumerate(spec.get("mutations") or ()):
+        yield from _mutation(mutation, spec, _MUTATIONS.index(index))
+    yield from one_of(SPEC.child("reinvocationPolicy"), spec.get("reinvocationPolicy"), REINVOCATION_POLICIES)
+
+
+def _mutation(mutation: Object, spec: Object, path: Path) -> Errors:
+    type_ = mutation.get("patchType") or ""
+    yield from one_of(path.child("patchType"), type_, sorted(_PATCHES))
+    if type_ not in _PATCHES:
+        return
+    field, result = _PATCHES[type_]
+    if (patch := mutation.get(field)) is None:
+        yield required(path.child(field), f"must be specified when patchType is {type_}")
+    elif not (expression := (patch.get("expression") or "").strip()):
+        yield required(path.child(field, "expression"))
+    else:
+        yield from validate_expression(expression, path.child(field, "expression"), use(spec, result))
+    for other, _ in _PATCHES.values():
+        if other != field and mutation.get(other) is not None:
+            detail = f"must not be specified when patchType is {type_}"
+            yield invalid(path.child(other), f"{{{other}}}", detail)
+
+
+KIND = Kind(
+    name=_NAME,
+    plural="mutatingadmissionpolicies",
+    versions=(
+        ServedVersion(GROUP, "v1", V1 + _NAME),
+        v1beta1(_NAME, V1BETA1 + _NAME, "1.37", "1.40"),
+    ),
+    namespaced=False,
+    categories=CATEGORIES,
+    columns=policy_columns("Mutations", "mutations", "How many changes it makes."),
+    validate_create=lambda policy: [*_validate(policy), *validate_static_name(policy)],
+    validate_update=lambda new, old: _validate(new, not same_conditions(new, old)),
+    warnings=static_name_warnings,
+    has_status=False,
+    allow_unconditional_update=False,
+)

@@ -1,0 +1,166 @@
+"""What ValidatingAdmissionPolicy and MutatingAdmissionPolicy share: what they match, parameters, variables.
+
+Rules and texts: k8s.io/kubernetes/pkg/apis/admissionregistration/validation.
+"""
+
+import re
+from datetime import datetime
+
+from sampan.kinds.admissionregistration.expressions import Use, validate_expression
+from sampan.kinds.admissionregistration.rules import (
+    FAILURE_POLICIES,
+    GROUP,
+    MATCH_POLICIES,
+    one_of,
+    validate_match_conditions,
+    validate_named_rule,
+)
+from sampan.kinds.checks import SPEC, Errors, each
+from sampan.kinds.columns import AGE, NAME
+from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.kind import Column, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import get_path, semantic_equal
+from sampan.machinery.validation import Path, dns_1035_label, dns_subdomain, invalid, required, validate_label_selector
+
+V1, V1BETA1 = (f"io.k8s.api.admissionregistration.{version}." for version in ("v1", "v1beta1"))
+UNSET = "<unset>"
+_CONSTRAINTS = SPEC.child("matchConstraints")
+_IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
+_RESERVED = frozenset(
+    (
+        *("true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import"),
+        *("let", "loop", "package", "namespace", "return", "var", "void", "while"),
+    )
+)
+
+for _version in (V1, V1BETA1):
+    register_defaults(
+        {
+            _version + "MatchResources": {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}},
+            _version + "MutatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
+        }
+    )
+register_defaults(
+    {
+        V1 + "ValidatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
+        V1BETA1 + "NamedRuleWithOperations": {"scope": "*"},
+        V1 + "NamedRuleWithOperations": {"scope": "*"},
+    }
+)
+
+
+def validate_policy(spec: Object, conditions_changed: bool) -> Errors:
+    """The head of a policy: failure policy, parameters, what it matches, variables."""
+    kind = spec.get("paramKind")
+    yield from one_of(SPEC.child("failurePolicy"), spec.get("failurePolicy"), FAILURE_POLICIES)
+    if kind is not None:
+        yield from _param_kind(kind, SPEC.child("paramKind"))
+    if (constraints := spec.get("matchConstraints")) is None:
+        yield required(_CONSTRAINTS)
+    else:
+        yield from validate_match_resources(constraints, _CONSTRAINTS)
+        if not constraints.get("resourceRules"):
+            yield required(_CONSTRAINTS.child("resourceRules"))
+    if conditions_changed:
+        conditions = spec.get("matchConditions") or []
+        yield from validate_match_conditions(conditions, SPEC.child("matchConditions"), params=kind is not None)
+    yield from _variables(spec)
+
+
+def same_conditions(new: Object, old: Object) -> bool:
+    """Whether an update leaves match conditions, and the parameters that they may speak of, as they are."""
+    return all(semantic_equal(new["spec"].get(f), old["spec"].get(f)) for f in ("paramKind", "matchConditions"))
+
+
+def variables_before(spec: Object, end: int | None = None) -> dict[str, str]:
+    """The variables that expressions after the given place can use."""
+    variables = (spec.get("variables") or [])[:end]
+    return {v.get("name") or "": v.get("expression") or "" for v in variables}
+
+
+def use(spec: Object, result: str, *, authorizer: bool = True) -> Use:
+    """An expression of a policy that may use all of its variables."""
+    return Use(result, spec.get("paramKind") is not None, authorizer, variables_before(spec))
+
+
+def _variables(spec: Object) -> Errors:
+    for index, variable in enumerate(spec.get("variables") or ()):
+        path = SPEC.child("variables").index(index)
+        name, expression = variable.get("name") or "", variable.get("expression") or ""
+        if not name.strip():
+            yield required(path.child("name"), "name is not specified")
+        elif not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
+            yield invalid(path.child("name"), name, "must be a valid CEL identifier")
+        if not expression.strip():
+            yield required(path.child("expression"), "expression is not specified")
+        else:
+            known = Use("any", spec.get("paramKind") is not None, variables=variables_before(spec, index))
+            yield from validate_expression(expression, path.child("expression"), known)
+
+
+def _param_kind(kind: Object, path: Path) -> Errors:
+    version, name = kind.get("apiVersion") or "", kind.get("kind") or ""
+    if not version:
+        yield required(path.child("apiVersion"))
+    else:
+        yield from _api_version(version, path.child("apiVersion"))
+    if not name:
+        yield required(path.child("kind"))
+    elif wrong := dns_1035_label(name.lower()):
+        detail = "may have mixed case, but should otherwise match: " + ",".join(wrong)
+        yield invalid(path.child("kind"), name, detail)
+
+
+def _api_version(text: str, path: Path) -> Errors:
+    if text.count("/") > 1:
+        yield invalid(path, text, f"unexpected GroupVersion string: {text}")
+        return
+    group, _, version = text.rpartition("/")
+    if group and (wrong := dns_subdomain(group)):
+        yield invalid(path, group, ",".join(wrong))
+    if not version:
+        yield invalid(path, text, "version must be specified")
+    elif wrong := dns_1035_label(version):
+        yield invalid(path, version, ",".join(wrong))
+
+
+def validate_match_resources(resources: Object, path: Path) -> Errors:
+    """MatchResources: rules, exceptions from them, and selectors of namespaces and objects."""
+    yield from one_of(path.child("matchPolicy"), resources.get("matchPolicy"), MATCH_POLICIES)
+    for field in ("namespaceSelector", "objectSelector"):
+        if resources.get(field) is None:
+            yield required(path.child(field))
+        yield from validate_label_selector(resources.get(field), path.child(field))
+    for field in ("resourceRules", "excludeResourceRules"):
+        yield from each(path.child(field), resources.get(field), validate_named_rule)
+
+
+def policy_columns(title: str, field: str, description: str) -> tuple[Column, ...]:
+    """The columns of a policy, of which one counts what it does."""
+
+    def count(policy: Object, now: datetime) -> int:
+        return len(get_path(policy, ("spec", field), []))
+
+    return (
+        NAME,
+        Column(title, count, type="integer", description=description),
+        Column("ParamKind", _param_kind_cell, description="The kind of its parameters."),
+        AGE,
+    )
+
+
+def _param_kind_cell(policy: Object, now: datetime) -> str:
+    kind = get_path(policy, ("spec", "paramKind"))
+    return UNSET if kind is None else f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}"
+
+
+def v1beta1(name: str, definition: str, deprecated: str, removed: str) -> ServedVersion:
+    """The version before v1, which has the same fields."""
+    replacement = f"{GROUP}/v1 {name}"
+    return ServedVersion(GROUP, "v1beta1", definition, deprecated=deprecated, removed=removed, replacement=replacement)
+
+
+def no_line_breaks(text: str) -> bool:
+    """Whether a text is one line."""
+    return not set("\n\r") & set(text)

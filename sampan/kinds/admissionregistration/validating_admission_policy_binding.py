@@ -1,0 +1,53 @@
+"""ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what follows."""
+
+from sampan.kinds.admissionregistration.bindings import COLUMNS, validate_binding
+from sampan.kinds.admissionregistration.policies import V1, v1beta1
+from sampan.kinds.admissionregistration.rules import (
+    CATEGORIES,
+    GROUP,
+    static_name_warnings,
+    validate_static_name,
+)
+from sampan.kinds.checks import SPEC, Errors
+from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import duplicate, invalid, not_supported, required
+
+_NAME = "ValidatingAdmissionPolicyBinding"
+_ACTIONS = ("Audit", "Deny", "Warn")
+_REPEATED = (
+    "must not contain both Deny and Warn "
+    "(repeating the same validation failure information in the API response and headers serves no purpose)"
+)
+
+
+def _validate(binding: Object) -> Errors:
+    yield from validate_binding(binding)
+    actions, path = binding["spec"].get("validationActions") or [], SPEC.child("validationActions")
+    for index, action in enumerate(actions):
+        if action not in _ACTIONS:
+            yield not_supported(path.index(index), action, _ACTIONS)
+        if action in actions[:index]:
+            yield duplicate(path.index(index), action)
+    if {"Deny", "Warn"} <= set(actions):
+        yield invalid(path, actions, _REPEATED)
+    if not actions:
+        yield required(path, "at least one validation action is required")
+
+
+KIND = Kind(
+    name=_NAME,
+    plural="validatingadmissionpolicybindings",
+    versions=(
+        ServedVersion(GROUP, "v1", V1 + _NAME),
+        v1beta1(_NAME, V1 + _NAME, "1.31", "1.34"),
+    ),
+    namespaced=False,
+    categories=CATEGORIES,
+    columns=COLUMNS,
+    validate=_validate,
+    validate_create=validate_static_name,
+    warnings=static_name_warnings,
+    has_status=False,
+    allow_unconditional_update=False,
+)

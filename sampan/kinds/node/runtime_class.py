@@ -1,0 +1,62 @@
+"""RuntimeClass: which handler of the container runtime runs a pod, what that costs, and on which nodes it can.
+
+v1beta1 is identical. Rules and texts: k8s.io/kubernetes/pkg/apis/node/validation.
+"""
+
+from sampan.kinds.checks import Errors, each, required_name, unchanged
+from sampan.kinds.columns import AGE, NAME, text
+from sampan.kinds.core.resource_validation import validate_resources
+from sampan.kinds.core.scheduling_validation import validate_toleration
+from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.machinery.validation import Path, dns_label, duplicate, validate_labels
+
+_DEFINITION = "io.k8s.api.node.v1.RuntimeClass"
+_SCHEDULING = Path("scheduling")
+
+
+def _validate(runtime_class: Object) -> Errors:
+    yield from required_name("handler", runtime_class.get("handler"), dns_label)
+    if (overhead := runtime_class.get("overhead")) is not None:
+        yield from validate_resources({"limits": overhead.get("podFixed")}, Path("overhead"))
+    if (scheduling := runtime_class.get("scheduling")) is not None:
+        yield from validate_labels(scheduling.get("nodeSelector"), _SCHEDULING.child("nodeSelector"))
+        yield from _tolerations(scheduling.get("tolerations") or [], _SCHEDULING.child("tolerations"))
+
+
+def _tolerations(tolerations: list[Object], path: Path) -> Errors:
+    """Merged into those of a pod, so that the same taint is tolerated once."""
+    yield from each(path, tolerations, validate_toleration)
+    seen = set()
+    for index, toleration in enumerate(tolerations):
+        same = tuple(toleration.get(field) or "" for field in ("key", "operator", "value", "effect"))
+        if same in seen:
+            yield duplicate(path.index(index), toleration)
+        seen.add(same)
+
+
+def _validate_update(new: Object, old: Object) -> Errors:
+    yield from unchanged("handler", new.get("handler"), old.get("handler"))
+
+
+KIND = Kind(
+    name="RuntimeClass",
+    plural="runtimeclasses",
+    versions=(
+        ServedVersion("node.k8s.io", "v1", _DEFINITION),
+        ServedVersion(
+            "node.k8s.io",
+            "v1beta1",
+            _DEFINITION,
+            deprecated="1.22",
+            removed="1.25",
+            replacement="node.k8s.io/v1 RuntimeClass",
+        ),
+    ),
+    namespaced=False,
+    columns=(NAME, Column("Handler", text("handler"), description="What the container runtime calls it."), AGE),
+    validate=_validate,
+    validate_update=_validate_update,
+    has_status=False,
+    has_generation=False,
+)
