@@ -1,6 +1,6 @@
 """Write tools/go_types.json: what Kubernetes's Go types say that its OpenAPI document does not.
 
-    python tools/go_types.py api apimachinery kube-aggregator apiextensions-apiserver       (source trees of one release)
+    python tools/go_types.py api apimachinery kube-aggregator apiextensions-apiserver     (source trees of one release)
 
 For every definition: `pointer`, the fields that are Go pointers, whose empty values are kept; `written`, those that are
 none and lack omitempty, so that Go writes them always; `omitzero`, those whose empty structs are left out; `go`, the

@@ -35,6 +35,13 @@ def created(manifest: Object) -> Object:
     return obj
 
 
+def stored(manifest: Object) -> Object:
+    """What was stored, with a resourceVersion."""
+    obj = created(manifest)
+    obj["metadata"]["resourceVersion"] = "1"
+    return obj
+
+
 def create_errors(manifest: Object) -> list[str]:
     """Everything that is wrong with a new object."""
     kind, version = served(manifest)
