@@ -2,6 +2,7 @@
 
 from sampan.kinds.admissionregistration.expressions import validate_expression
 from sampan.kinds.admissionregistration.policies import (
+    DEFAULTS,
     V1,
     V1BETA1,
     policy_columns,
@@ -76,4 +77,5 @@ KIND = Kind(
     warnings=static_name_warnings,
     has_status=False,
     allow_unconditional_update=False,
+    defaults=DEFAULTS,
 )

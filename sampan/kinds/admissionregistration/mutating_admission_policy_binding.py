@@ -1,7 +1,7 @@
 """MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters. v1beta1 is identical."""
 
 from sampan.kinds.admissionregistration.bindings import COLUMNS, validate_binding
-from sampan.kinds.admissionregistration.policies import V1, V1BETA1, v1beta1
+from sampan.kinds.admissionregistration.policies import DEFAULTS, V1, V1BETA1, v1beta1
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
@@ -36,4 +36,5 @@ KIND = Kind(
     warnings=static_name_warnings,
     has_status=False,
     allow_unconditional_update=False,
+    defaults=DEFAULTS,
 )

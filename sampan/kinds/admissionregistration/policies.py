@@ -17,7 +17,7 @@ from sampan.kinds.admissionregistration.rules import (
 )
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path, semantic_equal
@@ -34,20 +34,16 @@ _RESERVED = frozenset(
     )
 )
 
-for _version in (V1, V1BETA1):
-    register_defaults(
-        {
-            _version + "MatchResources": {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}},
-            _version + "MutatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
-        }
-    )
-register_defaults(
-    {
-        V1 + "ValidatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
-        V1BETA1 + "NamedRuleWithOperations": {"scope": "*"},
-        V1 + "NamedRuleWithOperations": {"scope": "*"},
-    }
-)
+_SPEC: FieldDefaults = {
+    f"{version}{policy}AdmissionPolicySpec": {"failurePolicy": "Fail"}
+    for version, policy in ((V1, "Validating"), (V1, "Mutating"), (V1BETA1, "Mutating"))
+}
+_MATCH = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
+DEFAULTS: FieldDefaults = {
+    **_SPEC,
+    **{version + "MatchResources": _MATCH for version in (V1, V1BETA1)},
+    **{version + "NamedRuleWithOperations": {"scope": "*"} for version in (V1, V1BETA1)},
+}
 
 
 def validate_policy(spec: Object, conditions_changed: bool) -> Errors:

@@ -2,6 +2,7 @@
 
 from sampan.kinds.admissionregistration.expressions import validate_expression
 from sampan.kinds.admissionregistration.policies import (
+    DEFAULTS,
     V1,
     no_line_breaks,
     policy_columns,
@@ -121,4 +122,5 @@ KIND = Kind(
     validate_status_update=_validate_status_update,
     warnings=static_name_warnings,
     allow_unconditional_update=False,
+    defaults=DEFAULTS,
 )

@@ -1,7 +1,7 @@
 """ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what follows."""
 
 from sampan.kinds.admissionregistration.bindings import COLUMNS, validate_binding
-from sampan.kinds.admissionregistration.policies import V1, v1beta1
+from sampan.kinds.admissionregistration.policies import DEFAULTS, V1, v1beta1
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
@@ -50,4 +50,5 @@ KIND = Kind(
     warnings=static_name_warnings,
     has_status=False,
     allow_unconditional_update=False,
+    defaults=DEFAULTS,
 )

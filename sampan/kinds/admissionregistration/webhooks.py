@@ -5,7 +5,7 @@ lets webhooks have side effects and share a name. Rules and texts:
 k8s.io/kubernetes/pkg/apis/admissionregistration (v1/defaults.go, v1beta1/defaults.go, validation).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -24,10 +24,10 @@ from sampan.kinds.admissionregistration.rules import (
 from sampan.kinds.checks import Errors, each, supported
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.webhook_clients import validate_client_config
-from sampan.machinery import schema
-from sampan.machinery.defaulting import register_defaults
+from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.schema import Schema
 from sampan.machinery.validation import (
     Path,
     check,
@@ -68,8 +68,6 @@ class Strictness:
 
 def webhook_kind(name: str, plural: str, webhook: str, *, mutating: bool) -> Kind:
     """The kind of one of the two configurations, whose webhooks are of the type `webhook`."""
-    definition = _define(name, webhook)
-    _register(webhook, {"reinvocationPolicy": "Never"} if mutating else {})
     strict, lenient = Strictness(), Strictness(no_side_effects=False, unique_names=False)
     return Kind(
         name=name,
@@ -79,7 +77,7 @@ def webhook_kind(name: str, plural: str, webhook: str, *, mutating: bool) -> Kin
             ServedVersion(
                 GROUP,
                 "v1beta1",
-                definition,
+                _V1BETA1 + name,
                 validate_create=lambda obj: _validate(obj, lenient),
                 deprecated="1.16",
                 removed="1.22",
@@ -94,29 +92,32 @@ def webhook_kind(name: str, plural: str, webhook: str, *, mutating: bool) -> Kin
         warnings=_warnings,
         has_status=False,
         allow_unconditional_update=False,
+        definitions=lambda known: _define(known, name, webhook),
+        defaults=_defaults(webhook, {"reinvocationPolicy": "Never"} if mutating else {}),
     )
 
 
-def _define(name: str, webhook: str) -> str:
+def _define(known: Schema, name: str, webhook: str) -> None:
     """The types of v1beta1: those of v1 with defaults of their own."""
-    known = schema.load()
     optional = ("admissionReviewVersions", "sideEffects")
     known.derive(_V1BETA1 + webhook, _V1 + webhook, optional=optional)
     webhooks = known.definition(_V1 + name).fields["webhooks"]
     assert webhooks.items is not None
     items = replace(webhooks.items, ref=_V1BETA1 + webhook)
-    return known.derive(_V1BETA1 + name, _V1 + name, {"webhooks": replace(webhooks, items=items)}).name
+    known.derive(_V1BETA1 + name, _V1 + name, {"webhooks": replace(webhooks, items=items)})
 
 
-def _register(webhook: str, extra: dict[str, Any]) -> None:
+def _defaults(webhook: str, extra: Mapping[str, Any]) -> FieldDefaults:
     both = {"namespaceSelector": {}, "objectSelector": {}, **extra}
     new = {"failurePolicy": "Fail", "matchPolicy": "Equivalent", "timeoutSeconds": 10}
     old = {"failurePolicy": "Ignore", "matchPolicy": "Exact", "timeoutSeconds": 30, "sideEffects": "Unknown"}
     reviews = {"admissionReviewVersions": ["v1beta1"]}
-    register_defaults({_V1 + webhook: {**both, **new}, _V1BETA1 + webhook: {**both, **old, **reviews}})
-
-
-register_defaults({_V1 + "RuleWithOperations": {"scope": "*"}, _V1 + "ServiceReference": {"port": 443}})
+    return {
+        _V1 + webhook: {**both, **new},
+        _V1BETA1 + webhook: {**both, **old, **reviews},
+        _V1 + "RuleWithOperations": {"scope": "*"},
+        _V1 + "ServiceReference": {"port": 443},
+    }
 
 
 def _validate(configuration: Object, strictness: Strictness) -> Errors:

@@ -9,7 +9,6 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.conditions import validate_statuses
 from sampan.kinds.prepare import keep_metadata
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -29,8 +28,6 @@ _TYPES = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1."
 _DEFINITION = _TYPES + "APIService"
 _MAX_GROUP_PRIORITY, _MAX_VERSION_PRIORITY = 20_000, 1000
 _SERVICE = SPEC.child("service")
-
-register_defaults({_DEFINITION: {"spec": {}}, _TYPES + "ServiceReference": {"port": 443}})
 
 
 def _prepare_create(api_service: Object) -> None:
@@ -129,5 +126,6 @@ KIND = Kind(
     validate_status_update=_validate_status_update,
     name_rule="path-segment",
     has_generation=False,
+    defaults={_DEFINITION: {"spec": {}}, _TYPES + "ServiceReference": {"port": 443}},
     allow_unconditional_update=False,
 )

@@ -14,7 +14,6 @@ from sampan.kinds.core.resource_validation import (
     validate_resource_name,
 )
 from sampan.machinery import quantity
-from sampan.machinery.defaulting import register_default_function, register_defaults
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, check, duplicate, forbidden, invalid, qualified_name, required
@@ -63,10 +62,6 @@ def _default_item(item: Object) -> None:
     for field, amounts in (("default", limits), ("defaultRequest", requests)):
         if amounts:
             item[field] = amounts
-
-
-register_defaults({_DEFINITION: {"spec": {}}})
-register_default_function(_DEFINITION + "Item", _default_item)
 
 
 def _validate(limit_range: Object) -> Errors:
@@ -145,5 +140,7 @@ KIND = Kind(
     validate=_validate,
     has_status=False,
     has_generation=False,
+    defaults={_DEFINITION: {"spec": {}}},
+    default_functions={_DEFINITION + "Item": _default_item},
     allow_create_on_update=True,
 )

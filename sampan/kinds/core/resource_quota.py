@@ -16,7 +16,6 @@ from sampan.kinds.core.resource_validation import (
 )
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery import quantity
-from sampan.machinery.defaulting import register_defaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -43,8 +42,6 @@ _ONLY_EXISTS = (
     "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
     "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"
 )
-
-register_defaults({_DEFINITION: {"spec": {}}})
 
 
 def _validate(quota: Object) -> Errors:
@@ -153,4 +150,5 @@ KIND = Kind(
     validate_status_update=_validate_status_update,
     create_warnings=_warnings,
     has_generation=False,
+    defaults={_DEFINITION: {"spec": {}}},
 )
