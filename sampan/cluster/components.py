@@ -153,6 +153,7 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
         ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready, registry)),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
         ("compactor", partial(compactor.run, cluster.store, clock)),
+        ("storage", cluster.store.wait_failed),
     ]
 
 

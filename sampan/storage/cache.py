@@ -16,15 +16,20 @@ Not here: selectors, versions, HTTP. Upstream's counterpart is k8s.io/apiserver/
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import orjson
+
 from sampan.machinery.errors import Expired
-from sampan.storage.cached import Cached, CacheEvent, Items, head
+from sampan.storage.cached import START, Cached, CacheEvent, Items, head
 from sampan.storage.collection import Collection, collection_of
 from sampan.storage.history import History
-from sampan.storage.protocol import Compacted, Event, EventType, Store
+from sampan.storage.protocol import Compacted, Event, EventType, Record, Store
 from sampan.storage.watch import Watch
+
+log = logging.getLogger(__name__)
 
 # (apiVersion, kind) of the storage version of the objects below a collection such as "/core/pods/".
 Describe = Callable[[str], tuple[str, str]]
@@ -35,6 +40,18 @@ CONTINUE_TOO_OLD = (
     "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
     "deleted between the time the first chunk was returned and now may show up in the list."
 )
+
+
+def _is_readable(record: Record) -> bool:
+    """Whether a stored value is an object. What is not harms itself only: it is named, and not served."""
+    try:
+        if record.value.startswith(START) and orjson.loads(record.value):
+            return True
+        why = "no object"
+    except orjson.JSONDecodeError as error:
+        why = str(error)
+    log.error("%s cannot be read and is left out: %s", record.key, why)
+    return False
 
 
 class Listing(NamedTuple):
@@ -67,8 +84,9 @@ class Cache:
         """Load every object, then follow the log; also recalls recent history, so watches survive a restart."""
         page = await self._store.list("/")
         for record in page.records:
-            collection = self._collection(record.key)
-            collection.put(Cached(record.key, record.revision, record.value, collection.head))
+            if _is_readable(record):
+                collection = self._collection(record.key)
+                collection.put(Cached(record.key, record.revision, record.value, collection.head))
         self._loaded = page.revision
         after = max(self._store.compacted, page.revision - self._history.limit)
         self._history.begin(after)

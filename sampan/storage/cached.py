@@ -15,7 +15,8 @@ from sampan.storage.protocol import EventType
 
 WatchType = Literal["ADDED", "MODIFIED", "DELETED"]
 
-_START = len(b'{"metadata":{')
+START = b'{"metadata":{'  # of every stored value
+_START = len(START)
 _JOINED_KEPT = 1 << 20  # joined lists up to this size are remembered; larger ones cost more memory than time
 
 

@@ -1,11 +1,17 @@
 """Who follows a log: history first, then live events, every revision once and in order.
 
-Shared by the Stores; on the event loop only.
+A listener that raises has lost an event, and whoever reads from it would be told less than what is stored. So that is
+the end of the store: nothing is published or written any more, and `wait_failed` tells the server to stop; its next
+start reads the log again. Shared by the Stores; on the event loop only.
 """
 
+import asyncio
+import logging
 from collections.abc import Sequence
 
-from sampan.storage.protocol import Event, Listener
+from sampan.storage.protocol import Event, Listener, ListenerFailed
+
+log = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -44,6 +50,8 @@ class Listeners:
 
     def __init__(self) -> None:
         self._subscriptions: list[Subscription] = []
+        self._failure: ListenerFailed | None = None
+        self._failed = asyncio.Event()
 
     def add(self, listener: Listener, after: int) -> Subscription:
         """A subscription that waits for `begin`."""
@@ -57,12 +65,38 @@ class Listeners:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
 
+    def begin(self, subscription: Subscription, history: Sequence[Event]) -> None:
+        """Deliver what happened before to a new subscription."""
+        try:
+            subscription.begin(history)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the listener has lost an event
+            self._fail(error)
+
     def publish(self, events: Sequence[Event]) -> None:
         """Pass on one committed batch."""
         for subscription in tuple(self._subscriptions):
-            subscription.offer(events)
+            try:
+                subscription.offer(events)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(error)
+
+    def check(self) -> None:
+        """Before a write; raises ListenerFailed."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def wait_failed(self) -> None:
+        """Wait for a listener to fail, for ever if need be; raises ListenerFailed."""
+        await self._failed.wait()
+        self.check()
 
     def clear(self) -> None:
         """Unsubscribe everyone: the store is closing."""
         for subscription in tuple(self._subscriptions):
             self.remove(subscription)
+
+    def _fail(self, error: Exception) -> None:
+        log.critical("a listener lost an event; nothing is written any more", exc_info=error)
+        self._failure = self._failure or ListenerFailed(f"a follower of the log failed: {error!r}")
+        self._failed.set()
+        self.clear()

@@ -27,12 +27,15 @@ class MemoryStore:
         return page(self._index, prefix, start_after, limit, revision, since)
 
     async def create(self, key: str, value: bytes) -> int:
+        self._listeners.check()
         return self._commit(self._index.create(key, value))
 
     async def update(self, key: str, value: bytes, expected: int) -> int:
+        self._listeners.check()
         return self._commit(self._index.update(key, value, expected))
 
     async def delete(self, key: str, expected: int, value: bytes | None = None) -> int:
+        self._listeners.check()
         return self._commit(self._index.delete(key, value, expected))
 
     def subscribe(self, listener: Listener, after: int) -> Callable[[], None]:
@@ -41,6 +44,9 @@ class MemoryStore:
         self._waiting.append((subscription, history))
         asyncio.get_running_loop().call_soon(self._begin)
         return lambda: self._listeners.remove(subscription)
+
+    async def wait_failed(self) -> None:
+        await self._listeners.wait_failed()
 
     async def compact(self, revision: int) -> int:
         if revision > self._index.revision:
@@ -66,7 +72,7 @@ class MemoryStore:
         """Deliver history to those who wait for it."""
         waiting, self._waiting = self._waiting, []
         for subscription, history in waiting:
-            subscription.begin(history)
+            self._listeners.begin(subscription, history)
 
     def _commit(self, event: Event) -> int:
         self._begin()  # the writer may not learn of its write before they do

@@ -91,7 +91,11 @@ class StoreCorrupt(StoreError):
     """What is stored cannot be read back; the message names the file and the damage."""
 
 
-# Receives one committed batch, in revision order, on the event loop. Must not block or raise.
+class ListenerFailed(StoreError):
+    """A listener raised, so that what follows the log is no longer what is stored; the server has to start anew."""
+
+
+# Receives one committed batch, in revision order, on the event loop. Must not block; raising ends the store.
 Listener = Callable[[Sequence[Event]], None]
 
 
@@ -118,6 +122,9 @@ class Store(Protocol):
 
         Raises Compacted. History is delivered in later turns of the event loop, never inside this call.
         """
+
+    async def wait_failed(self) -> None:
+        """Wait for the store's end by a listener that raised; raises ListenerFailed, as every write from then on."""
 
     async def compact(self, revision: int) -> int:
         """Forget superseded history up to `revision`; return how many rows went."""

@@ -67,8 +67,11 @@ class SQLiteStore:
             raise Compacted(after, self._compacting)
         subscription = self._listeners.add(listener, after)
         history = self._submit(lambda _, file: file.since(after))
-        history.add_done_callback(lambda done: subscription.begin(done.result()))
+        history.add_done_callback(lambda done: self._listeners.begin(subscription, done.result()))
         return lambda: self._listeners.remove(subscription)
+
+    async def wait_failed(self) -> None:
+        await self._listeners.wait_failed()
 
     async def compact(self, revision: int) -> int:
         if revision > self._revision:
@@ -106,6 +109,7 @@ class SQLiteStore:
         self._listeners.publish(events)
 
     async def _write(self, decide: Callable[[Index], Event], size: int) -> int:
+        self._listeners.check()
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._writer.submit(Write(decide, size, future))
         return await future

@@ -338,3 +338,16 @@ async def test_history_is_bounded_by_number(store: Store) -> None:
 
 def test_a_cached_object_shows_where_it_comes_from() -> None:
     assert repr(Cached(PODS + "a/x", 7, value("x"), head("v1", "Pod"))) == "Cached('/core/pods/a/x', 7)"
+
+
+@pytest.mark.parametrize("bad", [b"{", b'{"metadata":{"name":"\xff"}}', b"[]", b""])
+async def test_a_value_that_is_no_object_is_named_and_left_out(
+    bad: bytes, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.create(PODS + "default/good", value("good"))
+    await store.create(PODS + "default/bad", bad)
+    cache = Cache(store, describe)
+    await cache.start()
+    assert [cached.key for cached in cache.list(PODS).items] == [PODS + "default/good"]
+    assert PODS + "default/bad" in caplog.text
+    cache.close()

@@ -11,6 +11,7 @@ from sampan.storage.protocol import (
     EventType,
     FutureRevision,
     KeyExists,
+    ListenerFailed,
     Record,
     RevisionMismatch,
     Store,
@@ -193,3 +194,32 @@ async def test_a_cancelled_writer_leaves_the_store_in_order(store: Store) -> Non
     await asyncio.wait([task])
     assert await store.create("/a/y", b"1") == 2
     assert [record.key for record in (await store.list("/a/")).records] == ["/a/x", "/a/y"]
+
+
+async def test_a_listener_that_raises_ends_the_store_rather_than_losing_an_event(store: Store) -> None:
+    seen: list[int] = []
+
+    def fail(events: Sequence[Event]) -> None:
+        seen.extend(event.revision for event in events)
+        raise KeyError("unknown")
+
+    store.subscribe(fail, 0)
+    ended = asyncio.create_task(store.wait_failed())
+    assert await store.create("/a/x", b"1") == 1  # it is committed, and so acknowledged
+    with pytest.raises(ListenerFailed, match="unknown"):
+        await ended
+    for write in (store.create("/a/y", b"1"), store.update("/a/x", b"2", 1), store.delete("/a/x", 1)):
+        with pytest.raises(ListenerFailed):
+            await write
+    assert seen == [1] and await store.get("/a/x") == Record("/a/x", b"1", 1)
+
+
+async def test_a_listener_that_fails_at_its_history_ends_the_store_too(store: Store) -> None:
+    await store.create("/a/x", b"1")
+
+    def fail(events: Sequence[Event]) -> None:
+        raise ValueError("old")
+
+    store.subscribe(fail, 0)
+    with pytest.raises(ListenerFailed, match="old"):
+        await store.wait_failed()
