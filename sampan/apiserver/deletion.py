@@ -4,12 +4,12 @@ Rules: k8s.io/apiserver/pkg/registry (rest.BeforeDelete, generic/registry deleti
 and the pod strategy's CheckGracefulDelete.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sampan.apiserver.options import DeleteOptions
 from sampan.machinery.kind import Kind, Served
-from sampan.machinery.meta import Object, format_time, parse_time
+from sampan.machinery.meta import Object, format_time, later, parse_time
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
@@ -26,7 +26,7 @@ def marked(served: Served, old: Object, options: DeleteOptions, now: datetime) -
         _shorten(meta, options.grace_seconds)
     else:
         grace = _grace(kind, old, options)
-        meta["deletionTimestamp"] = format_time(now + timedelta(seconds=grace))
+        meta["deletionTimestamp"] = format_time(later(now, grace))
         meta["deletionGracePeriodSeconds"] = grace
         if meta.get("generation"):
             meta["generation"] += 1
@@ -40,7 +40,7 @@ def _shorten(meta: dict[str, Any], grace: int | None) -> None:
     before = meta.get("deletionGracePeriodSeconds")
     if before is None or grace is None or grace >= before:
         return
-    sooner = parse_time(meta["deletionTimestamp"]) - timedelta(seconds=before - max(grace, 0))
+    sooner = later(parse_time(meta["deletionTimestamp"]), max(grace, 0) - before)
     meta["deletionTimestamp"] = format_time(sooner)
     meta["deletionGracePeriodSeconds"] = max(grace, 0)
 

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from sampan.controllers.cron_schedule import Schedule, parse, times_between
+from sampan.controllers.cron_schedule import next_after, times_between
 from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY
 from sampan.kinds.batch.job import KIND as JOB
-from sampan.machinery.meta import Object, controller_ref, format_time, is_deleting, parse_time
+from sampan.kinds.batch.schedule import Schedule, parse
+from sampan.machinery.meta import Object, controller_ref, format_time, is_deleting, later, parse_time
 from sampan.reconcile.action import WAIT, Action, after
 from sampan.reconcile.events import Told, reference
 
@@ -44,7 +45,7 @@ def plan(cron_job: Object, jobs: Sequence[Object], now: datetime) -> Plan:
         return made
     schedule, zone = parse(cron_job["spec"]["schedule"]), zone_of(cron_job)
     due = _due(cron_job, status, schedule, now, events)
-    following = schedule.after(now, zone)
+    following = next_after(schedule, now, zone)
     wait = after((following - now).total_seconds() + _LATE) if following else WAIT
     return replace(_start(cron_job, jobs, made, due, now) if due else made, then=wait)
 
@@ -100,7 +101,7 @@ def _due(cron_job: Object, status: Object, schedule: Schedule, now: datetime, ev
     start = parse_time(status.get("lastScheduleTime") or cron_job["metadata"]["creationTimestamp"])
     limit = cron_job["spec"].get("startingDeadlineSeconds")
     if limit is not None:
-        start = max(start, now - timedelta(seconds=limit))
+        start = max(start, later(now, -limit))
     missed = list(islice(times_between(schedule, start, now, zone_of(cron_job)), MANY + 1))
     if len(missed) <= MANY:
         return missed[-1] if missed else None

@@ -5,7 +5,7 @@ policy", "Success policy" and "Backoff limit per index".
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sampan.controllers import conditions, job_pods
@@ -13,7 +13,7 @@ from sampan.controllers.conditions import TRUE
 from sampan.controllers.job_count import Count
 from sampan.controllers.job_pods import parse_indexes
 from sampan.controllers.pods import is_active
-from sampan.machinery.meta import Object, parse_time
+from sampan.machinery.meta import Object, later, parse_time
 
 FAILURE_TARGET, CRITERIA_MET = "FailureTarget", "SuccessCriteriaMet"
 
@@ -71,7 +71,7 @@ def deadline_left(job: Object, now: datetime) -> float | None:
     limit, start = job["spec"].get("activeDeadlineSeconds"), (job.get("status") or {}).get("startTime")
     if limit is None or not start or job["spec"].get("suspend"):
         return None
-    return (parse_time(start) + timedelta(seconds=limit) - now).total_seconds()
+    return (later(parse_time(start), limit) - now).total_seconds()
 
 
 def _success(job: Object, pods: Sequence[Object], counted: Count) -> Ending | None:

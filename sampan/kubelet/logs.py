@@ -6,12 +6,12 @@ Follows across rotation. Reading blocks only on the page cache and is done in sm
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 
 from sampan.kubelet.log_format import Entry, parse_line
-from sampan.machinery.meta import parse_time
+from sampan.machinery.meta import format_micro_time, later, parse_time
 
 BLOCK = 64 * 1024
 IDLE = 0.2  # how often a follower looks again
@@ -35,7 +35,7 @@ def parse_options(query: Mapping[str, str], now: datetime) -> LogOptions:
     """From the query of /containerLogs; raises ValueError."""
     since = parse_time(query["sinceTime"]) if query.get("sinceTime") else None
     if query.get("sinceSeconds"):
-        since = now - timedelta(seconds=int(query["sinceSeconds"]))
+        since = later(now, -int(query["sinceSeconds"]))
     stream = query.get("stream", "All")
     return LogOptions(
         follow=_flag(query, "follow"),
@@ -107,7 +107,7 @@ class _Writer:
 
     def __init__(self, options: LogOptions) -> None:
         self._options = options
-        self._since = options.since.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() if options.since else b""
+        self._since = format_micro_time(options.since).removesuffix("Z").encode() if options.since else b""
         self._left = options.limit
         self._line_open = False
 

@@ -1,7 +1,10 @@
-"""Durations as people read them in tables: 5m, 3d4h, 2y13d.
+"""Durations as people read them in tables (5m, 3d4h, 2y13d), and as Go writes and reads them (1h30m0s).
 
-Rule: k8s.io/apimachinery/pkg/util/duration, HumanDuration. Called for AGE cells and by describers.
+Rules: k8s.io/apimachinery/pkg/util/duration, HumanDuration; Go's time.ParseDuration. Called for AGE cells, by
+describers, and where a user gives a duration as text.
 """
+
+import re
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
 
@@ -35,3 +38,26 @@ def duration_human(seconds: float) -> str:
 def _two_units(seconds: int, large: int, large_name: str, small: int, small_name: str) -> str:
     rest = seconds % large // small
     return f"{seconds // large}{large_name}" + (f"{rest}{small_name}" if rest else "")
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)([^\d.]*)", re.ASCII)
+_LONGEST = (1 << 63) / 1e9  # seconds that fit in 64 bits of nanoseconds
+
+
+def parse_duration(text: str) -> float:
+    """Seconds; raises ValueError with Go's words."""
+    unsigned = text[1:] if text[:1] in ("+", "-") else text
+    if unsigned == "0":
+        return 0.0
+    seconds, end = 0.0, 0
+    while part := _PART.match(unsigned, end):
+        number, unit = part.groups()
+        if not unit:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit}" in duration "{text}"')
+        seconds, end = seconds + float(number) * _UNITS[unit], part.end()
+    if not end or end < len(unsigned) or seconds >= _LONGEST:
+        raise ValueError(f'time: invalid duration "{text}"')
+    return -seconds if text.startswith("-") else seconds

@@ -5,7 +5,7 @@ Field meanings: Kubernetes API conventions, "Metadata".
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 Object = dict[str, Any]
@@ -73,14 +73,26 @@ def controller_ref(owner: Mapping[str, Any]) -> Object:
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in whole seconds, UTC: metav1.Time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _utc(moment).isoformat(timespec="seconds") + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """RFC 3339 with six decimals, UTC: metav1.MicroTime."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _utc(moment).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
     """A metav1.Time or MicroTime as an aware datetime; raises ValueError."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def later(moment: datetime, seconds: int) -> datetime:
+    """`moment` and some seconds, which users may give as any number of 64 bits: at most the end of all time."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

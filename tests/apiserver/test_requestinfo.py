@@ -17,6 +17,12 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/api/v1/namespaces/a/pods?watch=false", {"verb": "list", "resource": "pods"}),
     ("GET", "/api/v1/watch/namespaces/a/pods", {"verb": "watch", "resource": "pods", "namespace": "a"}),
     ("GET", "/api/v1/pods?fieldSelector=metadata.name%3Dx", {"verb": "list", "name": "x", "is_collection": True}),
+    ("GET", "/api/v1/pods?fieldSelector=a%3Db,metadata.name%3D%3Dx", {"verb": "list", "name": "x"}),
+    ("GET", "/api/v1/pods?fieldSelector=metadata.name!%3Dx", {"name": ""}),
+    *(
+        ("GET", f"/api/v1/pods?fieldSelector=metadata.name%3D{name}", {"name": "", "is_collection": True})
+        for name in ("", ".", "..", "a%2Fb", "a%2525b")  # which could stand for another path
+    ),
     ("DELETE", "/api/v1/namespaces/a/pods", {"verb": "deletecollection"}),
     ("DELETE", "/api/v1/namespaces/a/pods/p", {"verb": "delete", "name": "p"}),
     ("POST", "/api/v1/namespaces/a/pods/p/binding", {"verb": "create", "name": "p", "subresource": "binding"}),

@@ -14,9 +14,10 @@ from sampan.client.informer import Informers
 from sampan.client.transport import WatchEvent
 from sampan.controllers.cron_job import CronJobController
 from sampan.controllers.cron_plan import Plan, plan
-from sampan.controllers.cron_schedule import parse, times_between
+from sampan.controllers.cron_schedule import next_after, times_between
 from sampan.kinds.batch.cron_job import KIND as CRON_JOB
 from sampan.kinds.batch.job import KIND as JOB
+from sampan.kinds.batch.schedule import parse
 from sampan.machinery.meta import Object, format_time
 from sampan.reconcile.controller import Context
 from sampan.reconcile.manager import run_together
@@ -46,7 +47,7 @@ def at(text: str) -> datetime:
     ],
 )
 def test_next_time(schedule: str, start: str, expected: str | None) -> None:
-    assert parse(schedule).after(at(start)) == (at(expected) if expected else None)
+    assert next_after(parse(schedule), at(start)) == (at(expected) if expected else None)
 
 
 def test_clock_changes() -> None:
@@ -101,6 +102,7 @@ def test_starts_only_the_latest_of_what_was_missed() -> None:
 def test_gives_up_what_is_too_late_and_warns_of_very_much() -> None:
     late = plan(cron_job(startingDeadlineSeconds=30), [], EPOCH + timedelta(minutes=16))
     assert late.create is None
+    assert plan(cron_job(startingDeadlineSeconds=2**63 - 1), [], EPOCH + timedelta(minutes=16)).create
     many = plan(cron_job(schedule="* * * * *"), [], EPOCH + timedelta(days=1))
     assert "TooManyMissedTimes" in reasons(many)
     assert many.status["lastScheduleTime"] == "2025-01-02T00:00:00Z"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sampan.kinds.batch.schedule import ScheduleError, check_schedule
+from sampan.kinds.batch.schedule import ScheduleError, parse
 from tests.kinds.write import cells, changed, create_errors, created, pod, served, update_errors
 
 UID, NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
@@ -189,7 +189,7 @@ def test_refused_cron_jobs(spec, error):
     ["* * * * *", "*/15 0-6 1,15 JAN-mar mon-FRI", "0/5 * ? * *", "@daily", "@every 1h30m", "59 23 31 12 6"],
 )
 def test_schedules(schedule):
-    check_schedule(schedule)
+    parse(schedule)
 
 
 @pytest.mark.parametrize(
@@ -203,12 +203,16 @@ def test_schedules(schedule):
         ("1/2/3 * * * *", "too many slashes: 1/2/3"),
         ("x * * * *", 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'),
         ("@often", "unrecognized descriptor: @often"),
+        ("9-70/0 * * * *", "end of range (70) above maximum (59): 9-70/0"),
+        ("@every 5", 'failed to parse duration @every 5: time: missing unit in duration "5"'),
+        ("@every 1x", 'failed to parse duration @every 1x: time: unknown unit "x" in duration "1x"'),
+        ("@every 1h-1m", 'failed to parse duration @every 1h-1m: time: unknown unit "h-" in duration "1h-1m"'),
         ("@every soon", 'failed to parse duration @every soon: time: invalid duration "soon"'),
     ],
 )
 def test_bad_schedules(schedule, why):
     with pytest.raises(ScheduleError, match=re.escape(why) + "$"):
-        check_schedule(schedule)
+        parse(schedule)
 
 
 def test_cron_job_columns():
@@ -220,3 +224,43 @@ def test_cron_job_columns():
 
 def test_jobs_keep_their_pods_by_default():
     assert served(job()).kind.default_orphan
+
+
+COMPLETE = [{"type": "Complete", "status": "True"}]
+EARLY, LATE = "2026-01-02T11:00:00Z", "2026-01-02T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "errors"),
+    [
+        ({}, {"startTime": EARLY, "completionTime": LATE, "conditions": COMPLETE}, []),
+        ({"completionTime": EARLY, "conditions": COMPLETE}, {"completionTime": EARLY, "conditions": COMPLETE}, []),
+        (
+            {"completionTime": EARLY, "conditions": COMPLETE},
+            {"completionTime": LATE, "conditions": COMPLETE},
+            [f'status.completionTime: Invalid value: "{LATE}": field is immutable'],
+        ),
+        (
+            {"completionTime": EARLY, "conditions": COMPLETE},
+            {"conditions": COMPLETE},
+            ["status.completionTime: Required value: completionTime is required for Complete jobs"],
+        ),
+        (
+            {},
+            {"completionTime": EARLY},
+            [
+                f'status.completionTime: Invalid value: "{EARLY}": '
+                "cannot set completionTime when there is no Complete=True condition"
+            ],
+        ),
+        (
+            {},
+            {"startTime": LATE, "completionTime": EARLY, "conditions": COMPLETE},
+            [f'status.completionTime: Invalid value: "{EARLY}": must be equal to or after `startTime`'],
+        ),
+        ({}, {"active": -1}, ["status.active: Invalid value: -1: must be greater than or equal to 0"]),
+    ],
+)
+def test_job_status_updates(before, after, errors):
+    check = served(job()).kind.validate_status_update
+    assert [str(error) for error in check({"status": after}, {"status": before})] == errors

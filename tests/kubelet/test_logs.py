@@ -81,6 +81,7 @@ async def test_following_goes_on_across_rotation_until_the_end(tmp_path: Path) -
 
 def test_query_parameters() -> None:
     query = {"follow": "true", "tailLines": "5", "sinceSeconds": "60", "limitBytes": "9", "stream": "Stderr"}
+    assert parse_options({"sinceSeconds": str(2**63)}, NOW).since == datetime.min.replace(tzinfo=UTC)
     found = parse_options(query, NOW)
     assert (found.follow, found.tail, found.limit, found.stream) == (True, 5, 9, b"stderr")
     assert found.since is not None and (NOW - found.since).total_seconds() == 60

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, validate_job_spec
-from sampan.kinds.batch.schedule import ScheduleError, check_schedule
+from sampan.kinds.batch.schedule import ScheduleError, parse
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, since, text
 from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
@@ -57,7 +57,7 @@ def _schedule(schedule: str) -> Errors:
         yield invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
     else:
         try:
-            check_schedule(schedule)
+            parse(schedule)
         except ScheduleError as error:
             yield invalid(path, schedule, str(error))
 

@@ -17,7 +17,7 @@ from sampan.kinds.workloads import (
 from sampan.machinery.durations import duration_human
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting, parse_time
-from sampan.machinery.tree import get_path, semantic_equal
+from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
     Path,
     invalid,
@@ -104,9 +104,29 @@ def _fixed_template(spec: Object, old: Object) -> Object:
 def _validate_status_update(new: Object, old: Object) -> Errors:
     for field in ("active", "succeeded", "failed", "ready", "terminating"):
         yield from non_negative(Path("status").child(field), get_path(new, ("status", field)))
+    yield from _completion_time(new, old)
+
+
+def _completion_time(new: Object, old: Object) -> Errors:
+    """Set with the condition Complete and never moved; a rule is not held against what an update leaves alone."""
+    path = Path("status").child("completionTime")
     finished, before = (get_path(job, ("status", "completionTime")) for job in (new, old))
-    if before is not None and not semantic_equal(finished, before):
-        yield invalid("status.completionTime", finished, "field is immutable")
+    started, began = (get_path(job, ("status", "startTime")) for job in (new, old))
+    complete, moved = _is_true(new, "Complete"), finished != before
+    if moved or complete != _is_true(old, "Complete"):
+        if finished and not complete:
+            yield invalid(path, finished, "cannot set completionTime when there is no Complete=True condition")
+        elif complete and not finished:
+            yield required(path, "completionTime is required for Complete jobs")
+    if (moved or started != began) and started and finished and parse_time(finished) < parse_time(started):
+        yield invalid(path, finished, "must be equal to or after `startTime`")
+    if moved and finished and before:
+        yield invalid(path, finished, "field is immutable")
+
+
+def _is_true(job: Object, condition: str) -> bool:
+    conditions = get_path(job, ("status", "conditions"), [])
+    return any(one["type"] == condition and one.get("status") == "True" for one in conditions)
 
 
 def _status(job: Object, now: datetime) -> str:
