@@ -8,6 +8,7 @@ k8s.io/apimachinery/pkg/api/errors.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 
@@ -25,7 +26,8 @@ class FieldError:
         if self.type in _WITHOUT_VALUE:
             body = self.type
         else:
-            body = f"{self.type}: {_show(self.value)}"
+            shown = FIELD_INVALID if self.type == FIELD_TYPE_INVALID else self.type
+            body = f"{shown}: {_show(self.value)}"
         return f"{body}: {self.detail}" if self.detail else body
 
     def __str__(self) -> str:
@@ -40,9 +42,11 @@ FIELD_NOT_FOUND = "Not found"
 FIELD_NOT_SUPPORTED = "Unsupported value"
 FIELD_TOO_LONG = "Too long"
 FIELD_TOO_MANY = "Too many"
+FIELD_INTERNAL = "Internal error"
+FIELD_TYPE_INVALID = "Invalid value of another type"  # shown as an invalid value, told apart in the causes only
 
 _SHOWN = 1 << 20  # characters of field errors in one answer
-_WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG}
+_WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG, FIELD_INTERNAL}
 _CAUSE_REASON = {
     FIELD_REQUIRED: "FieldValueRequired",
     FIELD_INVALID: "FieldValueInvalid",
@@ -52,6 +56,8 @@ _CAUSE_REASON = {
     FIELD_NOT_SUPPORTED: "FieldValueNotSupported",
     FIELD_TOO_LONG: "FieldValueTooLong",
     FIELD_TOO_MANY: "FieldValueTooMany",
+    FIELD_INTERNAL: "InternalError",
+    FIELD_TYPE_INVALID: "FieldValueTypeInvalid",
 }
 
 
@@ -66,7 +72,16 @@ def _show(value: Any) -> str:
         return "null"
     if isinstance(value, (dict, list)):
         return json.dumps(value, separators=(",", ":"))
-    return str(value)
+    return go_number(value) if isinstance(value, float) else str(value)
+
+
+def go_number(value: int | float) -> str:
+    """A number as Go's `%v` shows it: 10 for 10.0, 1e+21 for what is larger."""
+    if isinstance(value, int):
+        return str(value)
+    if 1e-4 <= abs(value) < 1e21 or value == 0:
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    return repr(value) if "." in repr(value) or "e" in repr(value) else f"{value:e}"
 
 
 class APIError(Exception):

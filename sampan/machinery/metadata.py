@@ -21,31 +21,35 @@ _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestam
 
 def validate_meta(obj: Mapping[str, Any], kind: Kind) -> Iterator[FieldError]:
     """What is wrong with the metadata of a new object: ValidateObjectMeta."""
-    meta = obj["metadata"]
-    yield from _names(meta, names.NAME_RULES[kind.name_rule])
-    yield from _namespace(meta, kind)
+    return validate_object_meta(obj["metadata"], _META, names.NAME_RULES[kind.name_rule], kind.namespaced)
+
+
+def validate_object_meta(meta: Object, path: Path, rule: names.Check, namespaced: bool) -> Iterator[FieldError]:
+    """What is wrong with metadata at a path, of an object that is named by a rule."""
+    yield from _names(meta, path, rule)
+    yield from _namespace(meta, path.child("namespace"), namespaced)
     if (meta.get("generation") or 0) < 0:
-        yield invalid(_META.child("generation"), meta["generation"], "must be greater than or equal to 0")
-    yield from _maps(meta)
+        yield invalid(path.child("generation"), meta["generation"], "must be greater than or equal to 0")
+    yield from _maps(meta, path)
 
 
-def _names(meta: Object, rule: names.Check) -> Iterator[FieldError]:
+def _names(meta: Object, path: Path, rule: names.Check) -> Iterator[FieldError]:
     if prefix := meta.get("generateName"):
         # What is generated follows the dash, so a trailing one does no harm.
         tried = prefix[:-1] + "a" if prefix.endswith("-") else prefix
         for text in rule(tried):
-            yield invalid(_META.child("generateName"), prefix, text)
+            yield invalid(path.child("generateName"), prefix, text)
     name = meta.get("name")
     if not name:
-        yield required(_META.child("name"), "name or generateName is required")
+        yield required(path.child("name"), "name or generateName is required")
         return
     for text in rule(name):
-        yield invalid(_META.child("name"), name, text)
+        yield invalid(path.child("name"), name, text)
 
 
-def _namespace(meta: Object, kind: Kind) -> Iterator[FieldError]:
-    namespace, path = meta.get("namespace"), _META.child("namespace")
-    if not kind.namespaced:
+def _namespace(meta: Object, path: Path, namespaced: bool) -> Iterator[FieldError]:
+    namespace = meta.get("namespace")
+    if not namespaced:
         if namespace:
             yield forbidden(path, "not allowed on this type")
     elif not namespace:
@@ -55,15 +59,15 @@ def _namespace(meta: Object, kind: Kind) -> Iterator[FieldError]:
             yield invalid(path, namespace, text)
 
 
-def _maps(meta: Object) -> Iterator[FieldError]:
+def _maps(meta: Object, path: Path) -> Iterator[FieldError]:
     if labels := meta.get("labels"):
-        yield from validate_labels(labels, _META.child("labels"))
+        yield from validate_labels(labels, path.child("labels"))
     if annotations := meta.get("annotations"):
-        yield from validate_annotations(annotations, _META.child("annotations"))
+        yield from validate_annotations(annotations, path.child("annotations"))
     if owners := meta.get("ownerReferences"):
-        yield from _owners(owners, _META.child("ownerReferences"))
+        yield from _owners(owners, path.child("ownerReferences"))
     if finalizers := meta.get("finalizers"):
-        yield from _finalizers(finalizers, _META.child("finalizers"))
+        yield from _finalizers(finalizers, path.child("finalizers"))
 
 
 def validate_labels(labels: Mapping[str, str] | None, path: Path) -> Iterator[FieldError]:
@@ -140,7 +144,7 @@ def validate_meta_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iter
     for field in _IMMUTABLE:
         if (after.get(field) or None) != (before.get(field) or None):
             yield immutable(_META.child(field), after.get(field, ""))
-    yield from _maps(after)
+    yield from _maps(after, _META)
 
 
 def _no_new_finalizers(after: Object, before: Object) -> Iterator[FieldError]:

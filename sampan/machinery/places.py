@@ -1,7 +1,8 @@
 """Where in a body something was found, as error messages show it: `spec.containers[0].name`.
 
 Keeping a place costs a tuple; its text is made only for what is reported, since with a long key in a large body the
-texts of all places would be many times the body. Called by jsonio.py and yamlio.py. Form: sigs.k8s.io/json.
+texts of all places would be many times the body. Called by jsonio.py, yamlio.py and structural/.
+Form: sigs.k8s.io/json.
 """
 
 from typing import Any
@@ -15,10 +16,11 @@ Place = tuple[Any, str | int] | None  # (the place around it, key or index); Non
 def note(found: list[str], place: Place) -> None:
     """Add the text of a place to those that were found, unless there are enough."""
     if len(found) < LIMIT:
-        found.append(_text(place))
+        found.append(text(place))
 
 
-def _text(place: Place) -> str:
+def text(place: Place) -> str:
+    """The text of a place."""
     steps: list[str] = []
     while place is not None:
         place, step = place
