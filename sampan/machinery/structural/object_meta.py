@@ -1,4 +1,4 @@
-"""Metadata of custom and embedded objects, read as the ObjectMeta that it must be. Called by who makes ResourceSchemas."""
+"""Metadata of custom and embedded objects, read as the ObjectMeta that it must be. Called where schemas are made."""
 
 from typing import Any
 
