@@ -14,9 +14,10 @@ from sampan.apiserver.admission import (
 )
 from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
+from sampan.apiserver.admission.limit_ranger import plugin as limit_ranger
 from sampan.apiserver.admission.pod_security import plugin as pod_security
 
-_CREATE, _WRITE = frozenset({"CREATE"}), frozenset({"CREATE", "UPDATE"})
+_CREATE, _UPDATE, _WRITE = frozenset({"CREATE"}), frozenset({"UPDATE"}), frozenset({"CREATE", "UPDATE"})
 _ALL = frozenset({"CREATE", "UPDATE", "DELETE"})
 _PODS = frozenset({("", "pods")})
 _RBAC = frozenset(
@@ -29,6 +30,7 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
     security = pod_security.PodSecurity(configuration.pod_security)
     return (
         Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL),
+        Plugin("LimitRanger", limit_ranger.fill_in, _CREATE, limit_ranger.PODS),
         Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
         Plugin("NodeRestriction", node_restriction.admit, _ALL),
         Plugin("TaintNodesByCondition", taint_nodes_by_condition.admit, _CREATE, frozenset({("", "nodes")})),
@@ -38,6 +40,9 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("Priority", priority.admit_pod, _CREATE, _PODS),
         Plugin("Priority", priority.admit_class, _WRITE, frozenset({("scheduling.k8s.io", "priorityclasses")})),
         Plugin("DefaultTolerationSeconds", default_toleration_seconds.admit, _CREATE, _PODS),
+        Plugin("LimitRanger", limit_ranger.check_pod, _CREATE, limit_ranger.PODS),
+        Plugin("LimitRanger", limit_ranger.check_pod, _UPDATE, limit_ranger.RESIZES),
+        Plugin("LimitRanger", limit_ranger.check_claim, _WRITE, limit_ranger.CLAIMS),
         Plugin("RoleEscalation", escalation.admit, _WRITE, _RBAC),
     )
 

@@ -1,0 +1,50 @@
+"""The plugin: last of all, so that nothing is charged that somebody else refuses. Called by the admission chain."""
+
+from collections.abc import Sequence
+
+from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.refusals import forbidden, name_of
+from sampan.apiserver.admission.resource_quota.check import Refusal, Request, ScopeRefusal
+from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
+from sampan.apiserver.admission.resource_quota.limited import LimitedResource
+from sampan.apiserver.keys import prefix_of
+from sampan.apiserver.services import Services
+from sampan.apiserver.writes import encode, store_full
+from sampan.kinds.core.resource_quota import KIND as QUOTA
+from sampan.kinds.quota.evaluator import Change
+from sampan.kinds.quota.registry import evaluator_of
+from sampan.machinery.errors import APIError, Conflict
+from sampan.storage.protocol import StoreFull
+
+
+class ResourceQuota:
+    """See the package."""
+
+    def __init__(self, limited: Sequence[LimitedResource]) -> None:
+        self._limited = limited
+        self._ledger = Ledger(encode)
+
+    async def validate(self, services: Services, admission: Admission) -> None:
+        """Charge the quotas of the namespace; raises Forbidden where one would be exceeded."""
+        kind, namespace = admission.kind, admission.call.info.namespace
+        if not kind.namespaced or not namespace or "get" not in kind.verbs:
+            return
+        evaluator = evaluator_of(kind.group, kind.plural)
+        change = Change(admission.operation, admission.subresource, admission.new, admission.old)
+        if evaluator is None or not evaluator.handles(change):
+            return
+        limited = [one for one in self._limited if (one.group, one.resource) == (kind.group, kind.plural)]
+        prefix = prefix_of(QUOTA, namespace)
+        if not limited and not services.cache.list(prefix).items:
+            return
+        request = Request(change, evaluator, limited, services.now())
+        try:
+            await self._ledger.charge(services.cache, prefix, request, dry_run=admission.dry_run)
+        except ScopeRefusal as error:
+            raise APIError(str(error), reason="") from error
+        except Refusal as error:
+            raise forbidden(admission, str(error)) from error
+        except Busy as error:
+            raise Conflict.of(QUOTA.plural, "", name_of(admission)) from error
+        except StoreFull as error:
+            raise store_full(error) from error
