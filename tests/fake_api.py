@@ -57,6 +57,7 @@ class FakeApi:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "",
     ) -> Object:
         assert method == "GET", "only reading is faked"
         return {"metadata": {"resourceVersion": str(self._revision)}, "items": list(self._objects[path].values())}

@@ -39,9 +39,11 @@ class LocalTransport:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "",
     ) -> Object:
         """One call; raises APIError."""
-        call, result = await self._call(method, path, query, Payload(tree=body, content_type=content_type))
+        payload = Payload(tree=body, content_type=content_type)
+        call, result = await self._call(method, path, query, payload, {"accept": accept} if accept else {})
         return _tree(call, result)
 
     @asynccontextmanager
@@ -79,10 +81,15 @@ class LocalTransport:
         """Nothing is held."""
 
     async def _call(
-        self, method: str, path: str, query: Mapping[str, str] | None, payload: Payload
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        payload: Payload,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[Call | None, Result]:
         raw_query = urlencode(query) if query else ""
-        request = Request(method, path, raw_query, {}, raw_path=quote(path))
+        request = Request(method, path, raw_query, headers or {}, raw_path=quote(path))
         call, result = self._app.dispatch(request, self._user, payload)
         if inspect.isawaitable(result):
             result = await result

@@ -46,9 +46,12 @@ class HTTPSTransport:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "",
     ) -> Object:
         """One call and its decoded answer; list items get the kind and apiVersion that the wire leaves out."""
         headers = {"Content-Type": content_type} if body is not None else {}
+        if accept:
+            headers["Accept"] = accept
         data = orjson.dumps(body) if body is not None else b""
         answer = await self._http.request(method, _target(path, query), headers, data, timeout=self._timeout)
         if answer.status >= 400:

@@ -228,6 +228,7 @@ class Informers:
         self._client = client
         self._sleep = sleep
         self._informers: dict[tuple[str, Scope], Informer] = {}
+        self._tasks: dict[tuple[str, Scope], asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     def of(self, kind: Kind, namespace: str = "", labels: str = "", fields: str = "") -> Informer:
@@ -236,19 +237,26 @@ class Informers:
         if place not in self._informers:
             made = self._informers[place] = Informer(self._client, kind, place[1], sleep=self._sleep)
             if self._group is not None:
-                self._start(made, self._group)
+                self._start(place, made, self._group)
         return self._informers[place]
+
+    def forget(self, kind: Kind) -> None:
+        """End the informers of a kind that is no longer served; may be called by several of those who followed it."""
+        for place in [place for place in self._informers if place[0] == kind.path()]:
+            del self._informers[place]
+            if task := self._tasks.pop(place, None):
+                task.cancel()
 
     def run(self, group: asyncio.TaskGroup) -> None:
         """Run every informer, those of today and of tomorrow, as tasks of `group` until it is cancelled."""
         self._group = group
-        for informer in self._informers.values():
-            self._start(informer, group)
+        for place, informer in self._informers.items():
+            self._start(place, informer, group)
 
     async def synced(self) -> None:
         """Wait until all that were asked for so far have synced."""
         for informer in list(self._informers.values()):
             await informer.synced()
 
-    def _start(self, informer: Informer, group: asyncio.TaskGroup) -> None:
-        group.create_task(informer.run(), name=f"informer {informer.kind.plural}")
+    def _start(self, place: tuple[str, Scope], informer: Informer, group: asyncio.TaskGroup) -> None:
+        self._tasks[place] = group.create_task(informer.run(), name=f"informer {informer.kind.plural}")

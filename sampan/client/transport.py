@@ -29,8 +29,9 @@ class Transport(Protocol):
         query: Mapping[str, str] | None = None,
         body: Any = None,  # a JSON tree
         content_type: str = "application/json",
+        accept: str = "",
     ) -> Object:
-        """One call and its decoded answer (an object, a list, or a Status)."""
+        """One call and its decoded answer (an object, a list, a Status, or a document that `accept` asks for)."""
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """A watch on a collection. The iterator ends when the server closes the watch; Expired is raised for 410."""

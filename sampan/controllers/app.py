@@ -11,6 +11,7 @@ from sampan.controllers.config import Config, ControllerContext
 from sampan.controllers.registry import all_controllers
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.discovery import Discovery
 from sampan.reconcile.leader_election import Election, LeaderElector
 from sampan.reconcile.manager import run_together
 from sampan.reconcile.metrics import ReconcileMetrics
@@ -35,17 +36,22 @@ async def run_controllers(
     """
     metrics = ReconcileMetrics(registry)
 
-    def context(account: str, informers: Informers) -> ControllerContext:
-        return ControllerContext(client_of(account), informers, clock, metrics, config)
-
     async def lead() -> None:
         informers = Informers(client, sleep=clock.sleep)
+        discovery = Discovery(client, informers, clock)
+
+        def context(account: str) -> ControllerContext:
+            own = client_of(account)
+            return ControllerContext(own, informers, clock, metrics, discovery=discovery, config=config)
+
         made = [
-            controller(context(controller.account or controller.name, informers))
+            controller(context(controller.account or controller.name))
             for controller in all_controllers()
             if controller.name not in config.disabled
         ]
-        await run_together(made, informers, ready)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(discovery.run(), name="discovery")
+            group.create_task(run_together(made, informers, ready), name="controllers")
 
     if config.leader_elect:
         await LeaderElector(client, Election(LEASE, config.leader_elect), clock).run(lead)

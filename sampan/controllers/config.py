@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sampan.reconcile.controller import Context
+from sampan.reconcile.discovery import Discovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,9 @@ class Config:
     disabled: frozenset[str] = frozenset()  # names of controllers that do not run
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerContext(Context):
-    """The context of a controller that also reads the configuration."""
+    """The context of a controller that also reads the configuration, or works on kinds that come and go."""
 
+    discovery: Discovery
     config: Config = Config()

@@ -11,14 +11,15 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
+from sampan.client.informer import Informer
+from sampan.controllers.config import ControllerContext
 from sampan.controllers.ownership_graph import FOREGROUND, ORPHAN, Graph, Node, blocking
 from sampan.kinds.core.event import KIND as EVENT
-from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, key_of
 from sampan.reconcile.action import WAIT, Action, TerminalError
-from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.controller import Controller
 from sampan.reconcile.events import WARNING
 
 COLLECTABLE = {"delete", "list", "watch"}
@@ -63,14 +64,35 @@ class GarbageCollector(Controller):
     account = "generic-garbage-collector"
     workers = 20
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
+        self.discovery = context.discovery
         self.graph = Graph()
         self.absent: dict[tuple[str, ...], None] = {}  # owners that the API has denied; they never come back
-        self.catalogue = builtin_catalogue()
-        for kind in self.catalogue.kinds:
-            if kind is not EVENT and set(kind.verbs) >= COLLECTABLE:
-                self.watch(kind, None).on_change(partial(self._changed, kind))
+        self.followed: dict[str, Informer] = {}  # by path
+        self.unmapped: set[str] = set()  # uids of objects with an owner of a kind that is not served, for now
+        self.discovery.on_change(self._follow)
+        for kind in self.discovery.kinds:
+            if _is_collectable(kind):
+                self._start(kind, self.watch(kind, None))
+
+    def _start(self, kind: Kind, informer: Informer) -> None:
+        self.followed[kind.path()] = informer
+        informer.on_change(partial(self._changed, kind))
+
+    def _follow(self) -> None:
+        """Kinds have come or gone."""
+        served = {kind.path(): kind for kind in self.discovery.kinds if _is_collectable(kind)}
+        for path in self.followed.keys() - served:
+            informer = self.followed.pop(path)
+            self.informers.forget(informer.kind)
+            for obj in informer.items():
+                self._changed(informer.kind, obj, None)
+        for path in served.keys() - self.followed:
+            self._start(served[path], self.informers.of(served[path]))
+        for uid in self.unmapped:
+            self.queue.add(Key("", uid))
+        self.unmapped.clear()
 
     def _changed(self, kind: Kind, old: Object | None, new: Object | None) -> None:
         for uid in self.graph.change(kind, old, new):
@@ -151,14 +173,15 @@ class GarbageCollector(Controller):
         return state
 
     async def _ask(self, node: Node, ref: Object) -> Owner:
-        served = self.catalogue.by_kind.get((ref["apiVersion"], ref["kind"]))
-        if served is None:
+        kind = self.discovery.find(ref["apiVersion"], ref["kind"])
+        if kind is None:
+            self.unmapped.add(node.uid)
             raise TerminalError(f"the kind of the owner {ref['apiVersion']} {ref['kind']} is not known")
-        if served.kind.namespaced and not node.namespace:
+        if kind.namespaced and not node.namespace:
             raise TerminalError(f"{node.object['metadata']['name']} is cluster-scoped, but its owner {ref} is not")
-        namespace = node.namespace if served.kind.namespaced else ""
+        namespace = node.namespace if kind.namespaced else ""
         try:
-            owner = Node(served.kind, await self.client.get(served.kind, ref["name"], namespace))
+            owner = Node(kind, await self.client.get(kind, ref["name"], namespace))
         except NotFound:
             return Owner.DANGLING
         if owner.uid != ref["uid"]:
@@ -205,6 +228,10 @@ class GarbageCollector(Controller):
                 uid=meta["uid"],
                 resource_version=meta["resourceVersion"],
             )
+
+
+def _is_collectable(kind: Kind) -> bool:
+    return kind is not EVENT and set(kind.verbs) >= COLLECTABLE
 
 
 def _owner_patch(node: Node, refs: list[Object]) -> dict[str, Any]:

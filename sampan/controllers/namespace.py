@@ -11,15 +11,15 @@ from datetime import datetime
 
 from sampan.controllers import conditions
 from sampan.controllers.conditions import FALSE, TRUE
+from sampan.controllers.config import ControllerContext
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
-from sampan.kinds.registry import builtin_kinds
 from sampan.machinery.errors import APIError, MethodNotAllowed, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action, after
-from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.controller import Controller
 
 FINALIZER = "kubernetes"
 RETRY = after(1.0)
@@ -32,6 +32,7 @@ class Remaining:
     counts: dict[str, int] = field(default_factory=dict)  # "pods." or "deployments.apps" -> objects
     finalizers: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
+    undiscovered: tuple[str, ...] = ()  # groups and versions of which nobody knows what there is
 
     def note(self, kind: Kind, found: Sequence[Object]) -> None:
         """Count the objects of a kind that are still there."""
@@ -43,7 +44,7 @@ class Remaining:
     @property
     def is_nothing(self) -> bool:
         """Whether the namespace is empty."""
-        return not self.counts and not self.errors
+        return not self.counts and not self.errors and not self.undiscovered
 
 
 def content_conditions(old: Sequence[Object], remaining: Remaining, now: datetime) -> list[Object]:
@@ -62,6 +63,10 @@ def _told(remaining: Remaining) -> Mapping[str, tuple[str, str, str]]:
     held = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(remaining.finalizers.items()))
     failed = ", ".join(sorted(remaining.errors))
     discovered = (FALSE, "ResourcesDiscovered", "All resources successfully discovered")
+    if remaining.undiscovered:
+        unknown = ", ".join(f"{name}: stale GroupVersion discovery: {name}" for name in remaining.undiscovered)
+        count = len(remaining.undiscovered)
+        discovered = (TRUE, "DiscoveryFailed", f"Discovery failed for some groups, {count} failing: {unknown}")
     parsed = (FALSE, "ParsedGroupVersions", "All legacy kube types successfully parsed")
     deleted = (FALSE, "ContentDeleted", "All content successfully deleted, may be waiting on finalization")
     what = f"Failed to delete all resource types, {len(remaining.errors)} remaining: {failed}"
@@ -91,8 +96,9 @@ class NamespaceController(Controller):
     name = "namespace-controller"
     workers = 10
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
+        self.discovery = context.discovery
         self.namespaces = self.watch(NAMESPACE)
         self.watch(POD, self._terminating, matters=lambda old, new: False)
 
@@ -115,8 +121,9 @@ class NamespaceController(Controller):
 
     async def _empty(self, name: str) -> Remaining:
         """Tell everything to go, one group of kinds at a time; what is left."""
-        remaining = Remaining()
-        for group in deletion_order(builtin_kinds()):
+        await self.discovery.synced()
+        remaining = Remaining(undiscovered=self.discovery.failed)
+        for group in deletion_order(self.discovery.kinds):
             for kind in group:
                 await self._delete_all(kind, name, remaining)
             if not remaining.is_nothing:

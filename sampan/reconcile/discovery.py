@@ -1,0 +1,140 @@
+"""Which kinds the server has now: the built-in ones, and those that came with definitions and other API servers.
+
+    discovery = Discovery(client, informers, clock)
+    group.create_task(discovery.run())
+    discovery.kinds                      # built-in kinds are the objects of kinds/, others are made of what is told
+    discovery.find("example.com/v1", "Widget")
+    discovery.on_change(callback)        # called whenever `kinds` has changed
+
+For controllers that work on any kind: garbage collection, namespace deletion, quota. Discovery is read again when a
+CustomResourceDefinition or an APIService changes, and every half minute, as upstream's garbage collector does (servers
+behind an APIService change without a word). A group whose server does not answer keeps the kinds it had, and is told
+in `failed`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sampan.client.api import Client
+from sampan.client.informer import Informers
+from sampan.kinds.apiregistration.api_service import KIND as API_SERVICE
+from sampan.kinds.registry import builtin_catalogue
+from sampan.machinery.errors import APIError
+from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
+from sampan.reconcile.clock import Clock
+
+log = logging.getLogger(__name__)
+
+_PERIOD = 30.0  # seconds
+_TRIGGERS = (API_SERVICE,)
+_ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Discovery:
+    """See the module."""
+
+    def __init__(self, client: Client, informers: Informers, clock: Clock) -> None:
+        self._client, self._clock = client, clock
+        self._builtin = builtin_catalogue()
+        self._others: dict[tuple[str, str], Kind] = {}  # (group, plural) -> kind
+        self._callbacks: list[Callable[[], None]] = []
+        self._changed = asyncio.Event()
+        self._synced = asyncio.Event()
+        self.failed: tuple[str, ...] = ()  # groups and versions that could not be discovered
+        self.kinds: tuple[Kind, ...] = self._builtin.kinds
+        for kind in _TRIGGERS:
+            informers.of(kind).on_change(lambda old, new: self._changed.set())
+
+    def find(self, api_version: str, name: str) -> Kind | None:
+        """The kind that an owner reference or a manifest names."""
+        if served := self._builtin.by_kind.get((api_version, name)):
+            return served.kind
+        group, _, version = api_version.rpartition("/")
+        for kind in self._others.values():
+            if kind.name == name and any((v.group, v.version) == (group, version) for v in kind.versions):
+                return kind
+        return None
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back whenever `kinds` has changed."""
+        self._callbacks.append(callback)
+
+    async def synced(self) -> None:
+        """Wait for the first answer."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick(), name="discovery's period")
+            while True:
+                self._changed.clear()
+                try:
+                    await self._refresh()
+                except (APIError, OSError) as error:
+                    log.warning("discovery failed: %r", error)
+                await self._changed.wait()
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(_PERIOD)
+            self._changed.set()
+
+    async def _refresh(self) -> None:
+        document = await self._client.transport.request("GET", "/apis", accept=_ACCEPT)
+        self.failed = tuple(_stale(document))
+        told = dict(kinds_of(document))
+        kept = {place: kind for place, kind in self._others.items() if _is_stale(kind, self.failed)}
+        found = {
+            place: known if (known := self._others.get(place)) == kind else kind
+            for place, kind in (kept | told).items()
+            if self._builtin.stored(*place) is None and not self._serves(kind)
+        }
+        self._synced.set()
+        if found != self._others:
+            self._others = found
+            self.kinds = (*self._builtin.kinds, *found.values())
+            for callback in self._callbacks:
+                callback()
+
+    def _serves(self, kind: Kind) -> bool:
+        """Whether this is another group's view of a built-in kind, as that of Events is."""
+        return all((v.group, v.version, kind.plural) in self._builtin.by_resource for v in kind.versions)
+
+
+def kinds_of(document: Object) -> Iterable[tuple[tuple[str, str], Kind]]:
+    """The kinds of an aggregated discovery document (KEP-3352), by group and plural; preferred versions first."""
+    for group in document.get("items") or ():
+        name, versions = group["metadata"].get("name") or "", group.get("versions") or ()
+        resources: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+        for version in versions:
+            for resource in version.get("resources") or ():
+                resources.setdefault(resource["resource"], []).append((version["version"], resource))
+        for plural, served in resources.items():
+            yield (name, plural), _kind(name, plural, served)
+
+
+def _kind(group: str, plural: str, served: list[tuple[str, Mapping[str, Any]]]) -> Kind:
+    preferred = served[0][1]
+    return Kind(
+        name=(preferred.get("responseKind") or {}).get("kind") or "",
+        plural=plural,
+        versions=tuple(ServedVersion(group, version, "") for version, _ in served),
+        namespaced=preferred.get("scope") == "Namespaced",
+        verbs=tuple(preferred.get("verbs") or ()),
+        has_status=any(sub.get("subresource") == "status" for sub in preferred.get("subresources") or ()),
+    )
+
+
+def _stale(document: Object) -> Iterable[str]:
+    for group in document.get("items") or ():
+        for version in group.get("versions") or ():
+            if version.get("freshness") == "Stale":
+                yield f"{group['metadata']['name']}/{version['version']}"
+
+
+def _is_stale(kind: Kind, failed: Iterable[str]) -> bool:
+    return any(version.api_version in failed for version in kind.versions)
