@@ -1,12 +1,14 @@
-"""`make schema`: write sampan/machinery/data/schema.json from the newest release that kubernetes-validate carries.
+"""`make schema`: write sampan/machinery/data/schema.json, and the descriptions beside it, from the newest release that
+kubernetes-validate carries.
 
 Facts about the Go types come from tools/go_types.json, which tools/go_types.py writes.
 
 The result has, for every definition of Kubernetes's OpenAPI document, field types and the facts that patches and
-server-side apply need; no prose. One definition per line, so that a new release is a readable diff and so that the
+server-side apply need. One definition per line, so that a new release is a readable diff and so that the
 loader can parse only what it is asked for. sampan/machinery/schema.py says what the lines mean.
 """
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import kubernetes_validate
 
 TARGET = Path(__file__).parent.parent / "sampan" / "machinery" / "data" / "schema.json"
+DESCRIPTIONS = TARGET.parent / "descriptions"
 GO_TYPES = Path(__file__).parent / "go_types.json"
 
 # Definitions whose Go types have their own way of reading JSON.
@@ -110,12 +113,33 @@ def render(source: Path) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def descriptions(source: Path) -> dict[str, str]:
+    """The texts of types and fields as JSON, by the prefix of their definitions: {name: [text, {field: text}]}."""
+    places: dict[str, dict[str, Any]] = {}
+    for name, schema in sorted(json.loads(source.read_text())["$defs"].items()):
+        fields = {field: text for field, f in schema.get("properties", {}).items() if (text := f.get("description"))}
+        text = schema.get("description", "")
+        if text or fields:
+            places.setdefault(name.rpartition(".")[0], {})[name] = [text, fields]
+    return {place: json.dumps(texts, separators=(",", ":")) for place, texts in places.items()}
+
+
+def write_descriptions(source: Path) -> None:
+    """A compressed file per prefix, and no others."""
+    DESCRIPTIONS.mkdir(exist_ok=True)
+    for old in DESCRIPTIONS.iterdir():
+        old.unlink()
+    for place, text in descriptions(source).items():
+        (DESCRIPTIONS / f"{place}.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
 def main() -> int:
-    """Write the file; say what it is made from."""
+    """Write the files; say what they are made from."""
     source = newest()
     text = render(source)
     TARGET.parent.mkdir(exist_ok=True)
     TARGET.write_text(text)
+    write_descriptions(source)
     print(f"{text.count(chr(10)) - 2} definitions of {source.parent.name.split('-')[0]}, {len(text)} bytes")
     return 0
 

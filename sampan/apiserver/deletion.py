@@ -9,10 +9,8 @@ from typing import Any
 
 from sampan.apiserver.options import DeleteOptions
 from sampan.machinery.kind import Kind, Served
-from sampan.machinery.meta import Object, format_time, later, parse_time
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Object, format_time, later, parse_time
 
-ORPHAN = "orphan"
-FOREGROUND = "foregroundDeletion"
 _DEFAULT_GRACE = 30  # seconds, for pods that name none
 
 

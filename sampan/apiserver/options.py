@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from sampan.apiserver.bodies import recognized, unrecognized
-from sampan.apiserver.requestinfo import is_true
+from sampan.machinery.booleans import is_true
 from sampan.machinery.errors import (
     FIELD_FORBIDDEN,
     FIELD_INVALID,

@@ -6,6 +6,7 @@ Rules: k8s.io/kubernetes/pkg/api/pod (VisitPodSecretNames and its kin). Called b
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+MIRROR_POD = "kubernetes.io/config.mirror"  # the annotation of a pod that its node got from elsewhere
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 

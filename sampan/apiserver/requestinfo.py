@@ -8,6 +8,7 @@ requests, everything else is not.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sampan.machinery.booleans import is_true
 from sampan.machinery.errors import BadRequest
 
 _METHOD_VERBS = {
@@ -85,8 +86,3 @@ def _selected_name(selector: str) -> str:
             name = value.removeprefix("=")
             return name if name not in (".", "..") and "/" not in name and "%" not in name else ""
     return ""
-
-
-def is_true(value: str) -> bool:
-    """Whether a query parameter means true: strconv.ParseBool's words, and a bare `?watch`."""
-    return value in ("1", "t", "T", "true", "TRUE", "True")

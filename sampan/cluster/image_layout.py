@@ -134,16 +134,6 @@ class Layout:
             "diff_id": "sha256:" + hashlib.sha256(tar).hexdigest(),
         }
 
-    def copy_from(self, other: "Layout", reference: Reference) -> None:
-        """Take over one image of another layout; raises KeyError if it is not there."""
-        descriptor = other.find(reference)
-        if descriptor is None:
-            raise KeyError(str(reference))
-        manifest = json.loads(other.read(descriptor))
-        for part in (descriptor, manifest["config"], *manifest["layers"]):
-            self.add_blob(other.read(part))
-        self.tag(reference, descriptor)
-
     def layers_of(self, descriptor: Descriptor) -> tuple[list[Descriptor], dict[str, Any]]:
         """The layer descriptors (with diff_id) and the config of an image."""
         manifest = json.loads(self.read(descriptor))

@@ -154,8 +154,7 @@ def is_complete(deployment: Object, status: Object) -> bool:
     """Whether all pods are new, and all are available."""
     wanted = wanted_of(deployment)
     counts = (status.get(name) or 0 for name in ("updatedReplicas", "replicas", "availableReplicas"))
-    seen = (status.get("observedGeneration") or 0) >= deployment["metadata"].get("generation", 0)
-    return seen and all(count == wanted for count in counts)
+    return all(count == wanted for count in counts)
 
 
 def _has_progressed(before: Object, now: Object) -> bool:

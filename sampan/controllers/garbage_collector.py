@@ -13,11 +13,11 @@ from typing import Any
 
 from sampan.client.informer import Informer
 from sampan.controllers.config import ControllerContext
-from sampan.controllers.ownership_graph import FOREGROUND, ORPHAN, Graph, Node, blocking
+from sampan.controllers.ownership_graph import Graph, Node, blocking
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind
-from sampan.machinery.meta import Key, Object, key_of
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Key, Object, key_of
 from sampan.reconcile.action import WAIT, Action, TerminalError
 from sampan.reconcile.controller import Controller
 from sampan.reconcile.events import WARNING

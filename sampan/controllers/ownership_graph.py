@@ -8,10 +8,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sampan.machinery.kind import Kind
-from sampan.machinery.meta import Object
-
-FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Object
 
 
 class Node(NamedTuple):

@@ -1,4 +1,4 @@
-"""Answers about our own names, as bytes. Pure; the only user of dnslib.
+"""Answers about our own names, as bytes. Pure.
 
 Called by server.py when the cache has no answer. Sizes: RFC 1035 4.2.1 and RFC 6891; negative answers: RFC 2308.
 """

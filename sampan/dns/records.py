@@ -5,9 +5,10 @@ follow.py; what a query is answered with is zone.py's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
+from sampan.kinds.addresses import is_ipv4
 from sampan.machinery.meta import Object, key_of
 
 SPECIFICATION = "1.1.0"
@@ -73,7 +74,7 @@ def service_records(service: Object, slices: Iterable[Object], domain: str) -> R
     cluster_ip = spec.get("clusterIP") or "None"
     if cluster_ip == "None":
         return records | _headless_records(name, endpoints, slices)
-    if not _is_ipv4(cluster_ip):
+    if not is_ipv4(cluster_ip):
         return records
     return records | _cluster_ip_records(name, cluster_ip, spec.get("ports") or ())
 
@@ -81,13 +82,13 @@ def service_records(service: Object, slices: Iterable[Object], domain: str) -> R
 def pod_address(label: str) -> str | None:
     """The address in a pod's name, 10-244-0-5 -> 10.244.0.5; None if there is none."""
     address = label.replace("-", ".")
-    return address if _is_ipv4(address) else None
+    return address if is_ipv4(address) else None
 
 
 def _external_name(name: str, target: str) -> Records:
     target = target.rstrip(".").lower()
     # An address is not a name; the API lets it in, but no resolver could follow it.
-    return {name: (Record("CNAME", target),)} if target and not _is_ipv4(target) else {}
+    return {name: (Record("CNAME", target),)} if target and not is_ipv4(target) else {}
 
 
 def _cluster_ip_records(name: str, address: str, ports: Iterable[Mapping[str, Any]]) -> Records:
@@ -133,7 +134,7 @@ def _ready(endpoint_slice: Object) -> Iterator[_Endpoint]:
         if (endpoint.get("conditions") or {}).get("ready") is False:
             continue
         for address in endpoint.get("addresses") or ():
-            if _is_ipv4(address):
+            if is_ipv4(address):
                 yield _Endpoint((endpoint.get("hostname") or address.replace(".", "-")).lower(), address)
 
 
@@ -160,11 +161,3 @@ def _srv(port: int, target: str, shares: int) -> Record:
 
 def _unique(endpoints: Iterable[_Endpoint]) -> list[_Endpoint]:
     return list(dict.fromkeys(endpoints))  # one may be in two slices while it moves between them
-
-
-def _is_ipv4(text: str) -> bool:
-    try:
-        IPv4Address(text)
-    except (AddressValueError, TypeError):
-        return False
-    return True

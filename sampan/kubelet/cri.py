@@ -68,13 +68,6 @@ class CRI:
         answer = await self._call("Status")
         return {c.type: (c.status, c.reason, c.message) for c in answer.status.conditions}
 
-    async def set_pod_cidr(self, cidr: str) -> None:
-        """Tell the runtime the node's pod range, for templated CNI configuration."""
-        network = pb.NetworkConfig(pod_cidr=cidr)
-        await self._call("UpdateRuntimeConfig", runtime_config=pb.RuntimeConfig(network_config=network))
-
-    # Sandboxes
-
     async def run_sandbox(self, config: Any, runtime_handler: str = "") -> str:
         """Create and start a sandbox with its network; returns its id."""
         answer = await self._call("RunPodSandbox", config=config, runtime_handler=runtime_handler, within=240.0)
@@ -126,10 +119,6 @@ class CRI:
         """Container messages with these labels."""
         listed = await self._call("ListContainers", filter=pb.ContainerFilter(label_selector=labels or {}))
         return list(listed.containers)
-
-    async def update_resources(self, container: str, resources: Any) -> None:
-        """Change the cgroup limits of a running container."""
-        await self._call("UpdateContainerResources", container_id=container, linux=resources)
 
     async def reopen_log(self, container: str) -> None:
         """Open the log file anew, after it was renamed."""

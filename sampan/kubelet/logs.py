@@ -11,6 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from sampan.kubelet.log_format import Entry, parse_line
+from sampan.machinery.booleans import is_true
 from sampan.machinery.meta import format_micro_time, later, parse_time
 
 BLOCK = 64 * 1024
@@ -38,9 +39,9 @@ def parse_options(query: Mapping[str, str], now: datetime) -> LogOptions:
         since = later(now, -int(query["sinceSeconds"]))
     stream = query.get("stream", "All")
     return LogOptions(
-        follow=_flag(query, "follow"),
-        previous=_flag(query, "previous"),
-        timestamps=_flag(query, "timestamps"),
+        follow=is_true(query.get("follow", "")),
+        previous=is_true(query.get("previous", "")),
+        timestamps=is_true(query.get("timestamps", "")),
         tail=int(query["tailLines"]) if query.get("tailLines") else None,
         since=since,
         limit=int(query["limitBytes"]) if query.get("limitBytes") else None,
@@ -157,7 +158,3 @@ def _replaced(file: BufferedReader, path: Path) -> bool:
         return False
     then = Path(f"/proc/self/fd/{file.fileno()}").stat()
     return now.st_ino != then.st_ino
-
-
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    return query.get(name, "").lower() in ("1", "true")

@@ -38,11 +38,10 @@ from sampan.machinery.managers import (
     without_system,
     write,
 )
+from sampan.machinery.meta import Object
 from sampan.machinery.patch_order import ordered
 from sampan.machinery.schema import Definition, Field
 from sampan.machinery.tree import deep_copy
-
-Object = dict[str, Any]
 
 BEFORE = "before-first-apply"
 

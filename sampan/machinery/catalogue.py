@@ -5,7 +5,7 @@
     stored, warnings = catalogue.codec(served).decode(tree)
     catalogue = catalogue.with_kinds(custom)        # a CustomResourceDefinition came or went
 
-Routes, discovery, OpenAPI and storage keys are made from it (apiserver/installed.py). What is compiled (codecs and what
+Routes, discovery, OpenAPI and storage keys are made from it (apiserver/server.py). What is compiled (codecs and what
 is below them) is made when it is first used, and shared with the catalogues that follow from this one. Pure.
 """
 

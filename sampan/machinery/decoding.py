@@ -12,10 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sampan.machinery import scalars
+from sampan.machinery.meta import Object
 from sampan.machinery.scalars import Mismatch
 from sampan.machinery.schema import Definition, Field, zero
-
-Object = dict[str, Any]
 
 
 class State:

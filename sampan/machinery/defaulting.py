@@ -14,10 +14,10 @@ are `ServedVersion.default`. Made by the catalogue, called by codec.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sampan.machinery.meta import Object
 from sampan.machinery.schema import Definition, Field, Schema, zero
 from sampan.machinery.tree import deep_copy
 
-Object = dict[str, Any]
 Default = Any  # a JSON value, or Callable[[Object], Any] given the parent
 DefaultFunction = Callable[[Object], None]  # changes an object of a definition in place, after its field defaults
 FieldDefaults = Mapping[str, Mapping[str, Default]]  # definition -> field -> default

@@ -264,10 +264,33 @@ def _first(errors: Iterable[FieldError]) -> Iterator[FieldError]:
             return
 
 
+_CLASSES: tuple[type[APIError], ...] = (
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    NotAcceptable,
+    Conflict,
+    AlreadyExists,
+    Gone,
+    Expired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+    Invalid,
+    TooManyRequests,
+    InternalError,
+    ServiceUnavailable,
+    ServerTimeout,
+    Timeout,
+)
+_BY_REASON = {one.reason: one for one in _CLASSES}
+# Of two with one code, the first here is what an unknown reason means.
+_BY_CODE = {one.code: one for one in reversed(_CLASSES)}
+
+
 def from_status(body: dict[str, Any]) -> APIError:
     """The exception for a Status object: by reason first, by code where the reason is unknown."""
     reason, code = body.get("reason", ""), int(body.get("code") or 500)
-    found = next((c for c in APIError.__subclasses__() if c.reason == reason), None) or next(
-        (c for c in APIError.__subclasses__() if c.code == code), APIError
-    )
-    return found(body.get("message", ""), details=body.get("details"), code=code, reason=reason)
+    made = _BY_REASON.get(reason) or _BY_CODE.get(code, APIError)
+    return made(body.get("message", ""), details=body.get("details"), code=code, reason=reason)

@@ -6,12 +6,11 @@ manager, operation, subresource and, for updates, apiVersion.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sampan.machinery.fieldsets import NO_FIELDS, FieldSet, compare, from_fields, to_fields
+from sampan.machinery.meta import Object
 from sampan.machinery.schema import Definition
-
-Object = dict[str, Any]
 
 APPLY, UPDATE = "Apply", "Update"
 MAX_UPDATERS = 10  # older entries of updaters are joined into one

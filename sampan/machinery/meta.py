@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 Object = dict[str, Any]
 
+# The finalizers by which the garbage collector is told what becomes of dependents.
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+
 
 class Key(NamedTuple):
     """What names an object among those of its kind; namespace is "" for cluster-scoped kinds."""

@@ -10,11 +10,11 @@ from typing import Any
 from sampan.machinery import names
 from sampan.machinery.errors import FieldError
 from sampan.machinery.kind import Kind
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Object
 from sampan.machinery.paths import Path, forbidden, immutable, invalid, required, too_long
 
 ANNOTATIONS_LIMIT = 256 * 1024  # bytes, keys and values of all annotations together
-_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_STANDARD_FINALIZERS = ("kubernetes", ORPHAN, FOREGROUND)
 _META = Path("metadata")
 _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
@@ -121,7 +121,7 @@ def _finalizers(finalizers: list[str], path: Path) -> Iterator[FieldError]:
     for name in finalizers:
         for text in names.qualified_name(name):
             yield invalid(path, name, text)
-    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+    if {ORPHAN, FOREGROUND} <= set(finalizers):
         yield invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
     for index, name in enumerate(finalizers):
         if "/" not in name and name not in _STANDARD_FINALIZERS:

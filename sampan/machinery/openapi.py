@@ -7,16 +7,14 @@ server. Clients: `kubectl explain` (3, and 2 before 1.27), `kubectl apply` and `
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache, cached_property
-from typing import Any
 
 import orjson
 
 from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.meta import Object
 from sampan.machinery.openapi_paths import Operation, Parameter, PathItem, paths_of, tag
 from sampan.machinery.openapi_schemas import Schemas, kinds_of
 from sampan.machinery.schema import Schema
-
-Object = dict[str, Any]
 
 _JSON = "application/json"
 _PATH_TEXTS = {"name": "name of the object", "namespace": "object name and auth scope, such as for teams and projects"}

@@ -7,7 +7,7 @@ merge and code generators read.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sampan.machinery.descriptions import describe
+from sampan.machinery.descriptions import Descriptions
 from sampan.machinery.schema import Definition, Field, zero
 from sampan.machinery.schema import Schema as FieldSchema
 
@@ -47,6 +47,7 @@ class Schemas:
     def __init__(self, version: int, schema: FieldSchema, kinds: Mapping[str, list[dict[str, str]]]) -> None:
         """`version` of OpenAPI; `kinds`: the group-version-kinds of the definitions that are kinds."""
         self._version, self._schema, self._kinds = version, schema, kinds
+        self._descriptions = Descriptions(schema)
         self._wanted: list[str] = []
         self._made: dict[str, Schema] = {}
 
@@ -74,7 +75,7 @@ class Schemas:
         return self._object(self._schema.definition(name))
 
     def _object(self, definition: Definition) -> Schema:
-        texts = describe(definition.name, self._schema)
+        texts = self._descriptions.of(definition.name)
         result: Schema = {"type": "object"}
         if texts.text:
             result["description"] = texts.text

@@ -15,12 +15,11 @@ Merge Patch", k8s.io/apimachinery/pkg/util/strategicpatch. List order is in patc
 from typing import Any
 
 from sampan.machinery.errors import BadRequest
+from sampan.machinery.meta import Object
 from sampan.machinery.patch_json import not_fitting
 from sampan.machinery.patch_order import ordered
 from sampan.machinery.schema import Definition, Field
 from sampan.machinery.tree import deep_copy
-
-Object = dict[str, Any]
 
 PATCH, RETAIN_KEYS = "$patch", "$retainKeys"
 ORDER_PREFIX, DELETE_PREFIX = "$setElementOrder/", "$deleteFromPrimitiveList/"

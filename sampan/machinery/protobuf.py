@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.meta import format_micro_time, format_time
+from sampan.machinery.meta import Object, format_micro_time, format_time
 from sampan.machinery.schema import Field, Schema
 from sampan.machinery.tree import is_too_deep
 
@@ -30,7 +30,6 @@ _OF_META = frozenset({"DeleteOptions", "Status", "ListOptions", "CreateOptions",
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DEPTH = 100
 
-Object = dict[str, Any]
 
 
 class _Malformed(Exception):

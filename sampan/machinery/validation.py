@@ -61,7 +61,6 @@ __all__ = [
     "required",
     "too_long",
     "too_many",
-    "unchanged",
     "validate_annotations",
     "validate_label_selector",
     "validate_labels",
@@ -114,8 +113,3 @@ def non_negative(path: Path | str, value: int | None) -> list[FieldError]:
 def port(path: Path | str, value: int) -> list[FieldError]:
     """An error for a number that is no port."""
     return check(path, value, names.port_number(value))
-
-
-def unchanged(path: Path | str, new: Any, old: Any) -> list[FieldError]:
-    """An error where an immutable field has changed."""
-    return [] if new == old else [immutable(path, new)]

@@ -6,9 +6,10 @@ that must stay on the node. Called by services.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
+from sampan.kinds.addresses import is_ipv4
 from sampan.machinery.meta import Object
 
 
@@ -103,12 +104,3 @@ def _endpoints(candidates: Iterable[Candidate]) -> tuple[Endpoint, ...]:
 
 # As they stand in objects and, in small letters, in scripts; everything else must stay out of those.
 PROTOCOLS = frozenset(("TCP", "UDP", "SCTP"))
-
-
-def is_ipv4(text: str) -> bool:
-    """Whether this is an IPv4 address; everything else must stay out of scripts."""
-    try:
-        IPv4Address(text)
-    except (AddressValueError, TypeError):
-        return False
-    return True

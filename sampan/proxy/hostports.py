@@ -6,8 +6,9 @@ What the CNI plugin `portmap` does elsewhere, at the cost of an iptables run for
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sampan.kinds.addresses import is_ipv4
 from sampan.machinery.meta import Object, key_of
-from sampan.proxy.endpoints import PROTOCOLS, is_ipv4
+from sampan.proxy.endpoints import PROTOCOLS
 from sampan.proxy.ruleset import Chain, Fragment, name_of
 
 _OVER = ("Succeeded", "Failed")

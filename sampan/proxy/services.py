@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import Any, NamedTuple
 
+from sampan.kinds.addresses import is_ipv4
 from sampan.machinery.meta import Object, key_of
 from sampan.proxy.config import ProxyConfig
-from sampan.proxy.endpoints import PROTOCOLS, Choice, Endpoint, choose, is_ipv4
+from sampan.proxy.endpoints import PROTOCOLS, Choice, Endpoint, choose
 from sampan.proxy.ruleset import Chain, Fragment, SetSpec
 
 REJECT = "goto reject-chain"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sampan.transport.dialing import dial, dial_unix
+from sampan.transport.dialing import dial
 from sampan.transport.messages import Connection
 from sampan.transport.raw import RawConnection
 from sampan.transport.reading import ProtocolError, ResponseReader
@@ -57,7 +57,7 @@ class UpgradeRefused(Exception):
 
 
 class HTTPClient:
-    """`base_url`: "https://host:port", "http://host:port", each with an optional path prefix, or "unix:///socket".
+    """`base_url`: "https://host:port" or "http://host:port", each with an optional path prefix.
 
     Calls raise ConnectionError or another OSError, ssl.SSLError, TimeoutError. Any number may be under way at once.
     """
@@ -71,17 +71,16 @@ class HTTPClient:
         server_name: str = "",  # for TLS, where it differs from the host
     ) -> None:
         parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https", "unix"):
+        if parts.scheme not in ("http", "https"):
             raise ValueError(f"unsupported scheme in {base_url!r}")
         if parts.scheme == "https" and ssl_context is None:
             raise ValueError("https needs a TLS context")
-        self._socket = parts.path if parts.scheme == "unix" else ""
         self._host = parts.hostname or "localhost"
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._prefix = "" if self._socket else parts.path.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
         self._ssl = ssl_context if parts.scheme == "https" else None
         self._server_name = server_name
-        self._headers = [("Host", parts.netloc.rpartition("@")[2] or "localhost"), *_pairs(headers)]
+        self._headers = [("Host", parts.netloc.rpartition("@")[2]), *_pairs(headers)]
         self._idle: list[RawConnection] = []
         self._closed = False
 
@@ -150,8 +149,6 @@ class HTTPClient:
         return connection, reader
 
     async def _dial(self) -> RawConnection:
-        if self._socket:
-            return await dial_unix(self._socket)
         return await dial(self._host, self._port, self._ssl, server_name=self._server_name)
 
     def _take(self) -> RawConnection | None:

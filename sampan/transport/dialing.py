@@ -1,4 +1,4 @@
-"""Dialling: raw connections to TCP, TLS and Unix targets."""
+"""Dialling: raw connections to TCP and TLS targets."""
 
 import asyncio
 import ssl
@@ -21,11 +21,4 @@ async def dial(
     async with asyncio.timeout(timeout):
         _, connection = await loop.create_connection(RawConnection, host, port, ssl=ssl_context, server_hostname=name)
     keep_alive(connection.transport)
-    return connection
-
-
-async def dial_unix(path: str, *, timeout: float = 30.0) -> RawConnection:
-    """A connection to a Unix stream socket. Raises OSError, TimeoutError."""
-    async with asyncio.timeout(timeout):
-        _, connection = await asyncio.get_running_loop().create_unix_connection(RawConnection, path)
     return connection

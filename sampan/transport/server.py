@@ -55,10 +55,6 @@ class HTTPServer:
         self._opened(listener)
         return int(listener.sockets[0].getsockname()[1])
 
-    async def start_unix(self, path: str) -> None:
-        """Listen on a Unix socket. Raises OSError."""
-        self._opened(await asyncio.get_running_loop().create_unix_server(self._protocol, path))
-
     async def stop(self, grace: float = 0.0) -> None:
         """Stop accepting; end streams and upgraded connections; give requests under way `grace` seconds; close all."""
         self._stopping = True

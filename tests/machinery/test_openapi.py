@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from sampan.machinery.descriptions import describe
+from sampan.machinery.descriptions import Descriptions
 from sampan.machinery.kind import Kind, Scale, ServedVersion
 from sampan.machinery.openapi import Documents
 from sampan.machinery.schema import load
@@ -110,11 +110,14 @@ def test_derived_definitions_inherit_descriptions(documents):
     assert OLD + "List" in schemas
 
 
-def test_descriptions_are_joined_lines():
-    text = describe("io.k8s.api.core.v1.PodSpec", load()).fields["terminationGracePeriodSeconds"]
+def test_descriptions_are_upstreams():
+    descriptions = Descriptions(load())
+    pod_spec = descriptions.of("io.k8s.api.core.v1.PodSpec")
+    text = pod_spec.fields["terminationGracePeriodSeconds"]
     assert text.startswith(
         "Optional duration in seconds the pod needs to terminate gracefully. May be decreased in delete"
     )
-    assert "\n" not in text
-    assert "\n\nIf the OS field is set to linux" in describe("io.k8s.api.core.v1.PodSpec", load()).fields["os"]
-    assert describe("io.k8s.api.nowhere.v1.Nothing", load()).text == ""
+    assert "\n" not in text and "\n\nIf the OS field is set to linux" in pod_spec.fields["os"]
+    assert descriptions.of("io.k8s.api.nowhere.v1.Nothing").text == ""
+    policy = descriptions.of("io.k8s.api.admissionregistration.v1.ApplyConfiguration")
+    assert "\n\tObject{\n\t  spec: Object.spec{" in policy.fields["expression"]

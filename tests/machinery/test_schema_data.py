@@ -1,3 +1,4 @@
+import gzip
 import importlib.util
 import json
 from pathlib import Path
@@ -17,6 +18,11 @@ def tool():
 
 def test_the_data_file_is_what_the_tool_makes(tool):
     assert tool.TARGET.read_text() == tool.render(tool.newest())
+
+
+def test_the_descriptions_are_what_the_tool_makes(tool):
+    made = {f"{place}.json.gz": text for place, text in tool.descriptions(tool.newest()).items()}
+    assert {file.name: gzip.decompress(file.read_bytes()).decode() for file in tool.DESCRIPTIONS.iterdir()} == made
 
 
 def test_the_type_language(tool):

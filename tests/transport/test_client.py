@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from sampan.transport.connection import HTTPClient, UpgradeRefused
 from sampan.transport.messages import Connection, Request, Response, StreamResponse, Upgrade
 from sampan.transport.reading import ProtocolError
-from sampan.transport.server import HTTPServer
 from sampan.transport.tls import client_context, server_context
 from tests.transport.certificates import Authority
 from tests.transport.conftest import Serve, echo
@@ -193,15 +191,6 @@ async def test_an_upgrade_to_something_else_is_an_error(misbehave: Misbehave) ->
 
     with pytest.raises(ProtocolError):
         await (await misbehave(script)).upgrade("/", {}, "websocket")
-
-
-async def test_unix_socket(tmp_path: Path) -> None:
-    server = HTTPServer(echo)
-    await server.start_unix(str(tmp_path / "socket"))
-    client = HTTPClient(f"unix://{tmp_path}/socket")
-    assert (await client.request("GET", "/x")).body == b"GET /x  "
-    await client.close()
-    await server.stop()
 
 
 async def test_tls_with_client_certificate(serve: Serve) -> None:

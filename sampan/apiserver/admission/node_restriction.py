@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.authorization.node import node_of
-from sampan.apiserver.pod_references import references
+from sampan.apiserver.pod_references import MIRROR_POD, references
 from sampan.apiserver.services import Services
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import Forbidden, NotFound, qualified
 from sampan.machinery.meta import Object
 
-_MIRROR = "kubernetes.io/config.mirror"
 _LEASES = "kube-node-lease"
 _RESERVED = "node-restriction.kubernetes.io"  # labels by which administrators keep pods from nodes
 _KUBERNETES = ("kubernetes.io", "k8s.io")
@@ -101,9 +100,9 @@ def _check_pod(services: Services, admission: Admission, node: str) -> None:
 
 def _check_mirror(services: Services, admission: Admission, pod: Object, node: str) -> None:
     """A node may show the static pods that it runs; they may not borrow what other pods have."""
-    if _MIRROR not in (pod["metadata"].get("annotations") or {}):
+    if MIRROR_POD not in (pod["metadata"].get("annotations") or {}):
         raise _forbidden(
-            admission, f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods'
+            admission, f'pod does not have "{MIRROR_POD}" annotation, node "{node}" can only create mirror pods'
         )
     if pod["spec"].get("nodeName") != node:
         raise _forbidden(admission, f'node "{node}" can only create pods with spec.nodeName set to itself')

@@ -7,14 +7,13 @@ from typing import Any
 
 from sampan.apiserver.admission.chain import Admission
 from sampan.apiserver.metadata import random_suffix
-from sampan.apiserver.pod_references import references
+from sampan.apiserver.pod_references import MIRROR_POD, references
 from sampan.apiserver.services import Services
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.errors import Forbidden
 from sampan.machinery.meta import Object
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
-_MIRROR = "kubernetes.io/config.mirror"
 _NOT_OF_MIRRORS = {"serviceaccounts": "service accounts", "secrets": "secrets"}
 _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607  # an hour, and a mark by which upstream tells these tokens from others
@@ -24,7 +23,7 @@ def admit(services: Services, admission: Admission) -> None:
     """Set serviceAccountName and add the volume; raises Forbidden where the account does not exist."""
     pod = admission.new
     spec = pod["spec"]
-    if _MIRROR in (pod["metadata"].get("annotations") or {}):
+    if MIRROR_POD in (pod["metadata"].get("annotations") or {}):
         _check_mirror(pod)
         return
     name = spec.get("serviceAccountName") or "default"

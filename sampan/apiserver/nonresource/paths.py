@@ -14,7 +14,7 @@ Answer = Callable[[Request], Response]
 
 @dataclass(slots=True)
 class NonResource:
-    """Filled by server.py."""
+    """Filled by table.py."""
 
     exact: dict[str, Answer] = field(default_factory=dict)
     prefixes: dict[str, Answer] = field(default_factory=dict)  # first path segment -> answer

@@ -7,10 +7,10 @@ import orjson
 
 from sampan.apiserver.accept import JSON
 from sampan.apiserver.query import parse_query
+from sampan.machinery.booleans import is_true
 from sampan.transport.messages import Reply, Request, Response
 
 _PEOPLE = ("curl", "Wget", "Mozilla/5.0")
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go's strconv.ParseBool
 
 
 def pretty(request: Request, reply: Reply) -> Reply:
@@ -25,5 +25,5 @@ def pretty(request: Request, reply: Reply) -> Reply:
 
 def _wants(request: Request) -> bool:
     if "pretty=" in request.raw_query and (value := parse_query(request.raw_query).get("pretty")):
-        return value in _TRUE
+        return is_true(value)
     return request.headers.get("user-agent", "").startswith(_PEOPLE)

@@ -3,7 +3,7 @@
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.machinery.kind import ALL_VERBS, Column, Kind, ServedVersion
-from sampan.machinery.meta import Object, is_deleting
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Object, is_deleting
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, check, invalid, qualified_name
 
@@ -40,7 +40,7 @@ def _validate(namespace: Object) -> Errors:
 
 def _finalizer(name: str, path: Path) -> Errors:
     yield from check(path, name, qualified_name(name))
-    if "/" not in name and name not in (FINALIZER, "orphan", "foregroundDeletion"):
+    if "/" not in name and name not in (FINALIZER, ORPHAN, FOREGROUND):
         yield invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified")
 
 
