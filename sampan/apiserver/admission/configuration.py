@@ -5,7 +5,9 @@ Upstream's --enable-admission-plugins, --disable-admission-plugins, and the file
 
 from dataclasses import dataclass, field
 
+from sampan.apiserver.admission.event_rate_limit.limits import Limit
 from sampan.apiserver.admission.pod_security.configuration import PodSecurityConfiguration
+from sampan.apiserver.admission.resource_quota.limited import LimitedResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,4 +16,6 @@ class AdmissionConfiguration:
 
     enable: frozenset[str] = frozenset()  # besides those that run by default
     disable: frozenset[str] = frozenset()  # of those that run by default
+    limited_resources: tuple[LimitedResource, ...] = ()  # what needs a ResourceQuota to be used at all
+    event_limits: tuple[Limit, ...] = ()  # of EventRateLimit
     pod_security: PodSecurityConfiguration = field(default_factory=PodSecurityConfiguration)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sampan.kinds.core.pod_resources import Resources, add, effective, resources
 from sampan.kinds.core.qos import qos_class
+from sampan.kinds.core.resource_validation import is_extended
 from sampan.kinds.quota.evaluator import ONE, Change, Evaluator, count_name
 from sampan.kinds.quota.scopes import Term, matches
 from sampan.machinery.meta import Object, parse_time
@@ -25,12 +26,11 @@ def _tracks(name: str) -> bool:
     if name in _NAMES or name.startswith(("hugepages-", "requests.hugepages-")):
         return True
     asked = name.removeprefix("requests.")
-    return asked != name and _is_extended(asked)
+    return asked != name and _is_of_devices(asked)
 
 
-def _is_extended(name: str) -> bool:
-    """Whether it is a resource that is not Kubernetes's own."""
-    return name.startswith(_DEVICE_CLASS) or ("/" in name and "kubernetes.io/" not in name)
+def _is_of_devices(name: str) -> bool:
+    return name.startswith(_DEVICE_CLASS) or is_extended(name)
 
 
 def _usage(pod: Object, now: datetime) -> Resources:
@@ -45,7 +45,7 @@ def _computed(requests: Resources, limits: Resources) -> Resources:
     for name, amount in requests.items():
         if name in _COMPUTE or name.startswith("hugepages-"):
             used[name] = amount
-        if name in used or _is_extended(name):
+        if name in used or _is_of_devices(name):
             used[f"requests.{name}"] = amount
     used.update((f"limits.{name}", limits[name]) for name in _COMPUTE if name in limits)
     return used
