@@ -10,7 +10,7 @@ LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :a
 SAMPAN := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 UV := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
-.PHONY: help install dev up demo test test-matrix conformance lint lock bench schema proto clean
+.PHONY: help install dev up demo test test-clients test-matrix conformance lint lock bench schema proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ demo: install ## bring the cluster up and serve the notes' first application
 
 test: dev ## all tests, setting up what they need
 	@sh tools/test
+
+test-clients: dev ## the tests with real clients, building old and new kubectls and Helm where there is Go
+	@sh tools/test-clients
 
 test-matrix: dev ## the unit tests on the lowest and on the newest of each direct dependency
 	@sh tools/test-matrix

@@ -27,6 +27,7 @@ class Types:
         for kind in known:
             if kind.definitions:
                 kind.definitions(self.schema)
+        self._known = frozenset((version.api_version, kind.name) for kind in known for version in kind.versions)
         self._readers = Readers()
         self._defaulters = Defaulters(
             self.schema, (kind.defaults for kind in known), (kind.default_functions for kind in known)
@@ -35,7 +36,9 @@ class Types:
     def codec(self, served: Served) -> Codec:
         """A codec of a kind whose version names a definition."""
         definition = self.schema.definition(served.version.definition)
-        return Codec(served, definition, self._readers.of(definition), self._defaulters.of(definition.name))
+        return Codec(
+            served, definition, self._readers.of(definition), self._defaulters.of(definition.name), self._known
+        )
 
 
 class Catalogue:

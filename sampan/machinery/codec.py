@@ -7,7 +7,7 @@ versions that differ from the stored one. Parsing bytes is jsonio.py; rules for 
 fieldValidation: KEP-2885. Error texts: k8s.io/apiserver (transformDecodeError) over Go's encoding/json.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from sampan.machinery import decoding, strict
 from sampan.machinery.decoding import Reader
@@ -23,6 +23,7 @@ _NO_OBJECT = (
     "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct "
     '{{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
 )
+_SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # where upstream makes its table of kinds, as its messages call it
 
 
 class DecodeError(BadRequest):
@@ -46,11 +47,18 @@ class Codec:
     """An ObjectCodec. Both directions never raise anything but BadRequest (and what conversions raise)."""
 
     def __init__(
-        self, served: Served, definition: Definition, read: Reader, type_defaults: DefaultFunction | None
+        self,
+        served: Served,
+        definition: Definition,
+        read: Reader,
+        type_defaults: DefaultFunction | None,
+        known: Container[tuple[str, str]],
     ) -> None:
-        """`read` and `type_defaults` are compiled from `definition`, that of the version."""
+        """`read` and `type_defaults` are compiled from `definition`, that of the version; `known` has each apiVersion
+        and kind that there is."""
         self.kind, self.version = kind, version = served
         self._definition, self._read, self._type_defaults = definition, read, type_defaults
+        self._known = known
         self._prefix = f'{kind.name} in version "{version.version}" cannot be handled as a {kind.name}: '
 
     def decode(
@@ -124,7 +132,11 @@ class Codec:
         return obj
 
     def _other_kind(self, api_version: str, kind: str) -> DecodeError:
-        version = api_version.rpartition("/")[2] or self.version.version
-        group = self.version.group.partition(".")[0] or "core"
-        text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
+        api_version = api_version or self.version.api_version
+        version = api_version.rpartition("/")[2]
+        if (api_version, kind) in self._known:
+            group = self.version.group.partition(".")[0] or "core"
+            text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
+        else:
+            text = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
         return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)

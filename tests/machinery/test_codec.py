@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.codec import DecodeError, StrictDecodeError
 from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Conversion, Kind, ServedVersion
@@ -103,8 +104,17 @@ def test_base64():
 
 def test_what_is_no_object_or_another_one():
     assert "cannot unmarshal array into Go value of type struct" in refused([])
-    assert refused({"kind": "Service", "apiVersion": "v1"}) == (
+    catalogue = Catalogue([POD_KIND, kind("Service", "services", "io.k8s.api.core.v1.Service")])
+    pods = catalogue.codec(catalogue.by_kind["v1", "Pod"])
+    assert refused({"kind": "Service", "apiVersion": "v1"}, pods) == (
         'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (core.Pod): unknown conversion'
+    )
+    assert refused({"kind": "pod", "apiVersion": "v1"}) == (
+        'pod in version "v1" cannot be handled as a Pod: '
+        'no kind "pod" is registered for version "v1" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    )
+    assert 'no kind "Pod" is registered for version "apps/v1"' in refused(
+        {"kind": "Pod", "apiVersion": "apps/v1"}, DEPLOYMENTS
     )
     assert refused({"kind": "Deployment", "apiVersion": "apps/v1beta1"}, DEPLOYMENTS) == (
         "the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)"

@@ -1,0 +1,72 @@
+"""A server behind TLS as real clients find it, an administrator's kubeconfig for it, and kubectl run on it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.apiserver.harness import API, running
+from tests.apiserver.pki import authority
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@asynccontextmanager
+async def secure(**options: Any) -> AsyncIterator[API]:
+    """A server with certificates, and the ServiceAccount that pods need."""
+    server = authority().issue("kube-apiserver", server=True)
+    certificates = {"certificate": server.certificate, "key": server.key, "client_ca": authority().certificate}
+    async with running(**certificates, **options) as api:
+        await api.service_account()
+        yield api
+
+
+def kubeconfig(port: int) -> dict[str, Any]:
+    """An administrator by certificate."""
+    admin = authority().issue("kubernetes-admin", ("system:masters",))
+    ca, certificate, key = (base64.b64encode(pem).decode() for pem in (authority().certificate, *admin))
+    cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": ca}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"client-certificate-data": certificate, "client-key-data": key}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+
+
+async def needs_custom_resources(api: API) -> None:
+    """Skips the test where the server has no CustomResourceDefinitions."""
+    if (await api.call("GET", CRDS)).status == 404:
+        pytest.skip("no CustomResourceDefinitions yet")
+
+
+class Command:
+    """Runs a program that takes a kubeconfig (kubectl, Helm) against a server."""
+
+    def __init__(self, binary: Path, folder: Path, port: int) -> None:
+        self._binary, self._folder = binary, folder
+        (folder / "config").write_text(yaml.safe_dump(kubeconfig(port)))
+
+    async def run(self, *words: str, stdin: str = "") -> tuple[int, str, str]:
+        """The exit status, what was said, and the errors and warnings."""
+        environment = {"KUBECONFIG": str(self._folder / "config"), "HOME": str(self._folder)}
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            self._binary, *words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        )
+        out, errors = await process.communicate(stdin.encode())
+        assert process.returncode is not None
+        return process.returncode, out.decode(), errors.decode()
+
+    async def __call__(self, command: str, stdin: str = "", *, fails: bool = False) -> str:
+        """The output (of a failure: the errors) of words that have no spaces in them."""
+        status, out, errors = await self.run(*command.split(), stdin=stdin)
+        assert (status != 0) == fails, errors
+        return errors if fails else out
