@@ -10,7 +10,7 @@ LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :a
 SAMPAN := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 UV := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
-.PHONY: help install dev up demo test test-clients test-matrix conformance lint lock bench schema proto clean
+.PHONY: help install dev up demo test test-clients test-matrix conformance lint lock bench schema pause proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ bench: dev ## every benchmark, each printing a JSON line
 
 schema: dev ## rebuild the field schema from the current Kubernetes release
 	@$(BIN)/python tools/schema.py
+
+pause: $(BIN)/python ## assemble the pause programs; needs binutils for both processors
+	@$(BIN)/python tools/pause/assemble.py
 
 proto: dev ## regenerate the protobuf modules
 	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. sampan/kubelet/cri.proto sampan/kubelet/containerd_events.proto
