@@ -21,6 +21,7 @@ from examples.images.debian import cache_directory, root_filesystem
 from sampan.cluster.config import ClusterConfig, home, load
 from sampan.cluster.image_build import build
 from sampan.cluster.image_layout import Layout, parse_reference
+from sampan.cluster.oci import Link, layer
 from sampan.cluster.preflight import install
 
 HERE = Path(__file__).parent
@@ -89,6 +90,11 @@ def make_base(layout: Layout, image: str) -> None:
 
 def applets(root: bytes) -> bytes:
     """A layer of links that give busybox its other names, as its own image has them."""
+    return layer({f"usr/bin/{name}": Link("busybox") for name in applet_names(root)})
+
+
+def applet_names(root: bytes) -> list[str]:
+    """The names under which the busybox of a root file system does something."""
     with tarfile.open(fileobj=io.BytesIO(root)) as tar:
         binary = tar.extractfile("usr/bin/busybox")
         assert binary is not None
@@ -98,13 +104,7 @@ def applets(root: bytes) -> bytes:
         busybox.write_bytes(content)
         busybox.chmod(0o700)
         names = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted({*names.stdout.split()} - {"busybox"}):
-            link = tarfile.TarInfo(f"usr/bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    return buffer.getvalue()
+    return sorted({*names.stdout.split()} - {"busybox"})
 
 
 def need_command(name: str, say: Callable[[str], None] = print) -> None:
