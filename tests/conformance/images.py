@@ -153,10 +153,11 @@ def _userland(root: bytes) -> Files:
     """What a root file system of packages lacks: a shell's name, busybox's other names, users, the order of lookups."""
     with tarfile.open(fileobj=io.BytesIO(root)) as tar:
         present = {Path(member.name).name for member in tar if member.name.startswith(("usr/bin/", "usr/sbin/"))}
-    missing = {*standins.applet_names(root)} - present - {"sh", "ash"}
+    missing = {*standins.applet_names(root)} - present - {"sh", "nc"}
     return {
         **{f"usr/bin/{name}": Link("busybox") for name in sorted(missing)},
         "usr/bin/sh": Link("bash"),
+        "usr/bin/nc": Link("nc.openbsd"),  # left to update-alternatives by its package
         "etc/passwd": File(_PASSWD.encode()),
         "etc/group": File(_GROUP.encode()),
         "etc/nsswitch.conf": File(b"hosts: files dns\n"),
