@@ -82,7 +82,7 @@ def exclusive(directory: Path) -> Iterator[None]:
 
 
 def _command(name: str, target: Path) -> Sequence[str]:
-    build = ("test", "-c") if name.endswith(".test") else ("build", "-trimpath")
+    build = ("test", "-c") if name.endswith(".test") else ("build",)
     return (*build, "-ldflags", f"-s -w {_version_flags()}", "-o", str(target), PACKAGES[name])
 
 
