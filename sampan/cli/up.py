@@ -25,6 +25,9 @@ def register(subparsers: Any) -> None:
         choices=("auto", "always", "never"),
         help="who finds versions that upstream has removed: by default those who map manifests, kubectl and Helm",
     )
+    command.add_argument("--enable-admission-plugins", metavar="NAMES", help="besides those that run by default")
+    command.add_argument("--disable-admission-plugins", metavar="NAMES", help="of those that run by default")
+    command.add_argument("--admission-control-config-file", metavar="FILE", help="how admission plugins behave")
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -74,6 +77,9 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         listen=arguments.listen,
         control_plane_only=arguments.control_plane_only,
         legacy_discovery=arguments.legacy_discovery,
+        enable_admission_plugins=arguments.enable_admission_plugins,
+        disable_admission_plugins=arguments.disable_admission_plugins,
+        admission_config_file=arguments.admission_control_config_file,
     )
 
 

@@ -16,6 +16,7 @@ from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.client.informer import Informers
+from sampan.cluster.admission import admission_of
 from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.manifests import ensure, proxy_role
@@ -117,6 +118,7 @@ def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:
         service_range=IPv4Network(config.service_cidr),
         issuer=f"https://kubernetes.default.svc.{config.domain}",
         legacy_discovery=LegacyDiscovery(config.legacy_discovery),
+        admission=admission_of(config),
     )
 
 

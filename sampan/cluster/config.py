@@ -43,6 +43,9 @@ class ClusterConfig:
     control_plane_only: bool = False
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config
     domain: str = "cluster.local"
+    enable_admission_plugins: str = ""  # separated by commas, as on the command line
+    disable_admission_plugins: str = ""
+    admission_config_file: str = ""
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

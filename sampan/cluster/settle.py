@@ -44,6 +44,9 @@ class Wishes:
     listen: str = ""
     control_plane_only: bool = False
     legacy_discovery: str = ""
+    enable_admission_plugins: str | None = None
+    disable_admission_plugins: str | None = None
+    admission_config_file: str | None = None
 
 
 def settle(wishes: Wishes) -> ClusterConfig:
@@ -89,6 +92,7 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     existing = recall(directory)
     config = _new(wishes, directory) if existing is None else _again(wishes, existing)
     _check_listen(config.listen)
+    _check_admission(config)
     if not config.control_plane_only:
         claim(config)
     return config
@@ -108,6 +112,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         listen=wishes.listen or existing.listen,
         kubeconfig=wishes.kubeconfig or existing.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or existing.legacy_discovery,
+        **_admission(wishes),
     )
     if process.server_pid(existing) is not None:
         return config
@@ -143,6 +148,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         control_plane_only=wishes.control_plane_only,
         kubeconfig=wishes.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or "auto",
+        **_admission(wishes),
     )
 
 
@@ -173,6 +179,28 @@ def _check_listen(address: str) -> None:
             f"--listen {address}: this machine has no such address. It has these:\n    ip -brief address\n"
             "Without --listen the API is served on loopback and the node's address."
         )
+
+
+def _admission(wishes: Wishes) -> dict[str, str]:
+    """What was said about admission; an empty text takes back what was said before."""
+    file = wishes.admission_config_file
+    said = {
+        "enable_admission_plugins": wishes.enable_admission_plugins,
+        "disable_admission_plugins": wishes.disable_admission_plugins,
+        "admission_config_file": str(Path(file).absolute()) if file else file,
+    }
+    return {field: value for field, value in said.items() if value is not None}
+
+
+def _check_admission(config: ClusterConfig) -> None:
+    if config.enable_admission_plugins or config.disable_admission_plugins or config.admission_config_file:
+        # The plugins bring all kinds with them: half the time of an `up` that need not know them.
+        from sampan.cluster.admission import AdmissionError, admission_of
+
+        try:
+            admission_of(config)
+        except AdmissionError as error:
+            raise LifecycleError(str(error)) from None
 
 
 def _check_ranges(config: ClusterConfig) -> None:

@@ -6,25 +6,25 @@ pkg/controller/resourcequota.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
 from functools import partial
 
 from sampan.client.informer import Informer
 from sampan.controllers import resource_quota_plan as plan
+from sampan.controllers.config import ControllerContext
 from sampan.controllers.ownership import NAMESPACE_INDEX, index_by_namespace
 from sampan.kinds.core.pod_resources import Resources, add
 from sampan.kinds.core.resource_quota import KIND as QUOTA
 from sampan.kinds.quota.evaluator import Evaluator
-from sampan.kinds.registry import builtin_kinds
 from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
 from sampan.reconcile.action import WAIT, Action, after
-from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.controller import Controller
 
 RESYNC = 300.0  # seconds after which everything is counted again
 # Between charging a quota and storing the object lies a moment in which counting would find too little.
 SETTLE = 1.0
+_SYNC = 30.0
 _TURN = 100  # objects that are counted before others get a turn
 
 
@@ -33,9 +33,10 @@ class ResourceQuotaController(Controller):
 
     name = "resourcequota-controller"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
-        self.kinds: Callable[[], Iterable[Kind]] = builtin_kinds
+        self.discovery = context.discovery
+        self.discovery.on_change(self._kinds_changed)
         self.quotas = self.watch(QUOTA, matters=lambda old, new: old["spec"] != new["spec"])
         index_by_namespace(self.quotas)
         self.quotas.on_change(self._quota_changed)
@@ -45,15 +46,25 @@ class ResourceQuotaController(Controller):
     async def background(self) -> None:
         while True:
             await self.clock.sleep(RESYNC)
-            for quota in self.quotas.items():
-                self.queue.add(key_of(quota))
+            self._count_all()
+
+    def _count_all(self) -> None:
+        for quota in self.quotas.items():
+            self.queue.add(key_of(quota))
+
+    def _kinds_changed(self) -> None:
+        """Kinds have come or gone; the informers of those that went have ended."""
+        served = {kind.path() for kind in self.discovery.kinds}
+        for path in self._followed.keys() - served:
+            self.informers.forget(self._followed.pop(path).kind)
+        self._count_all()
 
     async def reconcile(self, key: Key) -> Action:
         quota = self.quotas.get(key)
         if quota is None or is_deleting(quota):
             return WAIT
         found: Resources = {}
-        for kind, evaluator in list(plan.measured(quota, self.kinds())):
+        for kind, evaluator in list(plan.measured(quota, self.discovery.kinds)):
             informer = await self._follow(kind, evaluator)
             add(found, await self._count(quota, evaluator, informer.by(NAMESPACE_INDEX, key.namespace)))
         wanted = plan.status(quota, found)
@@ -86,7 +97,8 @@ class ResourceQuotaController(Controller):
             informer = self._followed[kind.path()] = self.informers.of(kind)
             index_by_namespace(informer)
             informer.on_change(partial(self._changed, evaluator))
-        await informer.synced()
+        async with asyncio.timeout(_SYNC):  # a kind that goes away meanwhile never syncs
+            await informer.synced()
         return informer
 
     def _quota_changed(self, old: Object | None, new: Object | None) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 Type = Literal["Server", "Namespace", "User", "SourceAndObject"]
+TYPES: tuple[Type, ...] = ("Server", "Namespace", "User", "SourceAndObject")
 
 _BUCKETS = 4096  # upstream's default
 
