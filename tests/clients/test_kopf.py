@@ -7,9 +7,25 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import kopf
+import yaml
 
 from tests.apiserver.harness import API, DEPLOYMENTS, deployment
-from tests.clients.rig import kubeconfig
+from tests.clients.rig import CRDS, kubeconfig, needs_custom_resources
+
+BOATS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Boat, plural: boats, singular: boat}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
 
 
 def operator_of(plural: str) -> kopf.OperatorRegistry:
@@ -69,3 +85,15 @@ async def test_an_operator_serves_deployments(tls: API) -> None:
         await tls.create(DEPLOYMENTS, deployment("web"))
         found = await marked(tls, DEPLOYMENTS)
     assert (found["metadata"]["name"], found["metadata"]["annotations"]["seen-by"]) == ("web", "kopf")
+
+
+async def test_an_operator_serves_a_custom_resource(tls: API) -> None:
+    await needs_custom_resources(tls)
+    await tls.create(CRDS, yaml.safe_load(BOATS))
+    registry = operator_of("boats")
+    log_in(registry, tls.server.port)
+    boats = "/apis/example.com/v1/namespaces/default/boats"
+    async with serving(registry):
+        await tls.create(boats, {"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": "sampan"}})
+        found = await marked(tls, boats)
+    assert (found["kind"], found["metadata"]["annotations"]["seen-by"]) == ("Boat", "kopf")

@@ -1,0 +1,101 @@
+"""Published manifests of widely used projects: applied, explained, applied again without a change, deleted.
+
+The files are no part of the project. They are looked for in the folder that SAMPAN_REAL_FILES names, by default the one
+beside the checkout; without it these tests are left out.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from sampan.machinery import yamlio
+from tests.apiserver.harness import API
+from tests.apiserver.kubectl import binary
+from tests.clients.rig import Command, needs_custom_resources
+
+CHECKOUT = Path(__file__).parents[2]
+FILES = Path(os.environ.get("SAMPAN_REAL_FILES") or CHECKOUT.parent / "shared" / "data" / "real")
+STRANGERS = {"networking.internal.knative.dev/v1alpha1", "caching.internal.knative.dev/v1alpha1"}  # without their CRDs
+FIRST = {"rabbitmq-operator": "cert-manager-crds"}  # a file -> the one that its kinds come from
+MOST_ANNOTATED = 262144  # bytes of all annotations; a client-side apply puts the whole object into one of them
+CLIENT_SIDE = ("apply -f -", "created", "unchanged")  # the command, and what it says the first and the second time
+SERVER_SIDE = ("apply --server-side -f -", "serverside-applied", "serverside-applied")
+Document = dict[str, Any]
+
+
+class Manifest:
+    """One file: what of it is to be applied, and how."""
+
+    def __init__(self, path: Path) -> None:
+        parts = {part: yamlio.parse_yaml(part.encode()) for part in re.split(r"(?m)^---.*$", path.read_text())}
+        known = {part: tree for part, tree in parts.items() if tree and tree["apiVersion"] not in STRANGERS}
+        ordered = sorted(known, key=lambda part: known[part]["kind"] != "Namespace")  # one of them has it further down
+        self.text = "\n---\n".join(ordered)
+        self.documents: list[Document] = list(known.values())
+        self.crds = [document for document in self.documents if document["kind"] == "CustomResourceDefinition"]
+
+    @property
+    def is_too_big_to_annotate(self) -> bool:
+        """Whether its users, too, have to apply it with --server-side."""
+        return any(len(orjson.dumps(document)) > 0.9 * MOST_ANNOTATED for document in self.documents)
+
+    def missing_namespaces(self) -> set[str]:
+        """What the project's instructions say to create first."""
+        own = {document["metadata"]["name"] for document in self.documents if document["kind"] == "Namespace"}
+        named = {document["metadata"].get("namespace", "default") for document in self.documents}
+        return named - own - {"default", "kube-system"}
+
+
+@pytest.fixture
+async def kubectl(tls: API, tmp_path: Path) -> Command:
+    """The newest kubectl."""
+    await needs_custom_resources(tls)
+    return Command(binary(), tmp_path, tls.server.port)
+
+
+async def versions(kubectl: Command, manifest: Manifest) -> dict[tuple[str, str], str]:
+    """The resourceVersion of each object."""
+    found = orjson.loads(await kubectl("get -f - -o json", manifest.text))
+    items = found["items"] if found["kind"] == "List" else [found]
+    return {(item["kind"], item["metadata"]["name"]): item["metadata"]["resourceVersion"] for item in items}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(FILES.glob("*.yaml")), ids=lambda path: path.stem)
+async def test_a_file_is_applied_explained_applied_again_and_deleted(kubectl: Command, path: Path) -> None:
+    if path.stem in FIRST:
+        await kubectl(f"apply -f {path.with_stem(FIRST[path.stem])}")
+    manifest = Manifest(path)
+    for name in manifest.missing_namespaces():
+        await kubectl(f"create namespace {name}")
+    apply, done, again = SERVER_SIDE if manifest.is_too_big_to_annotate else CLIENT_SIDE
+    assert said(await kubectl(apply, manifest.text)) == [done] * len(manifest.documents)
+    if manifest.crds:
+        await kubectl("wait --for=condition=Established crd --all --timeout=60s")
+    for crd in manifest.crds:
+        await explain(kubectl, crd["spec"])
+    before = await versions(kubectl, manifest)
+    assert said(await kubectl(apply, manifest.text)) == [again] * len(manifest.documents)
+    assert await versions(kubectl, manifest) == before
+    assert len((await kubectl("delete -f - --wait=false", manifest.text)).splitlines()) == len(manifest.documents)
+
+
+def said(output: str) -> list[str]:
+    """What kubectl says was done, without the names."""
+    return [line.split()[-1] for line in output.splitlines()]
+
+
+async def explain(kubectl: Command, spec: Any) -> None:
+    """kubectl explains each version of a CustomResourceDefinition from what the server publishes."""
+    plural, group = spec["names"]["plural"], spec["group"]
+    for version in spec["versions"]:
+        if version["served"]:
+            text = await kubectl(f"explain {plural}.{group} --api-version={group}/{version['name']}")
+            assert f"KIND:       {spec['names']['kind']}\n" in text
+            assert f"VERSION:    {version['name']}\n" in text
+            for field in version["schema"]["openAPIV3Schema"].get("properties", {}):
+                assert f"\n  {field}\t" in text
