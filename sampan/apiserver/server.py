@@ -9,12 +9,13 @@ Called by cluster/ and testing/. Not here: certificates and keys are made by clu
 open.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from prometheus_client.registry import CollectorRegistry
@@ -30,7 +31,7 @@ from sampan.apiserver.authentication.service_account import ServiceAccountTokens
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
 from sampan.apiserver.authorization.follow import follow
 from sampan.apiserver.authorization.rbac import RBAC
-from sampan.apiserver.bootstrap.start import bootstrap
+from sampan.apiserver.bootstrap.start import Bootstrap
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
@@ -44,6 +45,7 @@ from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import qualified
 from sampan.machinery.meta import Object
+from sampan.reconcile.upkeep import keep_restored
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Store
 from sampan.transport.server import HTTPServer
@@ -79,6 +81,7 @@ class APIServerConfig:
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class APIServer:
@@ -90,6 +93,7 @@ class APIServer:
         self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
         self._unfollow: Callable[[], None] | None = None
+        self._upkeep: asyncio.Task[NoReturn] | None = None
         self.services = self._services()
         catalogue = self.services.catalogue
         routes = build(catalogue)
@@ -134,20 +138,29 @@ class APIServer:
         context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
-        await bootstrap(
-            self.local_client(),
-            self.services.catalogue,
-            config.service_range,
-            config.advertise_address,
-            self.port,
-            config.client_ca,
-        )
+        bootstrap = self._bootstrap()
+        await bootstrap.put()
+        self._upkeep = asyncio.create_task(keep_restored(bootstrap.restore, config.sleep), name="bootstrap objects")
         self._ready = True
         log.info("API server ready", extra={"port": self.port})
+
+    def _bootstrap(self) -> Bootstrap:
+        config = self.config
+        return Bootstrap(
+            client=self.local_client(),
+            catalogue=self.services.catalogue,
+            service_range=config.service_range,
+            address=config.advertise_address,
+            port=self.port,
+            client_ca=config.client_ca,
+        )
 
     async def stop(self, grace: float = 1.0) -> None:
         """Stop accepting, end watches, finish what is under way."""
         self._ready = False
+        if self._upkeep:
+            self._upkeep.cancel()
+            await asyncio.wait([self._upkeep])
         self._cache.close()
         await self._http.stop(grace)
         if self._unfollow:

@@ -43,6 +43,7 @@ from sampan.machinery.meta import Object
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.proxy import Proxy
 from sampan.reconcile.clock import Clock, SystemClock
+from sampan.reconcile.upkeep import keep_restored
 from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
 from sampan.storage.sqlite import SQLiteStore
@@ -172,13 +173,15 @@ async def node_tasks(cluster: Cluster, report: Report) -> list[Task]:
     containerd = containerd_of(config)
     await containerd.ensure_running()
     report("containerd")
-    await ensure(cluster.api.local_client(), cluster.api.services.catalogue, _objects(cluster))
+    own_objects = partial(ensure, cluster.api.local_client(), cluster.api.services.catalogue, _objects(cluster))
+    await own_objects()
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     dns = DNSServer(cluster.client(authenticated("system:kube-dns")), _dns_config(config), clock)
     return [
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
+        ("objects", partial(keep_restored, own_objects, clock.sleep)),
         ("image registry", partial(_serve_registry, config)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
         ("proxy", partial(proxy.run, cluster.ready("proxy").set)),

@@ -1,6 +1,6 @@
 """Putting the bootstrap objects in place: what is missing is created, RBAC defaults get back what they lost.
 
-Runs at every start, before the server is ready. RBAC rules: documentation, "Auto-reconciliation"; an object whose
+Called by start.py. RBAC rules: documentation, "Auto-reconciliation"; an object whose
 annotation rbac.authorization.kubernetes.io/autoupdate is "false" is left alone.
 """
 
@@ -42,6 +42,17 @@ class Reconciler:
             return
         if any(found.get(field) != obj.get(field) for field in fields):
             await self._client.update(self._kind_of(obj), {**found, **{field: obj[field] for field in fields}})
+
+    async def ensure_service(self, service: Object) -> None:
+        """Create the Service, or give it back its ports; the rest of its spec may be anybody's."""
+        try:
+            found = await self._client.get(self._kind_of(service), *_name(service))
+        except NotFound:
+            await self._create(service)
+            return
+        ports = service["spec"]["ports"]
+        if found["spec"]["ports"] != ports:
+            await self._client.update(self._kind_of(service), {**found, "spec": {**found["spec"], "ports": ports}})
 
     async def reconcile_role(self, role: Object) -> None:
         """Create a default role, or add the rules that it lacks."""

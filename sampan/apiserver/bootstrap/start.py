@@ -1,27 +1,63 @@
-"""What a server does before it is ready: the objects of bootstrap/, in the order in which they need each other."""
+"""The objects that a server needs, in the order in which they need each other: put in place at a start, and kept.
 
+Whatever of them is deleted later comes back within seconds. Rules of RBAC that somebody has changed are given back at a
+start only, as the documentation says ("Auto-reconciliation").
+"""
+
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_address
 
 from sampan.apiserver.bootstrap import objects, policy, policy_namespaced
 from sampan.apiserver.bootstrap.reconcile import Reconciler
 from sampan.client.api import Client
 from sampan.machinery.catalogue import Catalogue
+from sampan.machinery.meta import Object
 
 
-async def bootstrap(
-    client: Client, catalogue: Catalogue, service_range: IPv4Network, address: str, port: int, client_ca: bytes
-) -> None:
-    """Idempotent."""
-    reconciler = Reconciler(client, catalogue)
-    await reconciler.ensure(objects.namespaces())
-    await reconciler.ensure(objects.priority_classes())
-    for role in (*policy.roles(), *policy_namespaced.roles()):
-        await reconciler.reconcile_role(role)
-    for binding in (*policy.bindings(), *policy_namespaced.bindings()):
-        await reconciler.reconcile_binding(binding)
-    await reconciler.ensure_current(objects.authentication_config(client_ca.decode()), ("data",))
-    await reconciler.ensure([objects.kubernetes_service(service_range, port)])
-    if ip_address(address).is_loopback:
-        return  # no pod could reach it: a control plane without nodes has the Service, but no endpoints
-    await reconciler.ensure_current(objects.kubernetes_endpoints(address, port), ("subsets",))
-    await reconciler.ensure_current(objects.kubernetes_endpoint_slice(address, port), ("endpoints", "ports"))
+def _roles() -> list[Object]:
+    return [*policy.roles(), *policy_namespaced.roles()]
+
+
+def _bindings() -> list[Object]:
+    return [*policy.bindings(), *policy_namespaced.bindings()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootstrap:
+    """The objects of one server."""
+
+    client: Client
+    catalogue: Catalogue
+    service_range: IPv4Network
+    address: str
+    port: int
+    client_ca: bytes
+    roles: list[Object] = field(default_factory=_roles)
+    bindings: list[Object] = field(default_factory=_bindings)
+
+    async def put(self) -> None:
+        """Before the server is ready. Idempotent; raises APIError."""
+        reconciler = Reconciler(self.client, self.catalogue)
+        await reconciler.ensure([*objects.namespaces(), *objects.priority_classes()])
+        for role in self.roles:
+            await reconciler.reconcile_role(role)
+        for binding in self.bindings:
+            await reconciler.reconcile_binding(binding)
+        await self._put_addresses(reconciler)
+
+    async def restore(self) -> None:
+        """What is missing, and what is not this server's to leave as it is. Raises APIError."""
+        reconciler = Reconciler(self.client, self.catalogue)
+        await reconciler.ensure([*objects.namespaces(), *objects.priority_classes(), *self.roles, *self.bindings])
+        await self._put_addresses(reconciler)
+
+    async def _put_addresses(self, reconciler: Reconciler) -> None:
+        """Where the server is, and by what CA it knows its clients."""
+        await reconciler.ensure_current(objects.authentication_config(self.client_ca.decode()), ("data",))
+        await reconciler.ensure_service(objects.kubernetes_service(self.service_range, self.port))
+        if ip_address(self.address).is_loopback:
+            return  # no pod could reach it: a control plane without nodes has the Service, but no endpoints
+        endpoints = objects.kubernetes_endpoints(self.address, self.port)
+        await reconciler.ensure_current(endpoints, ("subsets",))
+        slices = objects.kubernetes_endpoint_slice(self.address, self.port)
+        await reconciler.ensure_current(slices, ("endpoints", "ports"))
