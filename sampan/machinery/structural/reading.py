@@ -10,6 +10,7 @@ Called by resource.py. Upstream: apiserver/schema/{pruning,objectmeta}, defaulti
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sampan.machinery.errors import FIELD_INVALID, FieldError
@@ -25,7 +26,12 @@ class Unreadable(Exception):
 
     def __init__(self, path: str, value: Any, detail: str) -> None:
         own = path == "metadata"
-        super().__init__(detail if own else str(FieldError(FIELD_INVALID, path, detail, value)))
+        self._error = FieldError(FIELD_INVALID, path, detail, value)
+        super().__init__(detail if own else str(self._error))
+
+    def below(self, path: str) -> FieldError:
+        """The same as a field error of an object that is part of another."""
+        return replace(self._error, field=".".join(part for part in (path, self._error.field) if part))
 
 
 class State:

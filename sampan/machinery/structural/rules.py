@@ -55,6 +55,11 @@ class Rules:
         whole = Correlation(new, old, node) if update else None
         return list(self._check(node, new, old, _Ratchet(whole), Path(), Budget()))
 
+    def of_default(self, node: Structural, value: Any, path: Path) -> list[FieldError]:
+        """What the rules say of a default: as a value that has not changed, and as a new one."""
+        kept = list(self._check(node, value, value, _Ratchet(None), path, Budget()))
+        return kept or list(self._check(node, value, None, _Ratchet(None), path, Budget()))
+
     def _check(
         self, node: Structural, value: Any, old: Any, ratchet: "_Ratchet", path: Path, budget: Budget
     ) -> Iterator[FieldError]:
