@@ -11,7 +11,7 @@ Called by codec.py only. Scalars with a syntax of their own are in scalars.py.
 from collections.abc import Callable
 from typing import Any
 
-from sampan.machinery import scalars
+from sampan.machinery import scalars, strict
 from sampan.machinery.meta import Object
 from sampan.machinery.scalars import Mismatch
 from sampan.machinery.schema import Definition, Field, zero
@@ -87,13 +87,50 @@ def _rule(field: Field, readers: Readers) -> Rule:
     """How a field's value is read."""
     kept = field.required or field.pointer or field.always or field.type in ("object", "any")
     if field.type == "any":
-        return _NoType, None, False, _unchanged
+        return _NoType, None, False, _union(field, readers) or _unchanged
     wanted, convert = _reader(field, readers)
     return wanted, convert, not kept, _coercion(field)
 
 
 class _NoType:
     """No JSON value has this type, so that every one is passed on as it is."""
+
+
+# Types that are a JSON schema or something else: what else. Their Go types read JSON themselves.
+_UNIONS: dict[str, type] = {
+    "JSONSchemaPropsOrBool": bool,
+    "JSONSchemaPropsOrArray": list,
+    "JSONSchemaPropsOrStringArray": list,
+}
+
+
+def _union(field: Field, readers: Readers) -> Callable[[Any], Any] | None:
+    """How a value is read that is a schema or something else; unknown fields in it go without a word, as upstream's."""
+    name = field.ref.rpartition(".")[2]
+    if name not in _UNIONS or field.schema is None:
+        return None
+    definition = field.schema.definition(field.ref.removesuffix(name) + "JSONSchemaProps")
+
+    def read_schema(value: Any) -> Any:
+        state = State()
+        try:
+            read = readers.of(definition)(value, state)
+        except Mismatch as error:
+            raise Mismatch(str(error)) from None
+        if state.unknown:
+            strict.prune(read, definition)
+        return read
+
+    def read(value: Any) -> Any:
+        if type(value) is dict:
+            return read_schema(value)
+        if type(value) is list and name == "JSONSchemaPropsOrArray":
+            return [read_schema(item) if type(item) is dict else item for item in value]
+        if type(value) is not _UNIONS[name] and name == "JSONSchemaPropsOrBool":
+            raise Mismatch("boolean or JSON schema expected")
+        return value if type(value) is _UNIONS[name] else None
+
+    return read
 
 
 def _unchanged(value: Any) -> Any:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sampan.kinds.apiextensions.certificates import is_bundle
+from sampan.kinds.apiextensions.certificates import bundle_error
 from sampan.kinds.apiextensions.list_rules import has_bad_keys, has_bad_set
 from sampan.machinery.paths import Path
+from sampan.machinery.structural.default_errors import has_unpruned_default
+from sampan.machinery.structural.reading import ReadMetadata
 from sampan.machinery.structural.schema import Structural, Tree, any_node
 from sampan.machinery.structural.structurality import structural_errors, unsupported
 
@@ -39,7 +41,7 @@ class Options:
     approval: bool = True
     no_unknown_fields: bool = True  # spec.preserveUnknownFields may not be true
     any_ca_bundle: bool = True
-    many_selectable_fields: frozenset[str] = field(default_factory=frozenset)  # versions that may have more ("": shared)
+    many_selectable_fields: frozenset[str] = field(default_factory=frozenset)  # versions that may; "": shared
 
 
 NEW = Options()
@@ -56,7 +58,7 @@ NEW_V1BETA1 = Options(
 )
 
 
-def for_update(new: Spec, old: Spec, established: bool, base: Options) -> Options:
+def for_update(new: Spec, old: Spec, established: bool, base: Options, read_metadata: ReadMetadata) -> Options:
     """What is asked of an update; both specs in the form of v1beta1. `base` is what is asked of a new definition."""
     schemas = list(schemas_of(old))
 
@@ -72,7 +74,7 @@ def for_update(new: Spec, old: Spec, established: bool, base: Options) -> Option
         schema=base.schema and _all_have_schemas(old),
         valid_types=base.valid_types and none_has(has_bad_type),
         structural=base.structural and all(map(_is_structural, schemas)),
-        pruned_defaults=base.pruned_defaults and not any(map(_is_unpruned, schemas)),
+        pruned_defaults=base.pruned_defaults and not any(_is_unpruned(schema, read_metadata) for schema in schemas),
         atomic_sets=base.atomic_sets and none_has(has_bad_set),
         list_keys=base.list_keys and none_has(has_bad_keys),
         approval=base.approval,
@@ -110,13 +112,15 @@ def _is_structural(schema: Tree) -> bool:
     return not unsupported(schema) and not structural_errors(schema, Path())
 
 
-def _is_unpruned(schema: Tree) -> bool:
-    return any_node(schema, _has_default) and _is_structural(schema) and has_unpruned_default(Structural(schema))
+def _is_unpruned(schema: Tree, read_metadata: ReadMetadata) -> bool:
+    if not any_node(schema, _has_default) or not _is_structural(schema):
+        return False
+    return has_unpruned_default(Structural(schema, resource_root=True), read_metadata)
 
 
 def _has_bad_bundle(conversion: Mapping[str, Any]) -> bool:
-    bundle = (conversion.get("webhookClientConfig") or {}).get("caBundle")
-    return bool(bundle) and not is_bundle(bundle)
+    bundle = (conversion.get("webhookClientConfig") or {}).get("caBundle") or ""
+    return bool(bundle and bundle_error(bundle))
 
 
 def _many_unchanged(new: Spec, old: Spec) -> Iterator[str]:

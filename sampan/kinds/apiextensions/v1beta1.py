@@ -42,7 +42,8 @@ def define(known: Schema) -> None:
     }
     known.derive(OLD + "CustomResourceConversion", V1 + "CustomResourceConversion", conversion, drop=["webhook"])
     _define_spec(known, of_version, columns, version)
-    spec = replace(known.definition(V1 + "CustomResourceDefinition").fields["spec"], ref=OLD + "CustomResourceDefinitionSpec")
+    spec = known.definition(V1 + "CustomResourceDefinition").fields["spec"]
+    spec = replace(spec, ref=OLD + "CustomResourceDefinitionSpec")
     known.derive(DEFINITION, V1 + "CustomResourceDefinition", {"spec": spec})
 
 

@@ -1,7 +1,7 @@
 """Whether the defaults of a schema obey the schema: each is pruned and valid where it stands.
 
-Called for new definitions. Defaults inside the metadata of an embedded object are tried as part of the metadata that they would make. Upstream:
-apiserver/schema/defaulting/validation.go.
+Called for new definitions. Defaults inside the metadata of an embedded object are tried as part of the metadata that
+they would make. Upstream: apiserver/schema/defaulting/validation.go.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ from sampan.machinery.structural.schema import META_FIELDS, Structural
 from sampan.machinery.structural.validation import problems
 from sampan.machinery.tree import deep_copy
 
+_UNKNOWN = "must not have unknown fields"
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -26,6 +28,11 @@ class Context:
     read_metadata: ReadMetadata
     must_be_pruned: bool = True
     rules: RuleCompiler | None = None
+
+
+def has_unpruned_default(schema: Structural, read_metadata: ReadMetadata) -> bool:
+    """Whether a schema has a default with fields that it does not know."""
+    return any(error.detail == _UNKNOWN for error in default_errors(schema, Path(), Context(read_metadata)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def _own_default(node: Structural, path: Path, context: Context, inside: _Inside
     else:
         tried = list(_unreadable(value, node, path, context))
         if context.must_be_pruned and _has_unknown(node, context):
-            yield invalid(path, node.default, "must not have unknown fields")
+            yield invalid(path, node.default, _UNKNOWN)
         tried += [] if tried else embedded_errors(value, node, path)
         if tried:
             yield from tried

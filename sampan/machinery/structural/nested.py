@@ -1,6 +1,7 @@
 """What a schema inside of allOf, anyOf, oneOf and not may not say, and that patterns compile.
 
-Types are forbidden there, but for the two ways in which x-kubernetes-int-or-string is spelt out. Called by structurality.py.
+Types are forbidden there, but for the two ways in which x-kubernetes-int-or-string is spelt out.
+Called by structurality.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from sampan.machinery.structural.patterns import Pattern, PatternError
 from sampan.machinery.structural.schema import Tree
 
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
+_JUNCTORS = frozenset(("allOf", "anyOf", "oneOf", "not"))
 # Keyword -> what is told where it is given.
 _FORBIDDEN = {
     "type": "must be empty to be structural",
@@ -32,6 +34,9 @@ _GIVEN_WHEN_EMPTY = {"default", "x-kubernetes-list-type", "x-kubernetes-map-type
 
 def forbidden_in_junctors(schema: Tree, path: Path, *, int_or_string: bool = False) -> Iterator[FieldError]:
     """What is wrong in the junctors of a schema, and with its pattern; `int_or_string` allows its spellings."""
+    if not _JUNCTORS & schema.keys():
+        yield from _pattern(schema.get("pattern") or "", path)
+        return
     spelt = int_or_string and schema.get("anyOf") == _INT_OR_STRING
     for index, one in enumerate(() if spelt else schema.get("anyOf") or ()):
         yield from _nested(one, path.child("anyOf").index(index))
@@ -42,7 +47,7 @@ def forbidden_in_junctors(schema: Tree, path: Path, *, int_or_string: bool = Fal
         yield from _nested(one, path.child("oneOf").index(index))
     if (negated := schema.get("not")) is not None:
         yield from _nested(negated, path.child("not"))
-    yield from _pattern(schema.get("pattern") or "", path.child("pattern"))
+    yield from _pattern(schema.get("pattern") or "", path)
 
 
 def _pattern(pattern: str, path: Path) -> Iterator[FieldError]:
@@ -51,7 +56,7 @@ def _pattern(pattern: str, path: Path) -> Iterator[FieldError]:
     try:
         Pattern(pattern)
     except PatternError as error:
-        yield invalid(path, pattern, f"must be a valid regular expression, but isn't: {error}")
+        yield invalid(path.child("pattern"), pattern, f"must be a valid regular expression, but isn't: {error}")
 
 
 def _nested(schema: Tree, path: Path, *, int_or_string: bool = False) -> Iterator[FieldError]:

@@ -12,6 +12,9 @@ Tree = Mapping[str, Any]
 T = TypeVar("T")
 
 _EMPTY: Tree = {}
+# Keywords that hold schemas: by name, and one or a list.
+_MAPS = frozenset(("properties", "patternProperties", "definitions", "dependencies"))
+_SINGLE = frozenset(("allOf", "anyOf", "oneOf", "items", "not", "additionalProperties", "additionalItems"))
 META_FIELDS = ("apiVersion", "kind", "metadata")
 
 
@@ -147,7 +150,7 @@ def any_node(schema: Tree, holds: Callable[[Tree], bool]) -> bool:
     pending: list[Any] = [schema]
     while pending:
         node = pending.pop()
-        if not isinstance(node, Mapping):
+        if type(node) is not dict:
             continue
         if holds(node):
             return True
@@ -158,11 +161,11 @@ def any_node(schema: Tree, holds: Callable[[Tree], bool]) -> bool:
 def subschemas(node: Tree) -> list[Any]:
     """The schemas directly below a schema, of all keywords that hold some."""
     found: list[Any] = []
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        found += node.get(keyword) or ()
-    for keyword in ("properties", "patternProperties", "definitions", "dependencies"):
-        found += (node.get(keyword) or {}).values()
-    items = node.get("items")
-    found += items if isinstance(items, list) else [items]
-    found += [node.get("not"), node.get("additionalProperties"), node.get("additionalItems")]
+    for keyword, value in node.items():
+        if not value or type(value) not in (dict, list):
+            continue
+        if keyword in _MAPS:
+            found += value.values()
+        elif keyword in _SINGLE:
+            found += value if type(value) is list else [value]
     return found

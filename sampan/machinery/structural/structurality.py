@@ -5,7 +5,7 @@ and described. Inside of junctors (`nested` below) a schema may only restrict va
 Upstream: apiserver/schema/{convert,validation,complete}.go.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from sampan.machinery.errors import FieldError
@@ -20,7 +20,9 @@ _EMPTY_TYPE = {
     "field": "must not be empty for specified object fields",
 }
 _METADATA_ONLY = "must not specify anything other than name and generateName, but metadata is implicitly specified"
-_UNSUPPORTED = ("id", "$schema", "$ref", "patternProperties", "dependencies", "additionalItems", "definitions")
+_UNSUPPORTED = frozenset(
+    ("id", "$schema", "$ref", "patternProperties", "dependencies", "additionalItems", "definitions")
+)
 
 
 def unsupported(schema: Tree) -> str:
@@ -28,10 +30,10 @@ def unsupported(schema: Tree) -> str:
     pending: list[Any] = [schema]
     while pending:
         node = pending.pop()
-        if not isinstance(node, Mapping):
+        if type(node) is not dict:
             continue
-        for keyword in _UNSUPPORTED:
-            given = node.get(keyword)
+        for keyword in _UNSUPPORTED & node.keys():
+            given = node[keyword]
             if given or (keyword == "additionalItems" and given is not None):
                 return f"OpenAPIV3Schema '{'schema' if keyword == '$schema' else keyword}' is not supported"
         if isinstance(node.get("items"), list) and node["items"]:
@@ -52,14 +54,14 @@ def _invariants(schema: Tree, level: str, path: Path) -> Iterator[FieldError]:
     items, additional = schema.get("items"), schema.get("additionalProperties")
     if schema.get("type") == "array" and items is None:
         yield required(path.child("items"), "must be specified")
-    if isinstance(items, Mapping):
+    if type(items) is dict:
         yield from _invariants(items, "items", path.child("items"))
     below = path.child("properties")
     for name, child in (schema.get("properties") or {}).items():
         yield from _invariants(child, "field", below.key(name))
     if additional is not None and level == "root":
         yield forbidden(path.child("additionalProperties"), "must not be used at the root")
-    if isinstance(additional, Mapping):
+    if type(additional) is dict:
         yield from _invariants(additional, "field", path.child("additionalProperties"))
     yield from _extensions(schema, path)
     yield from forbidden_in_junctors(schema, path, int_or_string=True)
@@ -77,10 +79,8 @@ def _extensions(schema: Tree, path: Path) -> Iterator[FieldError]:
 
 def _type(schema: Tree, level: str, path: Path) -> Iterator[FieldError]:
     type_, at = schema.get("type") or "", path.child("type")
-    embedded, preserve = (
-        schema.get("x-kubernetes-embedded-resource"),
-        schema.get("x-kubernetes-preserve-unknown-fields"),
-    )
+    embedded = schema.get("x-kubernetes-embedded-resource")
+    preserve = schema.get("x-kubernetes-preserve-unknown-fields")
     if embedded and type_ != "object":
         detail = "must be object if x-kubernetes-embedded-resource is true"
         yield invalid(at, type_, detail) if type_ else required(at, detail)
