@@ -19,9 +19,10 @@ from typing import Any
 import orjson
 import uvloop
 
-from sampan.apiserver import keys, writes
+from sampan.apiserver import keys
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
+from sampan.apiserver.writes.storing import encode
 from sampan.cluster.certificates import ensure_pki
 from sampan.kinds.core.pod import KIND as POD
 from sampan.storage.sqlite import SQLiteStore
@@ -65,7 +66,7 @@ def pod(number: int) -> bytes:
     """A stored pod of about 3 kB."""
     obj = json.loads((Path(__file__).parent / "pod.json").read_bytes())
     obj["metadata"] |= {"name": f"p{number:05}", "namespace": "load"}
-    return writes.encode(obj)
+    return encode(obj)
 
 
 def run_server(folder: Path, pipe: Pipe) -> None:

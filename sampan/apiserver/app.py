@@ -127,8 +127,8 @@ class App:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         endpoint, verb = self.routes.find(info)
         query = parse_query(request.raw_query)
-        services = self.services
-        call = Call(request, info, user, query, endpoint.served, services.catalogue, payload, services.now(), warnings)
+        served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
+        call = Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={})
         if endpoint.served.version.deprecated:
             call.warnings.append(deprecation(endpoint.served))
         return call, verb(self.services, call)

@@ -28,6 +28,11 @@ def read_body(call: Call) -> Any:
     return _parse(call)[0]
 
 
+def read_json(call: Call) -> Any:
+    """The tree of a body that is JSON whatever its content type is called (a patch). Raises BadRequest."""
+    return _parse(call._replace(payload=call.payload._replace(content_type="application/json")))[0]
+
+
 def read_object(call: Call, validation: str) -> Object:
     """The body as an object of the call's kind: checked, defaulted, in the storage version, private.
 

@@ -4,10 +4,10 @@ Verbs know neither HTTP nor in-process clients: app.py makes Calls of requests a
 local.py does both without any bytes.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.requestinfo import RequestInfo
@@ -17,12 +17,8 @@ from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached, CacheEvent, WatchType
 from sampan.transport.messages import Reply, Request
 
-if TYPE_CHECKING:
-    from sampan.apiserver.services import Services
 
-
-@dataclass(slots=True)
-class Payload:
+class Payload(NamedTuple):
     """The body of a call: bytes from the wire, or a tree from an in-process client (shared, so it is copied on use)."""
 
     raw: bytes = b""
@@ -35,8 +31,7 @@ class Payload:
         return not self.raw and self.tree is None
 
 
-@dataclass(slots=True)
-class Call:
+class Call(NamedTuple):
     """One request that has been authenticated and authorized."""
 
     request: Request
@@ -47,8 +42,8 @@ class Call:
     catalogue: Catalogue  # under which the request was routed
     payload: Payload
     now: datetime
-    warnings: list[str] = field(default_factory=list)  # become Warning headers, of an error too
-    audit: dict[str, str] = field(default_factory=dict)  # annotations for the audit log: domain/key -> text
+    warnings: list[str]  # become Warning headers, of an error too
+    audit: dict[str, str]  # annotations for the audit log: domain/key -> text
 
 
 @dataclass(slots=True)
@@ -103,4 +98,3 @@ class Watching:
 
 
 Result = One | Tree | Many | Watching | Reply
-Verb = Callable[["Services", Call], Result | Awaitable[Result]]

@@ -1,59 +1,59 @@
 """Deciding a deletion: at once, or marked and waiting for a grace period or for finalizers. Pure.
 
-Rules: k8s.io/apiserver/pkg/registry (rest.BeforeDelete, generic/registry deletionFinalizersForGarbageCollection)
-and the pod strategy's CheckGracefulDelete.
+How long an object of a kind goes on is the kind's to say (Kind.grace). Rules: k8s.io/apiserver/pkg/registry
+(rest.BeforeDelete, generic/registry deletionFinalizersForGarbageCollection and markAsDeleting).
 """
 
 from datetime import datetime
 from typing import Any
 
 from sampan.apiserver.options import DeleteOptions
-from sampan.machinery.kind import Kind, Served
-from sampan.machinery.meta import FOREGROUND, ORPHAN, Object, format_time, later, parse_time
-
-_DEFAULT_GRACE = 30  # seconds, for pods that name none
+from sampan.machinery.kind import Served
+from sampan.machinery.meta import FOREGROUND, ORPHAN, Object, format_time, is_deleting, later, parse_time
 
 
 def marked(served: Served, old: Object, options: DeleteOptions, now: datetime) -> Object:
-    """The object as this deletion leaves it; it is finished (see writes.is_finished) when it need not wait."""
+    """The object as this deletion leaves it; it is finished (see writes/storing.py) when it need not wait.
+
+    `old` itself where the deletion asks for nothing that is not under way.
+    """
+    kind, asked = served.kind, options.grace_seconds
+    if asked is not None and asked < 0:
+        asked = 1
+    if _is_pending(old, asked):
+        return old
     meta: dict[str, Any] = dict(old["metadata"])
     new = {**old, "metadata": meta}
     _set_finalizers(meta, _finalizers(served, old, options))
-    kind = served.kind
-    if meta.get("deletionTimestamp"):
-        _shorten(meta, options.grace_seconds)
-    else:
-        grace = _grace(kind, old, options)
-        meta["deletionTimestamp"] = format_time(later(now, grace))
-        meta["deletionGracePeriodSeconds"] = grace
-        if meta.get("generation"):
-            meta["generation"] += 1
-    if kind.plural == "namespaces" and not kind.group:
-        new["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
+    if not is_deleting(old):
+        _begin(meta, kind.grace(old, asked) if kind.grace else 0, now)
+    elif asked is not None and meta.get("deletionGracePeriodSeconds"):
+        _shorten(meta, asked, now)
+    if kind.prepare_delete:
+        kind.prepare_delete(new)
     return new
 
 
-def _shorten(meta: dict[str, Any], grace: int | None) -> None:
-    """A second deletion may only bring the end nearer, and only where it says so."""
-    before = meta.get("deletionGracePeriodSeconds")
-    if before is None or grace is None or grace >= before:
-        return
-    sooner = later(parse_time(meta["deletionTimestamp"]), max(grace, 0) - before)
+def _is_pending(old: Object, asked: int | None) -> bool:
+    """Whether the object is going, and would be going for as long: only a nearer end is a new deletion."""
+    remaining = old["metadata"].get("deletionGracePeriodSeconds")
+    return is_deleting(old) and bool(remaining) and (asked is None or asked >= remaining)
+
+
+def _begin(meta: dict[str, Any], grace: int, now: datetime) -> None:
+    meta["deletionTimestamp"] = format_time(later(now, grace))
+    meta["deletionGracePeriodSeconds"] = grace
+    if meta.get("generation"):
+        meta["generation"] += 1
+
+
+def _shorten(meta: dict[str, Any], grace: int, now: datetime) -> None:
+    """The end comes nearer, but never lies in the past: what is over already has a second, or nothing."""
+    sooner = later(parse_time(meta["deletionTimestamp"]), grace - meta["deletionGracePeriodSeconds"])
+    if sooner < now:
+        sooner, grace = now, min(grace, 1)
     meta["deletionTimestamp"] = format_time(sooner)
-    meta["deletionGracePeriodSeconds"] = max(grace, 0)
-
-
-def _grace(kind: Kind, old: Object, options: DeleteOptions) -> int:
-    """Seconds that the object keeps running; only pods on a node have any."""
-    if kind.plural != "pods" or kind.group:
-        return 0
-    spec = old["spec"]
-    grace = options.grace_seconds
-    if grace is None:
-        grace = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE)
-    if not spec.get("nodeName") or (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-        return 0
-    return 1 if grace < 0 else int(grace)
+    meta["deletionGracePeriodSeconds"] = grace
 
 
 def _finalizers(served: Served, old: Object, options: DeleteOptions) -> list[str]:

@@ -30,6 +30,8 @@ class LocalTransport:
     def __init__(self, app: App, user: User) -> None:
         self._app = app
         self._user = user
+        # By what field managers are told apart; the last part of a component's name says most.
+        self._agent = {"user-agent": user.name.rpartition(":")[2]}
 
     async def request(
         self,
@@ -89,7 +91,7 @@ class LocalTransport:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[Call | None, Result]:
         raw_query = urlencode(query) if query else ""
-        request = Request(method, path, raw_query, headers or {}, raw_path=quote(path))
+        request = Request(method, path, raw_query, self._agent | dict(headers or {}), raw_path=quote(path))
         call, result = self._app.dispatch(request, self._user, payload)
         if inspect.isawaitable(result):
             result = await result

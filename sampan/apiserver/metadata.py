@@ -13,14 +13,17 @@ from uuid import UUID
 from sampan.machinery.errors import APIError, BadRequest
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object, format_time
+from sampan.machinery.tree import semantic_equal
 
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes
 _SUFFIX_LENGTH = 5
 _MAX_BASE = 63 - _SUFFIX_LENGTH
+_MAX_DIGITS = 20  # of a number of 64 bits
 _random = random.SystemRandom()
 
 # Set by the server alone; an update keeps the old object's.
 _SYSTEM_FIELDS = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+_WIPED = ("creationTimestamp", "uid", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 
 
 def generate_name(base: str) -> str:
@@ -67,14 +70,26 @@ def settle_name(obj: Object, name: str) -> None:
         raise BadRequest(f"the name of the object ({own}) does not match the name on the URL ({name})")
 
 
+def check_new(obj: Object) -> None:
+    """Raises where what is to be created says that it is stored already; what is no version or 0 says nothing."""
+    version = str(obj["metadata"].get("resourceVersion") or "0")
+    if version.isascii() and version.isdecimal() and int(version[:_MAX_DIGITS]):
+        # Upstream answers this with an error that has no reason; it is still the client's fault.
+        raise APIError("resourceVersion should not be set on objects to be created", code=400, reason="")
+
+
+def wipe_system_fields(obj: Object) -> None:
+    """Take away, in place, what only the server sets."""
+    for field in _WIPED:
+        obj["metadata"].pop(field, None)
+
+
 def prepare_create(kind: Kind, obj: Object, now: datetime) -> None:
     """Fill in the system fields of a new object. Its name must be settled (generated) by now."""
     meta = obj["metadata"]
-    if meta.get("resourceVersion"):
-        # Upstream answers this with an error that has no reason; it is still the client's fault.
-        raise APIError("resourceVersion should not be set on objects to be created", code=400, reason="")
-    for field in ("resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+    for field in ("resourceVersion", "generation"):
         meta.pop(field, None)
+    wipe_system_fields(obj)
     meta["creationTimestamp"] = format_time(now)
     meta["uid"] = new_uid()
     if kind.has_generation:
@@ -93,12 +108,7 @@ def prepare_update(kind: Kind, new: Object, old: Object) -> None:
 
 
 def bump_generation(kind: Kind, new: Object, old: Object) -> None:
-    """Count a change of the desired state: of anything but metadata and status."""
-    if kind.has_generation and desired(new) != desired(old):
+    """Count a change of the desired state, in place."""
+    if kind.has_generation and not semantic_equal(kind.counted(new), kind.counted(old)):
         meta = new["metadata"]
         meta["generation"] = meta.get("generation", 0) + 1
-
-
-def desired(obj: Object) -> dict[str, Any]:
-    """The object without its type, metadata and status."""
-    return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status")}

@@ -33,6 +33,19 @@ class WriteOptions(NamedTuple):
     manager: str = ""
     force: bool = False  # apply patches only
 
+    def tree(self, kind: str) -> dict[str, Any]:
+        """As the object of that kind that admission is shown."""
+        tree: dict[str, Any] = {"kind": kind, "apiVersion": f"{_GROUP}/v1"}
+        if self.dry_run:
+            tree["dryRun"] = ["All"]
+        if self.manager:
+            tree["fieldManager"] = self.manager
+        if self.validation:
+            tree["fieldValidation"] = self.validation
+        if self.force:
+            tree["force"] = True
+        return tree
+
 
 class ListOptions(NamedTuple):
     """LIST, WATCH and DELETECOLLECTION. Times are seconds; 0 is unset."""
@@ -56,6 +69,23 @@ class DeleteOptions(NamedTuple):
     uid: str = ""
     resource_version: str = ""
     dry_run: bool = False
+    orphan: bool | None = None  # orphanDependents, which propagation replaced
+
+    def tree(self) -> dict[str, Any]:
+        """As the object that admission is shown."""
+        found = {"uid": self.uid, "resourceVersion": self.resource_version}
+        tree: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": f"{_GROUP}/v1"}
+        if self.grace_seconds is not None:
+            tree["gracePeriodSeconds"] = self.grace_seconds
+        if preconditions := {name: value for name, value in found.items() if value}:
+            tree["preconditions"] = preconditions
+        if self.orphan is not None:
+            tree["orphanDependents"] = self.orphan
+        elif self.propagation:
+            tree["propagationPolicy"] = self.propagation
+        if self.dry_run:
+            tree["dryRun"] = ["All"]
+        return tree
 
 
 def write_options(query: Mapping[str, str], kind: str) -> WriteOptions:
@@ -151,7 +181,7 @@ def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
     if orphan is not None:
         propagation = "Orphan" if orphan else "Background"
     uid, version = preconditions.get("uid") or "", preconditions.get("resourceVersion") or ""
-    return DeleteOptions(grace, propagation, str(uid), str(version), dry_run)
+    return DeleteOptions(grace, propagation, str(uid), str(version), dry_run, orphan)
 
 
 def _delete_tree(query: Mapping[str, str]) -> dict[str, Any]:

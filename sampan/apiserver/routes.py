@@ -6,10 +6,11 @@ Nothing here is per kind except what the kinds and subresources declare; discove
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sampan.apiserver.call import Verb
 from sampan.apiserver.render.status import PageNotFound
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.apiserver.subresources.registry import Subresource, subresources
+from sampan.apiserver.services import Verb
+from sampan.apiserver.subresources.registry import subresources
+from sampan.apiserver.subresources.subresource import Subresource
 from sampan.apiserver.verbs.create import create
 from sampan.apiserver.verbs.delete import delete
 from sampan.apiserver.verbs.deletecollection import deletecollection

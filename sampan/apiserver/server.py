@@ -21,6 +21,7 @@ import orjson
 from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver import keys
+from sampan.apiserver.admission.chain import Chain
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.order import chosen
 from sampan.apiserver.allocators.services import ServiceAllocators
@@ -90,6 +91,7 @@ class APIServer:
     def __init__(self, config: APIServerConfig) -> None:
         self.config = config
         self.port = config.port
+        self._allocators = ServiceAllocators(config.service_range, config.node_ports)
         self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
         self._unfollow: Callable[[], None] | None = None
@@ -114,8 +116,8 @@ class APIServer:
             catalogue=config.catalogue,
             rbac=RBAC(),
             authenticator=Authenticator(config.tokens, tokens),
-            allocators=ServiceAllocators(config.service_range, config.node_ports),
-            plugins=chosen(config.admission),
+            admission=Chain(chosen(config.admission)),
+            allocators={"services": self._allocators},
             now=config.now,
             kubelet_tls=self._kubelet_tls(),
         )
@@ -134,7 +136,7 @@ class APIServer:
         config = self.config
         await self._cache.start()
         self._unfollow = follow(self.services.rbac, self._cache, config.store)
-        self.services.allocators.load(self.services.all(SERVICE))
+        self._allocators.load(self.services.all(SERVICE))
         context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)

@@ -1,22 +1,41 @@
 """What handlers work with, made once by server.py: storage, authorization, admission, allocators, the clock."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from sampan.apiserver.allocators.services import ServiceAllocators
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.call import Call, Result
 from sampan.apiserver.keys import key_of, prefix_of
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
 
-if TYPE_CHECKING:
-    from sampan.apiserver.admission.chain import Plugin
+
+class AdmissionChain(Protocol):
+    """What asks the admission plugins; admission/chain.py."""
+
+    async def mutate(self, services: "Services", admission: Admission) -> None:
+        """The first phase: plugins may change admission.obj."""
+
+    async def validate(self, services: "Services", admission: Admission) -> None:
+        """The second phase: plugins only read."""
+
+
+class Allocator(Protocol):
+    """What hands out something that is unique in the cluster, for the kinds that name it (Kind.allocator)."""
+
+    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> AbstractContextManager[None]:
+        """Complete an object for the time that it is written; what was taken goes back if that fails."""
+
+    def release(self, gone: Object) -> None:
+        """Give back what a deleted object had."""
 
 
 @dataclass(slots=True)
@@ -27,8 +46,8 @@ class Services:
     catalogue: Catalogue  # the one of the moment; a request keeps that of its beginning, Call.catalogue
     rbac: RBAC
     authenticator: Authenticator
-    allocators: ServiceAllocators
-    plugins: "Sequence[Plugin]"  # of admission, in order
+    admission: AdmissionChain
+    allocators: Mapping[str, Allocator]  # by the name that kinds use
     now: Callable[[], datetime]
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 
@@ -40,3 +59,6 @@ class Services:
     def all(self, kind: Kind, namespace: str = "") -> list[Object]:
         """The current objects of a kind, shared."""
         return [entry.object for entry in self.cache.list(prefix_of(kind, namespace)).items]
+
+
+Verb = Callable[[Services, Call], Result | Awaitable[Result]]

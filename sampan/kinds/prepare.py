@@ -1,8 +1,12 @@
-"""Steps of the create and update strategies that several kinds share: statuses and generations."""
+"""Steps of the create and update strategies that several kinds share: statuses, generations, metadata that is kept."""
 
-from sampan.machinery.kind import PrepareCreate
+from collections.abc import Callable
+
+from sampan.machinery.kind import PrepareCreate, PrepareUpdate, desired
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import semantic_equal
+
+# What ResetObjectMetaForStatus of k8s.io/apimachinery keeps.
+STATUS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
 def fresh_status(**status: object) -> PrepareCreate:
@@ -14,26 +18,29 @@ def fresh_status(**status: object) -> PrepareCreate:
     return prepare
 
 
-_USERS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
+def counting_metadata(*fields: str) -> Callable[[Object], Object]:
+    """For `Kind.counted`: a change of these fields of the metadata is a new generation, too."""
+
+    def counted(obj: Object) -> Object:
+        return {**desired(obj), "metadata": {field: obj["metadata"].get(field) for field in fields}}
+
+    return counted
 
 
-def keep_metadata(new: Object, old: Object) -> None:
-    """A write of the status leaves the metadata alone that users write: metav1.ResetObjectMetaForStatus."""
-    after, before = new["metadata"], old["metadata"]
-    for field in _USERS_METADATA:
-        if field in before:
-            after[field] = before[field]
-        else:
-            after.pop(field, None)
+def keeping_metadata(*fields: str) -> PrepareUpdate:
+    """For `Kind.prepare_status_update`: who writes a status leaves these fields of the metadata as they are."""
+
+    def prepare(new: Object, old: Object) -> None:
+        after, before = new["metadata"], old["metadata"]
+        for field in fields:
+            if field in before:
+                after[field] = before[field]
+            else:
+                after.pop(field, None)
+
+    return prepare
 
 
-def bump_for_metadata(new: Object, old: Object, *fields: str) -> None:
-    """Count a change of metadata as a new generation, too; the API server counts those of everything else."""
-    after, before = new["metadata"], old["metadata"]
-    metadata_changed = any(not semantic_equal(after.get(field), before.get(field)) for field in fields)
-    if metadata_changed and _desired(new) == _desired(old):
-        after["generation"] = before.get("generation", 0) + 1
-
-
-def _desired(obj: Object) -> Object:
-    return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status")}
+def in_metadata(*fields: str) -> tuple[tuple[str, ...], ...]:
+    """For `Kind.reset_fields`: the paths of fields of the metadata."""
+    return tuple(("metadata", field) for field in fields)

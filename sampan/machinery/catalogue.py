@@ -14,8 +14,11 @@ from collections.abc import Iterable, Mapping
 from sampan.machinery.codec import Codec
 from sampan.machinery.decoding import Readers
 from sampan.machinery.defaulting import Defaulters
+from sampan.machinery.fieldtrees import Node, compile_tree
 from sampan.machinery.kind import Kind, ObjectCodec, Served, ServedVersion
 from sampan.machinery.schema import Definition, Schema, load
+
+_Place = tuple[str, str, str]  # group, version, plural
 
 
 class Types:
@@ -47,16 +50,21 @@ class Catalogue:
     def __init__(self, kinds: Iterable[Kind]) -> None:
         self.builtin = tuple(kinds)
         self._types = Types(self.builtin)
-        self._take((), {})
+        self._take((), {}, {})
 
     def with_kinds(self, custom: Iterable[Kind]) -> "Catalogue":
         """The catalogue of the built-in kinds and these; those that are the same objects as before stay compiled."""
         made = Catalogue.__new__(Catalogue)
         made.builtin, made._types = self.builtin, self._types
-        made._take(tuple(custom), self._codecs)
+        made._take(tuple(custom), self._codecs, self._fields)
         return made
 
-    def _take(self, custom: tuple[Kind, ...], codecs: Mapping[tuple[str, str, str], tuple[Kind, ObjectCodec]]) -> None:
+    def _take(
+        self,
+        custom: tuple[Kind, ...],
+        codecs: Mapping[_Place, tuple[Kind, ObjectCodec]],
+        fields: Mapping[_Place, tuple[Kind, Node]],
+    ) -> None:
         self.custom = custom
         self.kinds: tuple[Kind, ...] = (*self.builtin, *custom)
         self.by_resource: Mapping[tuple[str, str, str], Served] = _by_resource(self.kinds)
@@ -64,7 +72,7 @@ class Catalogue:
             (served.version.api_version, served.kind.name): served for served in self.by_resource.values()
         }
         self._by_collection = {(kind.group, kind.plural): kind for kind in self.kinds}
-        self._codecs = dict(codecs)
+        self._codecs, self._fields = dict(codecs), dict(fields)
 
     @property
     def schema(self) -> Schema:
@@ -88,6 +96,17 @@ class Catalogue:
             return known[1]
         made = version.structure.codec(kind, version) if version.structure else self._types.codec(served)
         self._codecs[place] = (kind, made)
+        return made
+
+    def fields(self, served: Served) -> Node:
+        """Which fields of the objects of a version can be owned; compiled once."""
+        kind, version = served
+        place = (version.group, version.version, kind.plural)
+        known = self._fields.get(place)
+        if known is not None and known[0] is kind:
+            return known[1]
+        made = compile_tree(self.definition(version))
+        self._fields[place] = (kind, made)
         return made
 
 

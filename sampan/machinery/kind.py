@@ -20,7 +20,14 @@ from sampan.machinery.schema import Definition, Schema
 PrepareCreate = Callable[[Object], None]
 PrepareUpdate = Callable[[Object, Object], None]
 Validate = Callable[[Object], Iterable[FieldError]]
+Grace = Callable[[Object, int | None], int]  # (object, seconds that the client asks for) -> seconds that it gets
 ValidateUpdate = Callable[[Object, Object], Iterable[FieldError]]
+
+
+def desired(obj: Object) -> Object:
+    """The object without its type, metadata and status."""
+    return {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata", "status")}
+
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -158,6 +165,16 @@ class Kind:
     allow_unconditional_update: bool = True  # an update without resourceVersion is accepted
     allow_create_on_update: bool = False  # PUT creates what is missing (Lease, Endpoints, Event ...)
     default_orphan: bool = False  # deletion without a propagation policy orphans (ReplicationController, Job)
+    # What counts as the desired state: a change of it is a new generation.
+    counted: Callable[[Object], Any] = desired
+    # Fields below metadata or spec that a write cannot set, by subresource ("" for the object itself), so that nobody
+    # comes to own them; the status, and for the status all the rest, need not be named.
+    reset_fields: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    allocator: str = ""  # which of the server's allocators completes an object before it is stored
+    returns_deleted: bool = False  # DELETE answers with the object instead of a Status
+    grace: Grace | None = None  # how long a deleted object goes on; without it, it goes at once
+    prepare_delete: PrepareCreate | None = None  # when a deletion begins; the object is private
+    is_finished: Callable[[Object], bool] | None = None  # whether a deletion waits for nothing of the kind's own
 
     @property
     def storage(self) -> ServedVersion:

@@ -1,22 +1,19 @@
 """metadata.managedFields: who owns which fields of an object, and what a write changes in that.
 
-Called by apply.py, and by the API server for every other write (`track_update`). Rules: KEP-555; an entry is known by
-manager, operation, subresource and, for updates, apiVersion.
+As apply.py needs it; tracking.py records ordinary writes. Rules: KEP-555; an entry is known by manager, operation,
+subresource and, for updates, apiVersion.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from sampan.machinery.fieldsets import NO_FIELDS, FieldSet, compare, from_fields, to_fields
+from sampan.machinery.fieldsets import FieldSet, from_fields, to_fields
 from sampan.machinery.meta import Object
-from sampan.machinery.schema import Definition
 
 APPLY, UPDATE = "Apply", "Update"
-MAX_UPDATERS = 10  # older entries of updaters are joined into one
-_ANCIENT = "ancient-changes"
 # Fields of every object that nobody owns.
-_SYSTEM_META = (
+SYSTEM_META = (
     "clusterName",
     "creationTimestamp",
     "generation",
@@ -28,7 +25,7 @@ _SYSTEM_META = (
     "uid",
 )
 _SYSTEM: FieldSet = frozenset(
-    [("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{name}") for name in _SYSTEM_META)]
+    [("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{name}") for name in SYSTEM_META)]
 )
 
 
@@ -108,55 +105,3 @@ def lose(managers: Managers, gone: FieldSet, but: ManagerId) -> Managers:
         id_: owned if id_ == but or not (owned.paths & gone) else replace(owned, paths=owned.paths - gone)
         for id_, owned in managers.items()
     }
-
-
-def track_update(
-    old: Object | None,
-    new: Object,
-    *,
-    definition: Definition,
-    manager: str,
-    now: str,
-    subresource: str = "",
-    ignored: Iterable[str] = (),
-) -> None:
-    """Record a create or update in new's managedFields, in place. Both objects are in the client's version.
-
-    The manager comes to own what it changes, others lose it. A client that sends an empty list of managedFields clears
-    the records first; one that sends none keeps them. `now` is RFC 3339; `ignored` are top-level fields that the write
-    cannot change.
-    """
-    managers = _known(old, new)
-    field, api_version = definition.as_field, new["apiVersion"]
-    changed, gone = (without_system(paths, ignored) for paths in compare(field, old or {}, new))
-    id_ = identify(manager, UPDATE, api_version, subresource)
-    managers = lose(managers, changed | gone, id_)
-    mine = managers.get(id_, Owned(NO_FIELDS, api_version, now))
-    paths = (mine.paths - gone) | changed
-    if paths != mine.paths or changed:
-        managers[id_] = Owned(paths, api_version, now)
-    write(new, _joined(managers))
-
-
-def _known(old: Object | None, new: Object) -> Managers:
-    given = new.get("metadata", {}).get("managedFields")
-    if given is not None and (given == [] or given == [{}]):
-        return {}
-    source = new if given else old
-    return read(source) if source is not None else {}
-
-
-def _joined(managers: Managers) -> Managers:
-    """At most MAX_UPDATERS updaters: the oldest become one."""
-    updaters = sorted((item for item in managers.items() if item[0].operation == UPDATE), key=lambda item: item[1].time)
-    surplus = updaters[: max(0, len(updaters) - MAX_UPDATERS)]
-    oldest = {id_ for id_, _ in surplus}
-    result = {id_: owned for id_, owned in managers.items() if id_ not in oldest}
-    groups: dict[ManagerId, list[Owned]] = {}
-    for id_, owned in surplus:
-        groups.setdefault(identify(_ANCIENT, UPDATE, owned.api_version, id_.subresource), []).append(owned)
-    for id_, group in groups.items():
-        if id_ in result:
-            group.insert(0, result[id_])
-        result[id_] = replace(group[-1], paths=NO_FIELDS.union(*(owned.paths for owned in group)))
-    return result

@@ -31,7 +31,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DEPTH = 100
 
 
-
 class _Malformed(Exception):
     """Bytes that are no message."""
 

@@ -96,7 +96,7 @@ def _number_coercion(value: Any) -> Any:
 def _base64(value: str) -> str:
     try:
         binascii.a2b_base64(value, strict_mode=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or characters beyond ASCII
         return _base64_in_lines(value)
     return value
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sampan.apiserver.authentication.user import User
+from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, Answer, deployment
 
 APPLY = "application/apply-patch+yaml"
@@ -50,12 +52,24 @@ async def test_named_updaters_are_recorded_and_lose(api: API) -> None:
     assert managers(patched.body) == [("curl", "Update"), ("maker", "Update")]  # the map itself is still the maker's
 
 
-async def test_unnamed_creators_leave_no_records_until_an_apply(api: API) -> None:
-    made = await api.create(CONFIG_MAPS, config(x="1", y="1"))
-    assert managers(made) == []
+async def test_creators_without_a_name_have_that_of_their_agent(api: API) -> None:
+    made = await api.create(CONFIG_MAPS, config(x="1", y="1"), headers={"user-agent": "cu\x01rl/8.1 (linux)"})
+    assert managers(made) == [("curl", "Update")]
+    nameless = await api.create(CONFIG_MAPS, config(x="1") | {"metadata": {"name": "b"}})
+    assert managers(nameless) == [("unknown", "Update")]
+    component = api.server.local_client(User("system:kube-scheduler", ("system:masters",)))
+    named = {"metadata": {"name": "c", "namespace": "default"}, "data": {"x": "1"}}
+    assert managers(await component.create(CONFIG_MAP, named)) == [("kube-scheduler", "Update")]
+
+
+async def test_cleared_records_stay_cleared_until_an_apply(api: API) -> None:
+    await api.create(CONFIG_MAPS, config(x="1", y="1"))
+    cleared = await api.patch(f"{CONFIG_MAPS}/a", {"metadata": {"managedFields": [{}]}, "data": {"z": "1"}})
+    assert managers(cleared.body) == []
+    assert managers((await api.patch(f"{CONFIG_MAPS}/a", {"data": {"z": "2"}})).body) == []
     applied = (await apply(api, "one", config(x="1"))).body
     assert managers(applied) == [("one", "Apply"), ("before-first-apply", "Update")]
-    assert applied["data"] == {"x": "1", "y": "1"}
+    assert applied["data"] == {"x": "1", "y": "1", "z": "2"}
 
 
 async def test_apply_gives_defaults_and_validates(api: API) -> None:

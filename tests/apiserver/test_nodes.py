@@ -107,7 +107,7 @@ async def test_pods_of_others_and_labels(nodes: API) -> None:
     assert "update status for pods" in await patched(nodes, f"{PODS}/other/status", {"status": {"phase": "Failed"}})
     assert "delete pods" in await refused(nodes, "DELETE", f"{PODS}/other")
     eviction = {"metadata": {"name": "other"}}
-    assert "delete pods" in await refused(nodes, "POST", f"{PODS}/other/eviction", eviction)
+    assert "evict pods" in await refused(nodes, "POST", f"{PODS}/other/eviction", eviction)
 
 
 async def test_tokens_are_for_its_pods(nodes: API) -> None:

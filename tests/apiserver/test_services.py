@@ -8,7 +8,6 @@ import pytest
 
 from sampan.apiserver.allocators.pool import Pool, PoolError
 from sampan.apiserver.allocators.services import ServiceAllocators
-from sampan.kinds.core.service import KIND as SERVICE
 from sampan.machinery.errors import Invalid
 from sampan.storage.memory import MemoryStore
 from tests.apiserver.harness import API, running
@@ -61,9 +60,15 @@ async def test_node_ports(api: API) -> None:
     assert "valid ports is 30000-32767" in (await api.call("POST", SERVICES, wanted)).body["message"]
 
 
+def allocators(api: API) -> ServiceAllocators:
+    found = api.server.services.allocators["services"]
+    assert isinstance(found, ServiceAllocators)
+    return found
+
+
 async def test_a_change_of_type_gives_back(api: API) -> None:
     made = await api.create(SERVICES, service("a", type="NodePort"))
-    number, ports = made["spec"]["ports"][0]["nodePort"], api.server.services.allocators.ports
+    number, ports = made["spec"]["ports"][0]["nodePort"], allocators(api).ports
     assert number in ports
     changed = (await api.patch(f"{SERVICES}/a", {"spec": {"type": "ClusterIP"}})).body["spec"]
     assert changed["clusterIP"] == made["spec"]["clusterIP"]
@@ -71,22 +76,22 @@ async def test_a_change_of_type_gives_back(api: API) -> None:
     assert number not in ports
     external = {"spec": {"type": "ExternalName", "externalName": "example.com"}}
     assert "clusterIP" not in (await api.patch(f"{SERVICES}/a", external)).body["spec"]
-    assert int(ip_address(made["spec"]["clusterIP"])) not in api.server.services.allocators.addresses
+    assert int(ip_address(made["spec"]["clusterIP"])) not in allocators(api).addresses
 
 
 async def test_refused_writes_give_back(api: API) -> None:
-    before = len(api.server.services.allocators.addresses._taken)
+    before = len(allocators(api).addresses._taken)
     assert (await api.call("POST", SERVICES, service("Bad"))).status == 422
     assert (await api.call("POST", SERVICES, service("a"), query={"dryRun": "All"})).status == 201
-    assert len(api.server.services.allocators.addresses._taken) == before
+    assert len(allocators(api).addresses._taken) == before
 
 
 def test_a_cancelled_write_may_stand_and_keeps_its_numbers() -> None:
-    allocators = ServiceAllocators(RANGE)
+    pools = ServiceAllocators(RANGE)
     one, other = (service(name, type="ClusterIP", clusterIP="10.96.0.9") for name in ("one", "other"))
-    with pytest.raises(asyncio.CancelledError), allocators.reserve(SERVICE, one, None, dry_run=False):
+    with pytest.raises(asyncio.CancelledError), pools.reserve(one, None, dry_run=False):
         raise asyncio.CancelledError
-    with pytest.raises(Invalid, match="already allocated"), allocators.reserve(SERVICE, other, None, dry_run=False):
+    with pytest.raises(Invalid, match="already allocated"), pools.reserve(other, None, dry_run=False):
         pytest.fail("two Services with one address")
 
 

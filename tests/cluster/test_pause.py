@@ -31,5 +31,5 @@ def test_the_executable(machine: str, number: int) -> None:
     program = pause_program(machine)
     kind, processor, entry = struct.unpack_from("<HH4xQ", program, 16)
     assert (program[:4], kind, processor) == (b"\x7fELF", 2, number)
-    address, = struct.unpack_from("<Q", program, 64 + 16)
+    (address,) = struct.unpack_from("<Q", program, 64 + 16)
     assert program[entry - address :] == code(machine)

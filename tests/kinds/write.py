@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from sampan.apiserver.metadata import bump_generation
 from sampan.machinery.kind import Served
 from sampan.machinery.metadata import validate_meta, validate_meta_update
 from tests.catalogue import CATALOGUE
@@ -61,6 +62,7 @@ def updated(old: Object, manifest: Object) -> Object:
         new["status"] = old["status"]
     if kind.prepare_update:
         kind.prepare_update(new, old)
+    bump_generation(kind, new, old)
     return new
 
 

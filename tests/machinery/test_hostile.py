@@ -8,9 +8,10 @@ import tracemalloc
 import orjson
 import pytest
 
-from sampan.machinery import apply, durations, jsonio, managers, names, patches, protobuf, quantity, scalars, selectors
+from sampan.machinery import apply, durations, jsonio, names, patches, protobuf, quantity, scalars, selectors, tracking
 from sampan.machinery.errors import BadRequest, FieldError, Invalid
 from sampan.machinery.field_selectors import parse as parse_fields
+from sampan.machinery.fieldtrees import compile_tree
 from sampan.machinery.metadata import validate_meta_update
 from sampan.machinery.remember import LONGEST, remembered
 from sampan.machinery.selectors import SelectorError
@@ -301,12 +302,21 @@ def test_giving_up_very_many_items_by_apply():
 
 def test_very_many_managers():
     entries = [
-        {"manager": f"m{i}", "operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {f"f:k{i}": {}}}}
+        {
+            "manager": f"m{i}",
+            "operation": "Update",
+            "apiVersion": "v1",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:data": {f"f:k{i}": {}}},
+        }
         for i in range(30_000)
     ]
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "managedFields": entries}}
-    managers.track_update(None, obj, definition=definition(CONFIG_MAP), manager="me", now="2024-01-01T00:00:00Z")
-    assert len(obj["metadata"]["managedFields"]) <= managers.MAX_UPDATERS + 1
+    root = compile_tree(definition(CONFIG_MAP))
+    tracking.track_update(root, None, obj, manager="me", now="2024-01-01T00:00:00Z")
+    (joined,) = (e for e in obj["metadata"]["managedFields"] if e["manager"] == "ancient-changes")
+    assert len(obj["metadata"]["managedFields"]) == tracking.MAX_UPDATERS
+    assert len(joined["fieldsV1"]["f:data"]) == 30_000 - tracking.MAX_UPDATERS + 1
 
 
 @pytest.mark.parametrize(

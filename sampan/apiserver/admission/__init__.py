@@ -1,1 +1,1 @@
-"""What is changed or refused after authorization and before storage: one file per plugin; chain.py has their order."""
+"""What is changed or refused after authorization and before storage: one file per plugin; order.py has their order."""

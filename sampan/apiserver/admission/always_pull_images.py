@@ -5,7 +5,7 @@ Rule: docs, Admission Controllers, "AlwaysPullImages"; image volumes: KEP-4639.
 
 from collections.abc import Iterator
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.machinery.meta import Object

@@ -3,7 +3,7 @@
 Rule: docs, Ingress, "Default IngressClass".
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.default_class import default_class
 from sampan.apiserver.services import Services
 from sampan.kinds.networking.ingress_class import KIND as INGRESS_CLASS

@@ -1,6 +1,6 @@
 """DefaultTolerationSeconds: pods stay five minutes on a node that is not ready or unreachable."""
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.services import Services
 from sampan.machinery.meta import Object
 
@@ -8,7 +8,7 @@ _TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _SECONDS = 300
 
 
-def admit(services: Services, admission: Admission) -> None:
+def mutate(services: Services, admission: Admission) -> None:
     """Add a NoExecute toleration for each of the two taints that the pod does not mention."""
     spec = admission.new["spec"]
     tolerations: list[Object] = spec.get("tolerations") or []

@@ -3,7 +3,7 @@
 Whoever may set externalIPs can catch the traffic to any address: CVE-2020-8554.
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.machinery.meta import Object

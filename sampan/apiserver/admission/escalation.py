@@ -6,21 +6,21 @@ k8s.io/kubernetes/pkg/registry/rbac and documentation, "Privilege escalation pre
 
 from collections.abc import Sequence
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
+from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User
 from sampan.apiserver.authorization.attributes import Attributes
 from sampan.apiserver.authorization.rbac import GROUP
 from sampan.apiserver.authorization.rules import Rule, describe, rules_of, uncovered
 from sampan.apiserver.services import Services
-from sampan.machinery.errors import Forbidden
 
 
-def admit(services: Services, admission: Admission) -> None:
+def validate(services: Services, admission: Admission) -> None:
     """Raises Forbidden where the write would grant more than the caller has."""
-    user = admission.call.user
+    user = admission.user
     if GROUP_MASTERS in user.groups or _is_unchanged(admission):
         return
-    namespace = admission.call.info.namespace if admission.kind.namespaced else ""
+    namespace = admission.namespace if admission.kind.namespaced else ""
     verb, plural, name = _permission(admission)
     if _may(services, user, verb, namespace, plural, name):
         return
@@ -28,11 +28,11 @@ def admit(services: Services, admission: Admission) -> None:
         wanted: Sequence[Rule] = rules_of(admission.new)
         aggregates = any((role or {}).get("aggregationRule") for role in (admission.new, admission.old))
         if aggregates and not services.rbac.authorize(_everything(user)).allowed:
-            raise _forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
+            raise forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
     else:
         wanted = services.rbac.role_rules(admission.new["roleRef"]["kind"], namespace, name)
     if missing := uncovered(wanted, services.rbac.rules_for(user, namespace)):
-        raise _forbidden(admission, _explain(user, missing))
+        raise forbidden(admission, _explain(user, missing))
 
 
 def _permission(admission: Admission) -> tuple[str, str, str]:
@@ -67,12 +67,4 @@ def _explain(user: User, missing: Sequence[Rule]) -> str:
     groups = " ".join(f'"{group}"' for group in user.groups)
     return (
         f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{shown}'
-    )
-
-
-def _forbidden(admission: Admission, why: str) -> Forbidden:
-    kind, name = admission.kind, admission.new["metadata"].get("name") or ""
-    return Forbidden(
-        f'{kind.plural}.{kind.group} "{name}" is forbidden: {why}',
-        details={"name": name, "group": kind.group, "kind": kind.plural},
     )

@@ -3,7 +3,7 @@
 Rule: docs, Admission Controllers, "ExtendedResourceToleration".
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.tolerations import merged
 from sampan.apiserver.services import Services
 from sampan.kinds.core.resource_validation import is_extended

@@ -6,7 +6,7 @@ Accounts, "Enforce mountable secrets"; k8s.io/kubernetes/plugin/pkg/admission/se
 
 from collections.abc import Collection, Iterator
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT

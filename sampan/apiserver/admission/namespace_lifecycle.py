@@ -3,49 +3,41 @@
 Rules and messages: k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle.
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import CREATE, DELETE, Admission
+from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.kinds.core.namespace import KIND as NAMESPACE
-from sampan.machinery.errors import Forbidden, NotFound, qualified
+from sampan.machinery.errors import Forbidden, NotFound
 from sampan.machinery.meta import is_deleting
 
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
-_STILL_CREATED = frozenset({"localsubjectaccessreviews"})  # asking about a namespace does not need it
+# Asking about a namespace does not need it.
+_REVIEW = ("authorization.k8s.io", "localsubjectaccessreviews")
 
 
-def admit(services: Services, admission: Admission) -> None:
+def mutate(services: Services, admission: Admission) -> None:
     """Raises NotFound for a missing namespace, Forbidden for a terminating or protected one."""
-    kind, info = admission.kind, admission.call.info
-    if kind is NAMESPACE:
-        if admission.operation == "DELETE" and admission.old and admission.old["metadata"]["name"] in IMMORTAL:
-            raise _immortal(admission.old["metadata"]["name"])
+    kind = admission.kind
+    if (kind.group, kind.plural) == (NAMESPACE.group, NAMESPACE.plural):
+        if admission.operation == DELETE and admission.name in IMMORTAL:
+            raise forbidden(admission, "this namespace may not be deleted")
         return
-    if not kind.namespaced or admission.operation == "DELETE" or kind.plural in _STILL_CREATED:
+    if not kind.namespaced or admission.operation != CREATE or (kind.group, kind.plural) == _REVIEW:
         return
-    namespace = services.find(NAMESPACE, "", info.namespace)
+    namespace = services.find(NAMESPACE, "", admission.namespace)
     if namespace is None:
-        raise NotFound.of("namespaces", "", info.namespace)
-    if admission.operation == "CREATE" and is_deleting(namespace):
-        raise _terminating(admission, info.namespace)
-
-
-def _immortal(name: str) -> Forbidden:
-    return Forbidden(
-        f'namespaces "{name}" is forbidden: this namespace may not be deleted',
-        details={"name": name, "kind": "namespaces"},
-    )
+        raise NotFound.of("namespaces", "", admission.namespace)
+    if is_deleting(namespace):
+        raise _terminating(admission, admission.namespace)
 
 
 def _terminating(admission: Admission, namespace: str) -> Forbidden:
-    kind, name = admission.kind, admission.new["metadata"].get("name") or ""
-    shown = f'{qualified(kind.plural, kind.group)} "{name}"' if name else qualified(kind.plural, kind.group)
+    error = forbidden(
+        admission, f"unable to create new content in namespace {namespace} because it is being terminated"
+    )
     cause = {
         "reason": "NamespaceTerminating",
         "message": f"namespace {namespace} is being terminated",
         "field": "metadata.namespace",
     }
-    details = {"name": name, "group": kind.group, "kind": kind.plural, "causes": [cause]}
-    return Forbidden(
-        f"{shown} is forbidden: unable to create new content in namespace {namespace} because it is being terminated",
-        details={key: value for key, value in details.items() if value},
-    )
+    return Forbidden(error.message, details={**error.details, "causes": [cause]})

@@ -1,6 +1,14 @@
 """The plugins, in the order in which they run, and which of them run here.
 
 Order and defaults: k8s.io/kubernetes/pkg/kubeapiserver/options (AllOrderedPlugins, DefaultOffAdmissionPlugins).
+Adding one is a file beside this one and a line here, at its place among upstream's:
+
+    NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, TaintNodesByCondition, AlwaysPullImages,
+    PodSecurity, Priority, DefaultTolerationSeconds, EventRateLimit, DefaultStorageClass,
+    StorageObjectInUseProtection, OwnerReferencesPermissionEnforcement, PersistentVolumeClaimResize, RuntimeClass,
+    CertificateApproval, CertificateSigning, CertificateSubjectRestriction, DefaultIngressClass,
+    DenyServiceExternalIPs, MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy,
+    ValidatingAdmissionWebhook, ResourceQuota
 """
 
 from sampan.apiserver.admission import (
@@ -19,51 +27,63 @@ from sampan.apiserver.admission import (
     service_account,
     taint_nodes_by_condition,
 )
+from sampan.apiserver.admission.attributes import CREATE, DELETE, UPDATE
 from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.event_rate_limit import plugin as event_rate_limit
 from sampan.apiserver.admission.limit_ranger import plugin as limit_ranger
 from sampan.apiserver.admission.pod_security import plugin as pod_security
+from sampan.apiserver.admission.resource_quota import plugin as resource_quota
 
-_CREATE, _UPDATE, _WRITE = frozenset({"CREATE"}), frozenset({"UPDATE"}), frozenset({"CREATE", "UPDATE"})
-_ALL = frozenset({"CREATE", "UPDATE", "DELETE"})
-_PODS, _DEBUGGING = frozenset({("", "pods")}), frozenset({("", "pods/ephemeralcontainers")})
+_CREATE, _UPDATE, _WRITE = frozenset({CREATE}), frozenset({UPDATE}), frozenset({CREATE, UPDATE})
+_ALL = frozenset({CREATE, UPDATE, DELETE})
+_PODS, _NODES = frozenset({("", "pods")}), frozenset({("", "nodes")})
+_DEBUGGING, _RESIZES = frozenset({("", "pods/ephemeralcontainers")}), frozenset({("", "pods/resize")})
 _SERVICES, _INGRESSES = frozenset({("", "services")}), frozenset({("networking.k8s.io", "ingresses")})
 _RBAC = frozenset(
     ("rbac.authorization.k8s.io", plural) for plural in ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
 )
+_CLASSES = frozenset({("scheduling.k8s.io", "priorityclasses")})
 
 
 def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
     """All plugins. One that has to do with several kinds of objects is there once for each, under one name."""
     events = event_rate_limit.EventRateLimit(configuration.event_limits)
     security = pod_security.PodSecurity(configuration.pod_security)
+    quota = resource_quota.ResourceQuota(configuration.limited_resources)
     return (
-        Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL),
-        Plugin("LimitRanger", limit_ranger.fill_in, _CREATE, limit_ranger.PODS),
-        Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
-        Plugin("ServiceAccount", mountable_secrets.check_pod, _CREATE, _PODS),
-        Plugin("ServiceAccount", mountable_secrets.check_debugging, _UPDATE, _DEBUGGING),
-        Plugin("NodeRestriction", node_restriction.admit, _ALL),
-        Plugin("TaintNodesByCondition", taint_nodes_by_condition.admit, _CREATE, frozenset({("", "nodes")})),
-        Plugin("AlwaysPullImages", always_pull_images.mutate, _WRITE, _PODS, by_flag=True),
-        Plugin("PodSecurity", security.validate_pod, _WRITE, pod_security.PODS),
-        Plugin("PodSecurity", security.validate_template, _WRITE, pod_security.TEMPLATES),
-        Plugin("PodSecurity", security.check_labels, _WRITE, pod_security.NAMESPACES),
-        Plugin("Priority", priority.admit_pod, _CREATE, _PODS),
-        Plugin("Priority", priority.admit_class, _WRITE, frozenset({("scheduling.k8s.io", "priorityclasses")})),
-        Plugin("DefaultTolerationSeconds", default_toleration_seconds.admit, _CREATE, _PODS),
-        Plugin("EventRateLimit", events.validate, _WRITE, event_rate_limit.EVENTS, by_flag=True),
-        Plugin("ExtendedResourceToleration", extended_resource_toleration.mutate, _WRITE, _PODS, by_flag=True),
-        Plugin("RuntimeClass", runtime_class.mutate, _CREATE, _PODS),
-        Plugin("RuntimeClass", runtime_class.validate, _CREATE, _PODS),
-        Plugin("DefaultIngressClass", default_ingress_class.mutate, _CREATE, _INGRESSES),
-        Plugin("DenyServiceExternalIPs", deny_service_external_ips.validate, _WRITE, _SERVICES, by_flag=True),
-        Plugin("PodResizeValidator", pod_resize.validate, _UPDATE, frozenset({("", "pods/resize")})),
-        Plugin("LimitRanger", limit_ranger.check_pod, _CREATE, limit_ranger.PODS),
-        Plugin("LimitRanger", limit_ranger.check_pod, _UPDATE, limit_ranger.RESIZES),
-        Plugin("LimitRanger", limit_ranger.check_claim, _WRITE, limit_ranger.CLAIMS),
-        Plugin("RoleEscalation", escalation.admit, _WRITE, _RBAC),
+        Plugin("NamespaceLifecycle", _ALL, mutate=namespace_lifecycle.mutate),
+        Plugin("LimitRanger", _CREATE, limit_ranger.PODS, mutate=limit_ranger.fill_in, validate=limit_ranger.check_pod),
+        Plugin("LimitRanger", _UPDATE, limit_ranger.RESIZES, validate=limit_ranger.check_pod),
+        Plugin("LimitRanger", _WRITE, limit_ranger.CLAIMS, validate=limit_ranger.check_claim),
+        Plugin("ServiceAccount", _CREATE, _PODS, mutate=service_account.mutate),
+        Plugin("ServiceAccount", _CREATE, _PODS, validate=mountable_secrets.check_pod),
+        Plugin("ServiceAccount", _UPDATE, _DEBUGGING, validate=mountable_secrets.check_debugging),
+        Plugin("NodeRestriction", _ALL, mutate=node_restriction.mutate),
+        Plugin("TaintNodesByCondition", _CREATE, _NODES, mutate=taint_nodes_by_condition.mutate),
+        Plugin(
+            "AlwaysPullImages",
+            _WRITE,
+            _PODS,
+            mutate=always_pull_images.mutate,
+            validate=always_pull_images.validate,
+            by_flag=True,
+        ),
+        Plugin("PodSecurity", _WRITE, pod_security.PODS, validate=security.validate_pod),
+        Plugin("PodSecurity", _WRITE, pod_security.TEMPLATES, validate=security.validate_template),
+        Plugin("PodSecurity", _WRITE, pod_security.NAMESPACES, validate=security.check_labels),
+        Plugin("PodSecurity", _WRITE, pod_security.NAMESPACES, validate=security.warn_of_existing),
+        Plugin("Priority", _WRITE, _PODS, mutate=priority.mutate_pod),
+        Plugin("Priority", _WRITE, _CLASSES, validate=priority.validate_class),
+        Plugin("DefaultTolerationSeconds", _WRITE, _PODS, mutate=default_toleration_seconds.mutate),
+        Plugin("EventRateLimit", _WRITE, event_rate_limit.EVENTS, validate=events.validate, by_flag=True),
+        Plugin("ExtendedResourceToleration", _WRITE, _PODS, mutate=extended_resource_toleration.mutate, by_flag=True),
+        Plugin("RuntimeClass", _CREATE, _PODS, mutate=runtime_class.mutate, validate=runtime_class.validate),
+        Plugin("DefaultIngressClass", _CREATE, _INGRESSES, mutate=default_ingress_class.mutate),
+        Plugin("DenyServiceExternalIPs", _WRITE, _SERVICES, validate=deny_service_external_ips.validate, by_flag=True),
+        Plugin("PodResizeValidator", _UPDATE, _RESIZES, validate=pod_resize.validate),
+        Plugin("RoleEscalation", _WRITE, _RBAC, validate=escalation.validate),
+        Plugin("ResourceQuota", _WRITE, validate=quota.validate),
     )
 
 

@@ -3,7 +3,7 @@
 Rules and messages: k8s.io/kubernetes/plugin/pkg/admission/podresize.
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.kinds.core.node import KIND as NODE

@@ -3,32 +3,35 @@
 Rules and messages: k8s.io/kubernetes/plugin/pkg/admission/priority.
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
+from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.kinds.scheduling.priority_class import KIND as PRIORITY_CLASS
-from sampan.machinery.errors import Forbidden
 from sampan.machinery.meta import Object
 
 _LOWER = "PreemptLowerPriority"
 
 
-def admit_pod(services: Services, admission: Admission) -> None:
+def mutate_pod(services: Services, admission: Admission) -> None:
     """Fill in priority, class name and preemption policy; raises Forbidden for an unknown class or a wrong number."""
     spec = admission.new["spec"]
+    if admission.old is not None:
+        _keep(spec, admission.old["spec"])
+        return
     name = spec.get("priorityClassName") or ""
     chosen = services.find(PRIORITY_CLASS, "", name) if name else _global_default(services)
     if name and chosen is None:
-        raise _forbidden(admission, f"no PriorityClass with name {name} was found")
+        raise forbidden(admission, f"no PriorityClass with name {name} was found")
     value = int(chosen.get("value", 0)) if chosen else 0
     policy = (chosen.get("preemptionPolicy") if chosen else None) or _LOWER
     if spec.get("priority", value) != value:
-        raise _forbidden(
+        raise forbidden(
             admission,
             f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
             f"priority admission controller computed {value} from the given PriorityClass name",
         )
     if spec.get("preemptionPolicy", policy) != policy:
-        raise _forbidden(
+        raise forbidden(
             admission,
             f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; "
             f"priority admission controller computed {policy} from the given PriorityClass name",
@@ -38,13 +41,20 @@ def admit_pod(services: Services, admission: Admission) -> None:
     spec["priority"], spec["preemptionPolicy"] = value, policy
 
 
+def _keep(spec: Object, old: Object) -> None:
+    """What was settled at creation stays, where a client leaves it out; validation refuses another value."""
+    for field in ("priority", "preemptionPolicy"):
+        if spec.get(field) is None and old.get(field) is not None:
+            spec[field] = old[field]
+
+
 def _global_default(services: Services) -> Object | None:
     """The class for pods that name none; of several the one with the lowest value."""
     defaults = [found for found in services.all(PRIORITY_CLASS) if found.get("globalDefault")]
     return min(defaults, key=lambda found: int(found.get("value", 0)), default=None)
 
 
-def admit_class(services: Services, admission: Admission) -> None:
+def validate_class(services: Services, admission: Admission) -> None:
     """Raises Forbidden for a second global default."""
     new = admission.new
     if not new.get("globalDefault"):
@@ -52,15 +62,4 @@ def admit_class(services: Services, admission: Admission) -> None:
     for other in services.all(PRIORITY_CLASS):
         name = other["metadata"]["name"]
         if other.get("globalDefault") and name != new["metadata"].get("name"):
-            own = new["metadata"].get("name") or ""
-            why = f"PriorityClass {name} is already marked as default. Only one default can exist"
-            raise Forbidden(
-                f'priorityclasses.scheduling.k8s.io "{own}" is forbidden: {why}',
-                details={"name": own, "group": PRIORITY_CLASS.group, "kind": "priorityclasses"},
-            )
-
-
-def _forbidden(admission: Admission, why: str) -> Forbidden:
-    name = admission.new["metadata"].get("name") or ""
-    details = {key: value for key, value in {"name": name, "kind": "pods"}.items() if value}
-    return Forbidden(f'pods "{name}" is forbidden: {why}', details=details)
+            raise forbidden(admission, f"PriorityClass {name} is already marked as default. Only one default can exist")

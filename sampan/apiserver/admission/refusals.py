@@ -4,7 +4,7 @@ Not here: 422 for invalid fields, which validation words (machinery/errors.py). 
 (NewForbidden).
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.machinery.errors import Forbidden, qualified
 
 

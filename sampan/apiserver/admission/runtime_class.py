@@ -5,7 +5,7 @@ Rules and messages: docs, "Runtime Class"; KEP-585, KEP-688; k8s.io/kubernetes/p
 
 from collections.abc import Mapping
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.admission.tolerations import merged
 from sampan.apiserver.services import Services

@@ -5,12 +5,12 @@ Rules: k8s.io/kubernetes/plugin/pkg/admission/serviceaccount; the projected volu
 
 from typing import Any
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
+from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.metadata import random_suffix
 from sampan.apiserver.pod_references import MIRROR_POD, references
 from sampan.apiserver.services import Services
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
-from sampan.machinery.errors import Forbidden
 from sampan.machinery.meta import Object
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -19,41 +19,32 @@ _VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607  # an hour, and a mark by which upstream tells these tokens from others
 
 
-def admit(services: Services, admission: Admission) -> None:
+def mutate(services: Services, admission: Admission) -> None:
     """Set serviceAccountName and add the volume; raises Forbidden where the account does not exist."""
     pod = admission.new
     spec = pod["spec"]
     if MIRROR_POD in (pod["metadata"].get("annotations") or {}):
-        _check_mirror(pod)
+        _check_mirror(admission, pod)
         return
     name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name
-    namespace = admission.call.info.namespace
+    namespace = admission.namespace
     account = services.find(SERVICE_ACCOUNT, namespace, name)
     if account is None:
-        raise _missing(pod, namespace, name)
+        raise forbidden(
+            admission, f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        )
     if _wants_token(spec, account):
         _mount(spec)
     if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [dict(ref) for ref in account["imagePullSecrets"]]
 
 
-def _check_mirror(pod: Object) -> None:
+def _check_mirror(admission: Admission, pod: Object) -> None:
     """What a node made of a file may not have an account's rights, or Secrets."""
     for reference in references(pod):
         if word := _NOT_OF_MIRRORS.get(reference.plural):
-            raise _forbidden(pod, f"a mirror pod may not reference {word}")
-
-
-def _missing(pod: Object, namespace: str, name: str) -> Forbidden:
-    why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-    return _forbidden(pod, why)
-
-
-def _forbidden(pod: Object, why: str) -> Forbidden:
-    name = pod["metadata"].get("name") or ""
-    details = {"name": name, "kind": "pods"} if name else {"kind": "pods"}
-    return Forbidden(f'pods "{name}" is forbidden: {why}', details=details)
+            raise forbidden(admission, f"a mirror pod may not reference {word}")
 
 
 def _wants_token(spec: Object, account: Object) -> bool:

@@ -1,12 +1,12 @@
 """TaintNodesByCondition: a new node takes no pods until the node lifecycle controller has seen it ready."""
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.services import Services
 
 _TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 
-def admit(services: Services, admission: Admission) -> None:
+def mutate(services: Services, admission: Admission) -> None:
     """Add the not-ready taint to a node that is being created."""
     spec = admission.new.setdefault("spec", {})
     taints = spec.get("taints") or []

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from ipaddress import IPv4Network, ip_address
 
 from sampan.apiserver.allocators.pool import Pool, PoolError
-from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kinds.core.service_types import (
     HEADLESS,
     may_have_node_ports,
@@ -18,14 +17,13 @@ from sampan.kinds.core.service_types import (
     needs_node_ports,
 )
 from sampan.machinery.errors import FIELD_INVALID, FieldError, InternalError, Invalid
-from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 Taken = list[tuple[Pool, int]]
 
 
 class ServiceAllocators:
-    """The two pools and the protocol of using them: `with reserve(kind, new, old): store(new)`."""
+    """The two pools and the protocol of using them: `with reserve(new, old): store(new)`."""
 
     def __init__(self, service_range: IPv4Network, node_ports: range = range(30000, 32768)) -> None:
         size = service_range.num_addresses - 2
@@ -51,11 +49,8 @@ class ServiceAllocators:
                 pool.mark(number)
 
     @contextmanager
-    def reserve(self, kind: Kind, new: Object, old: Object | None, *, dry_run: bool) -> Iterator[None]:
+    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> Iterator[None]:
         """Complete a Service with addresses and ports for the time that it is written. Raises Invalid."""
-        if kind is not SERVICE:
-            yield
-            return
         held = self._used(old) if old else []
         taken: Taken = []
         try:
@@ -70,10 +65,9 @@ class ServiceAllocators:
             kept = set(self._used(new))
             _give_back([use for use in held if use not in kept])
 
-    def release(self, kind: Kind, gone: Object) -> None:
+    def release(self, gone: Object) -> None:
         """Give back what a deleted Service had."""
-        if kind is SERVICE:
-            _give_back(self._used(gone))
+        _give_back(self._used(gone))
 
     def _allocate(self, new: Object, held: Taken, taken: Taken) -> None:
         errors = [*self._allocate_address(new, held, taken), *self._allocate_ports(new, held, taken)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from sampan.apiserver.admission.foreign import admitted_review
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import Attributes
 from sampan.apiserver.authorization.rules import Rule
@@ -16,16 +17,16 @@ from sampan.machinery.meta import Object
 _ONE_OF = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
 
 
-def subject(services: Services, call: Call) -> Tree:
+async def subject(services: Services, call: Call) -> Tree:
     """Any user."""
-    review = _read(call)
+    review = await _read(services, call)
     spec = review["spec"]
     return _answer(services, review, _user(call, spec), spec)
 
 
-def local_subject(services: Services, call: Call) -> Tree:
+async def local_subject(services: Services, call: Call) -> Tree:
     """Any user, in the namespace of the request."""
-    review = _read(call)
+    review = await _read(services, call)
     spec = review["spec"]
     attributes = spec.get("resourceAttributes")
     if attributes is None or attributes.get("namespace") != call.info.namespace:
@@ -37,15 +38,15 @@ def local_subject(services: Services, call: Call) -> Tree:
     return _answer(services, review, _user(call, spec), spec)
 
 
-def self_subject(services: Services, call: Call) -> Tree:
+async def self_subject(services: Services, call: Call) -> Tree:
     """The caller."""
-    review = _read(call)
+    review = await _read(services, call)
     return _answer(services, review, call.user, review["spec"])
 
 
-def self_rules(services: Services, call: Call) -> Tree:
+async def self_rules(services: Services, call: Call) -> Tree:
     """All that the caller may do in a namespace."""
-    review = _read(call)
+    review = await _read(services, call)
     namespace = review["spec"].get("namespace") or ""
     if not namespace:
         raise BadRequest("no namespace on request")
@@ -60,12 +61,12 @@ def self_rules(services: Services, call: Call) -> Tree:
     return Tree(review, 201, stored=True)
 
 
-def _read(call: Call) -> Object:
+async def _read(services: Services, call: Call) -> Object:
     options = write_options(call.query, "CreateOptions")
     review = read_object(call, options.validation)
     review.setdefault("spec", {})
     review.pop("status", None)
-    return review
+    return await admitted_review(services, call, review, options)
 
 
 def _user(call: Call, spec: Object) -> User:

@@ -5,13 +5,14 @@ Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod/storage (BindingREST
 
 from typing import Any
 
-from sampan.apiserver import writes
+from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.writes.storing import guaranteed_update
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import (
     FIELD_NOT_SUPPORTED,
@@ -21,7 +22,6 @@ from sampan.machinery.errors import (
     FieldError,
     Invalid,
 )
-from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import with_changes
 
@@ -31,27 +31,36 @@ _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Suc
 async def bind(services: Services, call: Call) -> Tree:
     """A Status, 201. Raises Conflict where the pod is bound, being deleted or another than the Binding means."""
     options = write_options(call.query, "CreateOptions")
-    binding = _checked(read_body(call))
-    name = call.info.name or (binding.get("metadata") or {}).get("name") or ""
+    sent = recognized(read_body(call), "Binding")
+    name = call.info.name or _name(sent)
     if not name:
         raise BadRequest("name is required")
-    pods = Served(POD, POD.storage)
-    call.served = Served(pods.kind, pods.version)
-    meta = binding.get("metadata") or {}
-    check_namespace(meta, call.info.namespace)
-
-    def change(old: Object) -> Object:
-        _check_bindable(name, meta, old)
-        changes: dict[tuple[str, ...], Any] = {("spec", "nodeName"): binding["target"]["name"]}
-        if annotations := meta.get("annotations"):
-            changes["metadata", "annotations"] = (old["metadata"].get("annotations") or {}) | annotations
-        changes["status", "conditions"] = _scheduled(old, call)
-        return with_changes(old, {("metadata",): dict(old["metadata"]), **changes})
+    body = {**sent, "apiVersion": "v1", "kind": "Binding"}
+    admission = await mutated(services, call, body, options, call.info.subresource)
+    binding = _checked(admission.new)
+    check_namespace(binding.get("metadata") or {}, call.info.namespace)
+    await services.admission.validate(services, admission)
 
     # KEP-5067 as released: the node of a pod is no part of what its generation counts
-    how = writes.Update(change, options, "whole", subresource="binding", counted=False)
-    await writes.update(services, call, key_of(pods.kind, call.info.namespace, name), how)
+    key = key_of(POD, call.info.namespace, name)
+    await guaranteed_update(services, POD, key, lambda pod: _bound(call, name, binding, pod), dry_run=options.dry_run)
     return Tree(_SUCCESS, 201)
+
+
+def _name(binding: Object) -> str:
+    meta = binding.get("metadata") or {}
+    return str(meta.get("name") or "") if isinstance(meta, dict) else ""
+
+
+def _bound(call: Call, name: str, binding: Object, pod: Object) -> Object:
+    """The pod on its node; raises Conflict."""
+    meta = binding.get("metadata") or {}
+    _check_bindable(name, meta, pod)
+    changes: dict[tuple[str, ...], Any] = {("spec", "nodeName"): binding["target"]["name"]}
+    if annotations := meta.get("annotations"):
+        changes["metadata", "annotations"] = (pod["metadata"].get("annotations") or {}) | annotations
+    changes["status", "conditions"] = _scheduled(pod, call)
+    return with_changes(pod, changes)
 
 
 def _checked(binding: Any) -> Object:

@@ -3,66 +3,51 @@
 Rules: KEP-277; k8s.io/kubernetes/pkg/apis/core/validation (ValidatePodEphemeralContainersUpdate).
 """
 
-from sampan.apiserver import metadata, writes
-from sampan.apiserver.bodies import read_object, to_storage
+from collections.abc import Iterator
+
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
-from sampan.apiserver.options import WriteOptions, write_options
-from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
-from sampan.apiserver.verbs.patch import applier
-from sampan.machinery.errors import FIELD_FORBIDDEN, FieldError, Invalid
+from sampan.apiserver.verbs.patch import patch_part
+from sampan.apiserver.verbs.update import update_part
+from sampan.apiserver.writes.write import Part, validate
+from sampan.machinery.errors import FIELD_FORBIDDEN, FieldError
+from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import deep_copy
 
 _FIELD = "ephemeralContainers"
+_OF_REQUEST = ("resourceVersion", "managedFields")
 
 
 async def update(services: Services, call: Call) -> One | Tree:
     """PUT of the whole pod; everything but its ephemeral containers is ignored."""
-    options = write_options(call.query, "UpdateOptions")
-
-    def change(old: Object) -> Object:
-        wanted = read_object(call, options.validation)
-        metadata.settle_name(wanted, call.info.name)
-        return _with(call, old, wanted)
-
-    return await _write(services, call, options, change)
+    return await update_part(services, call, _PART)
 
 
 async def patch(services: Services, call: Call) -> One | Tree:
     """PATCH of the pod, as kubectl debug does it."""
-    options = write_options(call.query, "PatchOptions")
-    apply = applier(call)
-
-    def change(old: Object) -> Object:
-        patched = apply(deep_copy(in_version(call, old)))
-        return _with(call, old, to_storage(call, patched, options.validation))
-
-    return await _write(services, call, options, change)
+    return await patch_part(services, call, _PART)
 
 
-async def _write(services: Services, call: Call, options: WriteOptions, change: writes.Change) -> One | Tree:
-    key = key_of(call.served.kind, call.info.namespace, call.info.name)
-    return await writes.update(
-        services, call, key, writes.Update(change, options, "whole", subresource="ephemeralcontainers")
-    )
+def _narrow(new: Object, old: Object) -> None:
+    """Everything but the ephemeral containers is put back."""
+    containers = new["spec"].get(_FIELD) or []
+    kept = {field: new["metadata"][field] for field in _OF_REQUEST if field in new["metadata"]}
+    meta = {field: value for field, value in old["metadata"].items() if field not in _OF_REQUEST}
+    new.clear()
+    new.update({**old, "metadata": meta | kept, "spec": {**old["spec"], _FIELD: containers}})
 
 
-def _with(call: Call, old: Object, wanted: Object) -> Object:
-    """The old pod with the wanted containers; raises Invalid where a known one differs, or the pod becomes invalid."""
-    containers = wanted["spec"].get(_FIELD) or []
-    before = old["spec"].get(_FIELD) or []
-    by_name = {container["name"]: container for container in containers}
-    if any(by_name.get(container["name"]) != container for container in before):
+def _validate(served: Served, new: Object, old: Object) -> Iterator[FieldError]:
+    by_name = {container["name"]: container for container in new["spec"][_FIELD]}
+    if any(by_name.get(container["name"]) != container for container in old["spec"].get(_FIELD) or ()):
         detail = "existing ephemeral containers may not be removed or changed"
-        raise Invalid.of("Pod", "", call.info.name, [FieldError(FIELD_FORBIDDEN, f"spec.{_FIELD}", detail)])
-    spec = {**old["spec"], _FIELD: containers}
-    new = {**old, "metadata": {**old["metadata"]}, "spec": spec}
-    sent = wanted["metadata"].get("resourceVersion")
-    if sent:
-        new["metadata"]["resourceVersion"] = sent
-    validate = call.served.kind.validate
-    if errors := list(validate(new)) if validate else []:
-        raise Invalid.of("Pod", "", call.info.name, errors)
-    return new
+        yield FieldError(FIELD_FORBIDDEN, f"spec.{_FIELD}", detail)
+    else:
+        yield from validate(served, new)
+
+
+def _prepare(kind: Kind, new: Object, old: Object) -> None:
+    _narrow(new, old)
+
+
+_PART = Part(subresource="ephemeralcontainers", prepare=_prepare, validate=_validate, narrow=_narrow)

@@ -1,29 +1,76 @@
-"""pods/eviction: a polite deletion. There are no PodDisruptionBudgets yet, so nothing stands in its way.
+"""pods/eviction: a polite deletion, which the pod's conditions tell from others. There are no PodDisruptionBudgets yet.
 
 Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage (EvictionREST); documentation, "API-initiated eviction".
 """
 
+from typing import Any
+
+from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized
-from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import check_namespace
-from sampan.apiserver.options import delete_options, write_options
+from sampan.apiserver.options import DeleteOptions, delete_options, write_options
 from sampan.apiserver.services import Services
-from sampan.apiserver.verbs.delete import delete_one
+from sampan.apiserver.writes.deleting import delete
+from sampan.apiserver.writes.preconditions import check_deletion
+from sampan.apiserver.writes.storing import guaranteed_update
+from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import BadRequest
+from sampan.machinery.meta import Object, format_time
+from sampan.machinery.tree import with_changes
+
+_CONDITION = {
+    "type": "DisruptionTarget",
+    "status": "True",
+    "reason": "EvictionByEvictionAPI",
+    "message": "Eviction API: evicting",
+}
 
 
 async def evict(services: Services, call: Call) -> Tree:
     """A Status, 201, once the deletion has begun."""
     options = write_options(call.query, "CreateOptions")
-    eviction = recognized(read_body(call), "Eviction")
-    meta = eviction.get("metadata") or {}
-    name = meta.get("name") if isinstance(meta, dict) else None
-    if name != call.info.name:
-        raise BadRequest("name in URL does not match name in Eviction object")
-    check_namespace(meta, call.info.namespace)
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", **recognized(read_body(call), "Eviction")}
+    admission = await mutated(services, call, body, options, "eviction")
+    eviction = admission.new
+    _check_name(call, eviction.get("metadata") or {})
     deletion = delete_options({}, eviction.get("deleteOptions") or {})
     if options.dry_run:
         deletion = deletion._replace(dry_run=True)
-    await delete_one(services, call, key_of(call.served.kind, call.info.namespace, call.info.name), deletion)
+    await services.admission.validate(services, admission)
+    await _evict(services, call, deletion)
     return Tree({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
+
+
+def _check_name(call: Call, meta: Any) -> None:
+    if not isinstance(meta, dict) or meta.get("name") != call.info.name:
+        raise BadRequest("name in URL does not match name in Eviction object")
+    check_namespace(meta, call.info.namespace)
+
+
+async def _evict(services: Services, call: Call, deletion: DeleteOptions) -> None:
+    """Say why in the pod's status, then delete it; no admission of its own concerns that deletion."""
+    key = key_of(POD, call.info.namespace, call.info.name)
+    if not deletion.dry_run:
+
+        def change(pod: Object) -> Object:
+            check_deletion(POD, pod, deletion)
+            return _targeted(call, pod)
+
+        marked = await guaranteed_update(services, POD, key, change, dry_run=False)
+        if deletion.resource_version and isinstance(marked, One):
+            deletion = deletion._replace(resource_version=marked.entry.object["metadata"]["resourceVersion"])
+    await delete(services, call, key, deletion, admitted=True)
+
+
+def _targeted(call: Call, pod: Object) -> Object:
+    """The pod with the condition that says what is to come."""
+    conditions: list[Object] = (pod.get("status") or {}).get("conditions") or []
+    known = next((c for c in conditions if c.get("type") == _CONDITION["type"]), None)
+    since = format_time(call.now)
+    if known is not None and known.get("status") == "True":
+        since = known.get("lastTransitionTime") or since
+    condition: Object = {**_CONDITION, "lastTransitionTime": since}
+    others = [c for c in conditions if c is not known]
+    return with_changes(pod, {("status", "conditions"): [*others, condition]})

@@ -1,31 +1,37 @@
 """namespaces/finalize: the namespace controller says that a namespace is empty."""
 
-from sampan.apiserver import metadata, writes
-from sampan.apiserver.bodies import read_object
+from collections.abc import Iterable
+
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
-from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.update import update_part
+from sampan.apiserver.writes.write import Part, validate
+from sampan.machinery.errors import FieldError
+from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object
 
 
 async def finalize(services: Services, call: Call) -> One | Tree:
     """Replace spec.finalizers; a terminating namespace without any is removed."""
-    options = write_options(call.query, "UpdateOptions")
-    body = read_object(call, options.validation)
-    metadata.settle_name(body, call.info.name)
-
-    def change(old: Object) -> Object:
-        finalizers = (body.get("spec") or {}).get("finalizers") or []
-        spec = {**(old.get("spec") or {}), "finalizers": finalizers}
-        sent = {name: value for name, value in body["metadata"].items() if name in ("uid", "resourceVersion")}
-        meta = {name: value for name, value in old["metadata"].items() if name != "resourceVersion"}
-        return {**old, "metadata": meta | sent, "spec": spec if finalizers else _without(spec, "finalizers")}
-
-    conditional = bool(body["metadata"].get("resourceVersion"))
-    how = writes.Update(change, options, "whole", conditional=conditional, subresource="finalize")
-    return await writes.update(services, call, key_of(call.served.kind, "", call.info.name), how)
+    return await update_part(services, call, _PART)
 
 
-def _without(tree: Object, field: str) -> Object:
-    return {name: value for name, value in tree.items() if name != field}
+def _narrow(new: Object, old: Object) -> None:
+    """The finalizers of the spec are taken from the request, all else stays."""
+    finalizers = (new.get("spec") or {}).get("finalizers")
+    spec = {name: value for name, value in (old.get("spec") or {}).items() if name != "finalizers"}
+    kept = {name: new["metadata"][name] for name in ("resourceVersion", "managedFields") if name in new["metadata"]}
+    meta = {name: value for name, value in old["metadata"].items() if name not in ("resourceVersion", "managedFields")}
+    new.clear()
+    new.update({**old, "metadata": meta | kept, "spec": spec | ({"finalizers": finalizers} if finalizers else {})})
+
+
+def _validate(served: Served, new: Object, old: Object) -> Iterable[FieldError]:
+    return validate(served, new)
+
+
+def _prepare(kind: Kind, new: Object, old: Object) -> None:
+    _narrow(new, old)
+
+
+_PART = Part(subresource="finalize", prepare=_prepare, validate=_validate, narrow=_narrow)

@@ -1,5 +1,6 @@
 """TokenReview and SelfSubjectReview: who a token, or the caller, is (authentication.k8s.io)."""
 
+from sampan.apiserver.admission.foreign import admitted_review
 from sampan.apiserver.authentication.service_account import TokenInvalid
 from sampan.apiserver.authentication.user import user_info
 from sampan.apiserver.bodies import read_object
@@ -10,10 +11,10 @@ from sampan.machinery.errors import BadRequest
 from sampan.machinery.meta import format_time
 
 
-def token_review(services: Services, call: Call) -> Tree:
+async def token_review(services: Services, call: Call) -> Tree:
     """Whether a token is good, for whom, and for which audiences."""
     options = write_options(call.query, "CreateOptions")
-    review = read_object(call, options.validation)
+    review = await admitted_review(services, call, read_object(call, options.validation), options)
     spec = review.setdefault("spec", {})
     token = spec.get("token") or ""
     if not token:
@@ -28,10 +29,10 @@ def token_review(services: Services, call: Call) -> Tree:
     return Tree(review, 201, stored=True)
 
 
-def self_subject_review(services: Services, call: Call) -> Tree:
+async def self_subject_review(services: Services, call: Call) -> Tree:
     """Who the caller is."""
     options = write_options(call.query, "CreateOptions")
-    review = read_object(call, options.validation)
+    review = await admitted_review(services, call, read_object(call, options.validation), options)
     review["metadata"] = {"creationTimestamp": format_time(call.now)}
     review["status"] = {"userInfo": user_info(call.user)}
     return Tree(review, 201, stored=True)

@@ -13,7 +13,7 @@ from sampan.apiserver.subresources import (
     token,
 )
 from sampan.apiserver.subresources import identity_reviews as identity
-from sampan.apiserver.subresources.registry import Subresource
+from sampan.apiserver.subresources.subresource import Subresource
 from sampan.apiserver.verbs.get import get
 
 _AUTHORIZATION = "authorization.k8s.io"

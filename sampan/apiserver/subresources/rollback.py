@@ -5,12 +5,13 @@ Storage has no such field; the extensions/v1beta1 conversion keeps it in the ann
 
 from typing import Any
 
-from sampan.apiserver import writes
+from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.writes.storing import guaranteed_update
 from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
 from sampan.machinery.meta import Object
 
@@ -20,16 +21,19 @@ ROLLBACK_TO = "deprecated.deployment.rollback.to"
 async def rollback(services: Services, call: Call) -> Tree:
     """A Status. Raises BadRequest, Invalid, NotFound."""
     options = write_options(call.query, "CreateOptions")
-    wanted = recognized(read_body(call), "DeploymentRollback")
-    revision, added = _checked(call, wanted)
+    sent = recognized(read_body(call), "DeploymentRollback")
+    body = {**sent, "apiVersion": call.served.version.api_version, "kind": "DeploymentRollback"}
+    admission = await mutated(services, call, body, options, "rollback")
+    revision, added = _checked(call, admission.new)
+    await services.admission.validate(services, admission)
 
     def change(old: Object) -> Object:
         annotations = (old["metadata"].get("annotations") or {}) | added | {ROLLBACK_TO: str(revision)}
         return {**old, "metadata": {**old["metadata"], "annotations": annotations}}
 
     kind, info = call.served.kind, call.info
-    how = writes.Update(change, options, "whole", subresource="rollback")
-    await writes.update(services, call, key_of(kind, info.namespace, info.name), how)
+    key = key_of(kind, info.namespace, info.name)
+    await guaranteed_update(services, kind, key, change, dry_run=options.dry_run)
     message = f'rollback request for deployment "{info.name}" succeeded'
     status = {
         "kind": "Status",

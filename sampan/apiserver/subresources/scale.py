@@ -4,40 +4,34 @@
 selector both as a map and as text (facts of extensions/v1beta1).
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sampan.apiserver import writes
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
-from sampan.apiserver.call import Call, Tree, Verb
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.services import Services
-from sampan.apiserver.subresources.registry import Subresource
+from sampan.apiserver.subresources.subresource import Subresource
 from sampan.apiserver.verbs.get import current
-from sampan.apiserver.verbs.patch import applier
+from sampan.apiserver.verbs.patch import read_patch, refuse_force
+from sampan.apiserver.writes import pipeline
+from sampan.apiserver.writes.write import SCALE, Form, Write
 from sampan.machinery import selectors
-from sampan.machinery.errors import FIELD_INVALID, BadRequest, Conflict, FieldError, Invalid
+from sampan.machinery.errors import FIELD_INVALID, BadRequest, FieldError, Invalid
 from sampan.machinery.kind import Scale, Served
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import get_path, with_changes
+from sampan.machinery.tree import deep_copy, get_path, with_changes
 
 _LEGACY_GROUPS = {("extensions", "v1beta1"), ("apps", "v1beta1"), ("apps", "v1beta2")}
 _META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
-@cache
-def _subresource(group: str, version: str) -> Subresource:
-    verbs: Mapping[str, Verb] = {"get": _get, "update": _update, "patch": _patch}
-    return Subresource(verbs, "Scale", group, version)
-
-
 def scale_of(served: Served) -> Subresource:
     """The scale subresource in the form that a served version has it."""
     place = (served.version.group, served.version.version)
-    return _subresource(*(place if place in _LEGACY_GROUPS else ("autoscaling", "v1")))
+    group, version = place if place in _LEGACY_GROUPS else ("autoscaling", "v1")
+    return Subresource({"get": _get, "update": _update, "patch": _patch}, "Scale", group, version)
 
 
 def _get(services: Services, call: Call) -> Tree:
@@ -46,32 +40,40 @@ def _get(services: Services, call: Call) -> Tree:
 
 async def _update(services: Services, call: Call) -> Tree:
     body = read_body(call)
-    return await _change(services, call, write_options(call.query, "UpdateOptions"), lambda _: body)
+    return await _change(services, call, write_options(call.query, "UpdateOptions"), lambda _: deep_copy(body))
 
 
 async def _patch(services: Services, call: Call) -> Tree:
-    return await _change(services, call, write_options(call.query, "PatchOptions"), applier(call))
+    options = write_options(call.query, "PatchOptions")
+    refuse_force(options)
+    return await _change(services, call, options, read_patch(call))
 
 
-async def _change(services: Services, call: Call, options: WriteOptions, apply: Any) -> Tree:
-    kind, info = call.served.kind, call.info
-    scale = kind.scale
-    assert scale is not None
+async def _change(services: Services, call: Call, options: WriteOptions, apply: Callable[[Object], Any]) -> Tree:
+    def change(old: Object | None) -> Object:
+        assert old is not None
+        wanted = recognized(apply(view(call.served, old)), "Scale")
+        _check(call, wanted)
+        return {**wanted, "apiVersion": _api_version(call.served), "kind": "Scale"}
 
-    def change(old: Object) -> Object:
-        wanted = apply(view(call.served, old))
-        replicas = _checked(call, wanted)
-        _check_version(call, wanted, old)
-        return with_changes(old, {scale.spec_replicas: replicas, ("metadata",): dict(old["metadata"])})
-
-    how = writes.Update(change, options, subresource="scale")
-    result = await writes.update(services, call, key_of(kind, info.namespace, info.name), how)
+    form = Form(lambda obj: view(call.served, obj), lambda old, wanted: _scaled(call, old, wanted))
+    write = Write(call=call, change=change, options=options, part=SCALE, name=call.info.name, form=form)
+    result = await pipeline.update(services, write)
     return Tree(view(call.served, result.tree if isinstance(result, Tree) else result.entry.object))
 
 
-def _checked(call: Call, wanted: Any) -> int:
+def _scaled(call: Call, old: Object, wanted: Object) -> Object:
+    """The object with the replicas, and of the state, that a Scale asks for."""
+    scale = call.served.kind.scale
+    assert scale is not None
+    sent = (wanted.get("metadata") or {}).get("resourceVersion")
+    meta = {**old["metadata"], "resourceVersion": sent or old["metadata"]["resourceVersion"]}
+    return with_changes(old, {scale.spec_replicas: _check(call, wanted), ("metadata",): meta})
+
+
+def _check(call: Call, wanted: Object) -> int:
     """The replicas that a Scale asks for; raises BadRequest, Invalid."""
-    spec, meta = recognized(wanted, "Scale").get("spec") or {}, wanted.get("metadata") or {}
+    spec, meta = wanted.get("spec") or {}, wanted.get("metadata") or {}
     if not isinstance(spec, Mapping) or not isinstance(meta, Mapping):
         raise unrecognized("Scale")
     name, replicas = meta.get("name"), spec.get("replicas", 0)
@@ -89,25 +91,23 @@ def _checked(call: Call, wanted: Any) -> int:
     return replicas
 
 
-def _check_version(call: Call, wanted: Mapping[str, Any], old: Object) -> None:
-    meta, kind = wanted.get("metadata") or {}, call.served.kind
-    uid, version = meta.get("uid"), meta.get("resourceVersion")
-    if uid and uid != old["metadata"]["uid"]:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-        raise Conflict.of(kind.plural, kind.group, call.info.name, why)
-    if version and version != old["metadata"]["resourceVersion"]:
-        raise Conflict.of(kind.plural, kind.group, call.info.name)
+def _is_legacy(served: Served) -> bool:
+    return (served.version.group, served.version.version) in _LEGACY_GROUPS
+
+
+def _api_version(served: Served) -> str:
+    return served.version.api_version if _is_legacy(served) else "autoscaling/v1"
 
 
 def view(served: Served, obj: Object) -> Object:
     """An object as its Scale."""
-    scale, version = served.kind.scale, served.version
+    scale = served.kind.scale
     assert scale is not None
-    legacy = (version.group, version.version) in _LEGACY_GROUPS
+    legacy = _is_legacy(served)
     meta = {name: obj["metadata"][name] for name in _META if name in obj["metadata"]}
     return {
         "kind": "Scale",
-        "apiVersion": version.api_version if legacy else "autoscaling/v1",
+        "apiVersion": _api_version(served),
         "metadata": meta,
         "spec": _replicas(obj, scale.spec_replicas),
         "status": {"replicas": get_path(obj, scale.status_replicas, 0)} | _selector(obj, scale, legacy=legacy),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from sampan.apiserver.admission.foreign import admit_connection
 from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
@@ -53,6 +54,7 @@ async def execute(services: Services, call: Call) -> Reply:
     """A command in a container."""
     _authorize_create(services, call)
     pod = current(services, call).object
+    await admit_connection(services, call, "exec", _options(call, "PodExecOptions"))
     commands = [value for name, value in parse_qsl(call.request.raw_query) if name == "command"]
     if not commands:
         raise BadRequest("you must specify at least 1 command for the container")
@@ -64,6 +66,7 @@ async def attach(services: Services, call: Call) -> Reply:
     """The streams of a container's main process."""
     _authorize_create(services, call)
     pod = current(services, call).object
+    await admit_connection(services, call, "attach", _options(call, "PodAttachOptions"))
     return await proxy_attach(_stream_target(services, call, pod, "attach", []), call.request)
 
 
@@ -71,9 +74,24 @@ async def portforward(services: Services, call: Call) -> Reply:
     """Connections into a pod's network."""
     _authorize_create(services, call)
     pod = current(services, call).object
+    await admit_connection(services, call, "portforward", _options(call, "PodPortForwardOptions"))
     ports = [value for name, value in parse_qsl(call.request.raw_query) if name == "ports"]
     query = urlencode([("port", port) for port in ports])
     return await proxy_portforward(_target(services, pod, "portForward", "", query), call.request)
+
+
+def _options(call: Call, kind: str) -> Object:
+    """The query as the options object that admission is shown."""
+    pairs = parse_qsl(call.request.raw_query)
+    options: Object = {"kind": kind, "apiVersion": "v1"}
+    options |= {name: True for name in _STREAM_PARAMETERS if call.query.get(name, "").lower() in ("1", "true")}
+    if container := call.query.get("container"):
+        options["container"] = container
+    if commands := [value for name, value in pairs if name == "command"]:
+        options["command"] = commands
+    if ports := [int(value) for name, value in pairs if name == "ports" and value.isascii() and value.isdecimal()]:
+        options["ports"] = ports
+    return options
 
 
 def _authorize_create(services: Services, call: Call) -> None:

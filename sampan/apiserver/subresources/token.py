@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from sampan.apiserver.admission.chain import Admission, admit
+from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.authentication.service_account import Bound, expiry
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.get import current
@@ -19,14 +20,14 @@ _MIN_SECONDS, _MAX_SECONDS = 600, 1 << 32
 _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
-def create_token(services: Services, call: Call) -> Tree:
+async def create_token(services: Services, call: Call) -> Tree:
     """The TokenRequest with its status, 201."""
     options = write_options(call.query, "CreateOptions")
-    request = read_body(call)
-    spec = _checked(request)
+    body = _body(call, recognized(read_body(call), "TokenRequest"))
+    admission = await mutated(services, call, body, options, "token")
+    spec = _checked(admission.new)
     account = current(services, call).object
-    asked = {"metadata": {"name": call.info.name, "namespace": call.info.namespace}, "spec": spec}
-    admit(services, Admission(call, "CREATE", call.served.kind, asked, None, "token", options.dry_run))
+    await services.admission.validate(services, admission)
     seconds = spec.get("expirationSeconds") or _DEFAULT_SECONDS
     audiences = spec.get("audiences") or list(services.authenticator.service_accounts.audiences)
     lifetime = timedelta(seconds=seconds)
@@ -48,6 +49,22 @@ def create_token(services: Services, call: Call) -> Tree:
         },
         201,
     )
+
+
+def _body(call: Call, request: Object) -> Object:
+    """The request as admission is shown it; raises BadRequest where it is for another account."""
+    meta = request.get("metadata") or {}
+    if not isinstance(meta, dict) or not isinstance(request.get("spec") or {}, dict):
+        raise unrecognized("TokenRequest")
+    check_namespace(meta, call.info.namespace)
+    named = {"name": call.info.name, "namespace": call.info.namespace}
+    return {
+        **request,
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "metadata": meta | named,
+        "spec": request.get("spec") or {},
+    }
 
 
 def _checked(request: Any) -> Object:

@@ -5,45 +5,45 @@ machinery/apply.py decides what the object becomes and who owns what; here are t
 
 from typing import Any
 
-from sampan.apiserver import writes
-from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.bodies import to_storage
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
 from sampan.apiserver.metadata import settle_name, settle_namespace
 from sampan.apiserver.options import WriteOptions
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
+from sampan.apiserver.writes import pipeline
+from sampan.apiserver.writes.ownership import reset_paths
+from sampan.apiserver.writes.write import MAIN, Part, Write
 from sampan.machinery import yamlio
 from sampan.machinery.apply import apply
 from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
 from sampan.machinery.meta import Object, format_time
-from sampan.machinery.tree import deep_copy
+from sampan.machinery.tree import REMOVED, deep_copy, with_changes
 
 APPLY_PATCH = "application/apply-patch+yaml"
-_TYPE = ("apiVersion", "kind", "metadata")
 
 
-async def apply_patch(services: Services, call: Call, options: WriteOptions, part: writes.Part) -> One | Tree:
+async def apply_patch(services: Services, call: Call, options: WriteOptions, part: Part) -> One | Tree:
     """The object as the apply leaves it. Raises Conflict where another manager owns what would change."""
     if not options.manager:
         error = FieldError(FIELD_REQUIRED, "fieldManager", "is required for apply patch")
         raise Invalid.of("PatchOptions", "meta.k8s.io", "", [error])
-    key = key_of(call.served.kind, call.info.namespace, call.info.name)
     applied = _configuration(call, options)
-    if services.cache.get(key) is None and part == "main":
-        authorize(services, call.user, call.info._replace(verb="create"))
-        obj = to_storage(call, _merged(call, None, applied, options, part), "Ignore")
-        return await writes.create(services, call, obj, options._replace(manager=""), tracked=True)
 
-    def change(old: Object) -> Object:
-        merged = _merged(call, in_version(call, old), applied, options, part)
-        return to_storage(call, merged, "Ignore")
+    def change(old: Object | None) -> Object:
+        live = None if old is None else in_version(call, old)
+        return to_storage(call, _merged(call, live, applied, options, part), "Ignore")
 
-    conditional = bool(applied["metadata"].get("resourceVersion"))
-    subresource = "status" if part == "status" else ""
-    how = writes.Update(change, options, part, conditional=conditional, subresource=subresource, tracked=True)
-    return await writes.update(services, call, key, how)
+    write = Write(
+        call=call,
+        change=change,
+        options=options,
+        part=part,
+        name=call.info.name,
+        creates=part is MAIN,
+        tracked=True,
+    )
+    return await pipeline.update(services, write)
 
 
 def _configuration(call: Call, options: WriteOptions) -> Object:
@@ -64,16 +64,15 @@ def _configuration(call: Call, options: WriteOptions) -> Object:
     return applied
 
 
-def _merged(call: Call, live: Object | None, applied: Object, options: WriteOptions, part: writes.Part) -> Object:
-    names = {*applied, *(live or {})}
-    fixed = [name for name in names if name not in (*_TYPE, "status")] if part == "status" else ["status"]
+def _merged(call: Call, live: Object | None, applied: Object, options: WriteOptions, part: Part) -> Object:
+    reset = reset_paths(call.served.kind, part.subresource, applied, live or {})
     return apply(
         live,
-        applied,
+        with_changes(applied, dict.fromkeys(reset, REMOVED)),
         definition=call.catalogue.definition(call.served.version),
         manager=options.manager,
         now=format_time(call.now),
         force=options.force,
-        subresource="status" if part == "status" else "",
-        ignored=fixed if call.served.kind.has_status else (),
+        subresource=part.subresource,
+        ignored=[path[0] for path in reset if len(path) == 1],
     )

@@ -1,34 +1,58 @@
-"""DELETE on a collection: delete all that the selectors match, each as if by itself."""
+"""DELETE on a collection: delete all that the selectors match, each as if by itself, some at a time.
 
+Those that are under way together share commits. Upstream deletes with one worker unless it is told otherwise
+(--delete-collection-workers), and like here what vanishes meanwhile is no error.
+"""
+
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from sampan.apiserver.bodies import read_body
-from sampan.apiserver.call import Call, Many
-from sampan.apiserver.options import delete_options, list_options
+from sampan.apiserver.call import Call, Many, One
+from sampan.apiserver.options import DeleteOptions, delete_options, list_options
 from sampan.apiserver.services import Services
-from sampan.apiserver.verbs.delete import delete_one
 from sampan.apiserver.verbs.listing import selection
-from sampan.machinery.errors import NotFound
+from sampan.apiserver.writes import deleting
+from sampan.machinery.errors import APIError, NotFound
 from sampan.storage.cached import Cached, Items
+
+_AT_ONCE = 64  # deletions under way
 
 
 async def deletecollection(services: Services, call: Call) -> Many:
-    """The objects that were there, as a list, at most `limit`. What vanishes meanwhile is no error."""
+    """The objects that were there, as a list, at most `limit`."""
     body: Any = None if call.payload.is_empty else read_body(call)
     listed = list_options(call.query)
     options, chosen = delete_options(call.query, body), selection(call, listed)
-    found = _found(services, chosen.prefix)
-    deleted: list[Cached] = []
-    for entry in found:
-        if listed.limit and len(deleted) >= listed.limit:
-            break
-        if chosen.matches is not None and not chosen.matches(entry):
-            continue
+    found = [e for e in _found(services, chosen.prefix) if chosen.matches is None or chosen.matches(e)]
+    wanted = found[: listed.limit] if listed.limit else found
+    return Many(Items(await _delete_all(services, call, wanted, options)), services.cache.revision)
+
+
+async def _delete_all(services: Services, call: Call, entries: list[Cached], options: DeleteOptions) -> list[Cached]:
+    """Delete with a bounded number of workers; the first that fails ends them all."""
+    deleted: dict[str, Cached] = {}
+    left = iter(entries)
+    workers = [_work(services, call, left, options, deleted) for _ in range(min(_AT_ONCE, len(entries)))]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker)
+    except* APIError as errors:  # one refusal is the answer, as upstream's
+        raise errors.exceptions[0] from None
+    return [deleted[entry.key] for entry in entries if entry.key in deleted]
+
+
+async def _work(
+    services: Services, call: Call, left: Iterator[Cached], options: DeleteOptions, deleted: dict[str, Cached]
+) -> None:
+    for entry in left:
         try:
-            deleted.append((await delete_one(services, call, entry.key, options))[0])
+            done = await deleting.delete(services, call, entry.key, options)
         except NotFound:
             continue
-    return Many(Items(deleted), services.cache.revision)
+        deleted[entry.key] = done.result.entry if isinstance(done.result, One) else entry
 
 
 def _found(services: Services, prefix: str) -> Items:

@@ -1,19 +1,21 @@
 """PATCH: a change in one of the patch languages, applied to the object in the client's version.
 
-Without a resourceVersion in the patch a conflict is retried on the newer object; the result is checked like any update.
+Each attempt patches the newest object; a resourceVersion in the patch must then be that object's. The result is checked
+like any update.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sampan.apiserver import writes
-from sampan.apiserver.bodies import media_type, read_body, to_storage
+from sampan.apiserver.bodies import media_type, read_json, to_storage
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
-from sampan.apiserver.options import write_options
+from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.apply import APPLY_PATCH, apply_patch
+from sampan.apiserver.writes import pipeline
+from sampan.apiserver.writes.write import MAIN, STATUS, Part, Write
 from sampan.machinery import patches
 from sampan.machinery.codec import DecodeError
 from sampan.machinery.errors import (
@@ -22,6 +24,7 @@ from sampan.machinery.errors import (
     BadRequest,
     FieldError,
     Invalid,
+    NotFound,
     UnsupportedMediaType,
 )
 from sampan.machinery.meta import Object
@@ -32,84 +35,85 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
 
-# (object in the client's version, private) -> the patched object
-Apply = Callable[[Object], Any]
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The body of a call, read once."""
+
+    language: str
+    body: Any
+    apply: Callable[[Object, Any], Any]  # (object in the client's version, private; body, private) -> the patched one
+
+    def __call__(self, obj: Object) -> Any:
+        """The patched object; `obj` stays as it is."""
+        return self.apply(deep_copy(obj), deep_copy(self.body))
+
+    def undecodable(self, error: DecodeError, obj: Object) -> Invalid:
+        """The error for a patch that leaves something which is no object of its kind."""
+        if self.language == STRATEGIC_PATCH:
+            return patches.undecodable_strategic(error, self.body)
+        return patches.undecodable(error, self(obj))  # decoding has changed what was patched before
 
 
 async def patch(services: Services, call: Call) -> One | Tree:
     """The patched object. Raises UnsupportedMediaType, BadRequest, Invalid, NotFound, Conflict."""
-    return await patch_part(services, call, "main")
+    return await patch_part(services, call, MAIN)
 
 
 async def patch_status(services: Services, call: Call) -> One | Tree:
     """PATCH on /status."""
-    return await patch_part(services, call, "status")
+    return await patch_part(services, call, STATUS)
 
 
-async def patch_part(services: Services, call: Call, part: writes.Part) -> One | Tree:
-    """Patch the main part or the status."""
+async def patch_part(services: Services, call: Call, part: Part) -> One | Tree:
+    """PATCH of the object by which one of its parts changes."""
     options = write_options(call.query, "PatchOptions")
-    kind, info = call.served.kind, call.info
     if media_type(call.payload) == APPLY_PATCH:
         return await apply_patch(services, call, options, part)
+    refuse_force(options)
+    patching = read_patch(call)
+
+    def change(old: Object | None) -> Object:
+        if old is None:
+            raise NotFound.of(call.served.kind.plural, call.served.kind.group, call.info.name)
+        return _patched(call, patching, old, options)
+
+    write = Write(call=call, change=change, options=options, part=part, name=call.info.name)
+    return await pipeline.update(services, write)
+
+
+def refuse_force(options: WriteOptions) -> None:
+    """Raises Invalid for an option that only apply patches have."""
     if options.force:
         error = FieldError(FIELD_FORBIDDEN, "force", "may not be specified for non-apply patch")
         raise Invalid.of("PatchOptions", "meta.k8s.io", "", [error])
-    apply = applier(call)
-
-    def change(old: Object) -> Object:
-        before = in_version(call, old)
-        try:
-            new = to_storage(call, apply(deep_copy(before)), options.validation)
-        except DecodeError as error:
-            # Decoding has changed what was patched; the answer shows it as it was.
-            raise _undecodable(call, error, apply(deep_copy(before))) from None
-        _check_identity(call, new, old)
-        return new
-
-    subresource = "status" if part == "status" else ""
-    how = writes.Update(change, options, part, conditional=_has_version(call), subresource=subresource)
-    return await writes.update(services, call, key_of(kind, info.namespace, info.name), how)
 
 
-def applier(call: Call) -> Apply:
-    """The patch of the call as a function; raises UnsupportedMediaType, BadRequest."""
-    kind = media_type(call.payload)
-    if kind not in _ACCEPTED:
+def _patched(call: Call, patching: Patch, old: Object, options: WriteOptions) -> Object:
+    before = in_version(call, old)
+    try:
+        new = to_storage(call, patching(before), options.validation)
+    except DecodeError as error:
+        raise patching.undecodable(error, before) from None
+    _check_identity(call, new, old)
+    return new
+
+
+def read_patch(call: Call) -> Patch:
+    """The patch of the call; raises UnsupportedMediaType, BadRequest."""
+    language = media_type(call.payload)
+    if language not in _ACCEPTED:
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
             + ", ".join((*_ACCEPTED, APPLY_PATCH))
         )
-    body = _patch_body(call)
-    if kind == JSON_PATCH:
-        return lambda obj: patches.json_patch(obj, body)
-    if kind == MERGE_PATCH:
-        return lambda obj: patches.merge_patch(obj, body)
+    body = read_json(call)
+    if language == JSON_PATCH:
+        return Patch(language, body, patches.json_patch)
+    if language == MERGE_PATCH:
+        return Patch(language, body, patches.merge_patch)
     definition = call.catalogue.definition(call.served.version)
-    return lambda obj: patches.strategic_merge_patch(obj, body, definition)
-
-
-def _undecodable(call: Call, error: DecodeError, patched: Any) -> Invalid:
-    if media_type(call.payload) == STRATEGIC_PATCH:
-        return patches.undecodable_strategic(error, _patch_body(call))
-    return patches.undecodable(error, patched)
-
-
-def _patch_body(call: Call) -> Any:
-    call.payload.content_type, kept = "application/json", call.payload.content_type
-    try:
-        return read_body(call)
-    finally:
-        call.payload.content_type = kept
-
-
-def _has_version(call: Call) -> bool:
-    """Whether a merge patch names a resourceVersion, so that a conflict is the client's."""
-    body = _patch_body(call)
-    if not isinstance(body, Mapping):
-        return any(isinstance(step, Mapping) and step.get("path") == "/metadata/resourceVersion" for step in body or ())
-    meta = body.get("metadata")
-    return isinstance(meta, Mapping) and bool(meta.get("resourceVersion"))
+    return Patch(language, body, lambda obj, tree: patches.strategic_merge_patch(obj, tree, definition))
 
 
 def _check_identity(call: Call, new: Object, old: Object) -> None:

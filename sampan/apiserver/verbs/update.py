@@ -1,47 +1,42 @@
 """PUT: replace an object, or its status."""
 
-from sampan.apiserver import metadata, writes
-from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver import metadata
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
 from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.writes import pipeline
+from sampan.apiserver.writes.write import MAIN, STATUS, Part, Write
 from sampan.machinery.meta import Object
+from sampan.machinery.tree import deep_copy
 
 
 async def update(services: Services, call: Call) -> One | Tree:
     """The replaced object; a kind that allows it is created instead. Raises Conflict, NotFound, Invalid."""
-    return await _update(services, call, "main")
+    return await update_part(services, call, MAIN)
 
 
 async def update_status(services: Services, call: Call) -> One | Tree:
     """PUT on /status: everything but the status is kept."""
-    return await _update(services, call, "status")
+    return await update_part(services, call, STATUS)
 
 
-async def _update(services: Services, call: Call, part: writes.Part) -> One | Tree:
-    kind, info = call.served.kind, call.info
+async def update_part(services: Services, call: Call, part: Part) -> One | Tree:
+    """PUT of the object by which one of its parts is replaced."""
     options = write_options(call.query, "UpdateOptions")
-    key = key_of(kind, info.namespace, info.name)
-    first = _read(call, options)
-    if part == "main" and kind.allow_create_on_update and services.cache.get(key) is None:
-        authorize(services, call.user, info._replace(verb="create"))
-        return await writes.create(services, call, first, options)
-    versioned = bool(first["metadata"].get("resourceVersion"))
-    unused = [first]
+    sent = read(call, options)
+    creates = part is MAIN and call.served.kind.allow_create_on_update
 
-    def change(old: Object) -> Object:
-        # Preparation changes the tree, so that a retry needs a fresh one.
-        return unused.pop() if unused else _read(call, options)
+    def change(old: Object | None) -> Object:
+        copied: Object = deep_copy(sent)  # each attempt changes its own
+        return copied
 
-    subresource = "status" if part == "status" else ""
-    return await writes.update(
-        services, call, key, writes.Update(change, options, part, conditional=versioned, subresource=subresource)
-    )
+    write = Write(call=call, change=change, options=options, part=part, name=call.info.name, creates=creates)
+    return await pipeline.update(services, write)
 
 
-def _read(call: Call, options: WriteOptions) -> Object:
+def read(call: Call, options: WriteOptions) -> Object:
+    """The body as the object that the URL names."""
     obj = read_object(call, options.validation)
     if call.served.kind.namespaced:
         metadata.settle_namespace(obj, call.info.namespace)

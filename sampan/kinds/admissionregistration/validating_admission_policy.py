@@ -19,7 +19,7 @@ from sampan.kinds.admissionregistration.rules import (
 )
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.conditions import validate_conditions
-from sampan.kinds.prepare import fresh_status, keep_metadata
+from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -116,7 +116,8 @@ KIND = Kind(
     categories=CATEGORIES,
     columns=policy_columns("Validations", "validations", "How many rules it has."),
     prepare_create=fresh_status(),
-    prepare_status_update=keep_metadata,
+    prepare_status_update=keeping_metadata(*STATUS_METADATA),
+    reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate_create=lambda policy: [*_validate(policy), *validate_static_name(policy)],
     validate_update=lambda new, old: _validate(new, not same_conditions(new, old)),
     validate_status_update=_validate_status_update,

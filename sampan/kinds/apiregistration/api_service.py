@@ -8,7 +8,7 @@ from datetime import datetime
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.conditions import validate_statuses
-from sampan.kinds.prepare import keep_metadata
+from sampan.kinds.prepare import STATUS_METADATA, in_metadata, keeping_metadata
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -121,7 +121,8 @@ KIND = Kind(
         AGE,
     ),
     prepare_create=_prepare_create,
-    prepare_status_update=keep_metadata,
+    prepare_status_update=keeping_metadata(*STATUS_METADATA),
+    reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate=_validate,
     validate_status_update=_validate_status_update,
     name_rule="path-segment",

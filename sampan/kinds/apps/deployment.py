@@ -9,7 +9,7 @@ from sampan.kinds.apps.rolling_update import validate_strategy
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, count_column
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
-from sampan.kinds.prepare import bump_for_metadata, fresh_status
+from sampan.kinds.prepare import counting_metadata, fresh_status, in_metadata, keeping_metadata
 from sampan.kinds.workloads import (
     READY_COLUMN,
     SELECTOR_COLUMN,
@@ -101,11 +101,6 @@ def _validate(deployment: Object) -> Errors:
         yield invalid(SPEC.child("progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds")
 
 
-def _prepare_update(new: Object, old: Object) -> None:
-    """Annotations count: the controller copies them to ReplicaSets."""
-    bump_for_metadata(new, old, "annotations")
-
-
 def _validate_status_update(new: Object, old: Object) -> Errors:
     yield from validate_replica_status(new, old)
     count, old_count = (get_path(obj, ("status", "collisionCount"), 0) for obj in (new, old))
@@ -164,7 +159,9 @@ KIND = Kind(
         SELECTOR_COLUMN,
     ),
     prepare_create=fresh_status(),
-    prepare_update=_prepare_update,
+    prepare_status_update=keeping_metadata("labels"),
+    reset_fields={"status": in_metadata("labels")},
+    counted=counting_metadata("annotations"),  # the controller copies them to ReplicaSets
     validate=_validate,
     validate_status_update=_validate_status_update,
     warnings=workload_warnings,

@@ -34,6 +34,15 @@ def _prepare_update(new: Object, old: Object) -> None:
     new["spec"] = old.get("spec") or {}
 
 
+def _begin_deletion(namespace: Object) -> None:
+    namespace["status"] = {**(namespace.get("status") or {}), "phase": "Terminating"}
+
+
+def _is_finished(namespace: Object) -> bool:
+    """Whether its content is gone, of which finalizers of its own tell; the finalize subresource takes them away."""
+    return not get_path(namespace, ("spec", "finalizers"))
+
+
 def _validate(namespace: Object) -> Errors:
     return each(SPEC.child("finalizers"), get_path(namespace, ("spec", "finalizers"), []), _finalizer)
 
@@ -67,5 +76,8 @@ KIND = Kind(
     name_rule="dns-label",
     selectable_fields={"status.phase": lambda namespace: get_path(namespace, ("status", "phase"), "")},
     has_generation=False,
+    prepare_delete=_begin_deletion,
+    is_finished=_is_finished,
+    returns_deleted=True,
     defaults=_DEFAULTS,
 )

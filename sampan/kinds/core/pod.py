@@ -10,11 +10,14 @@ from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
 from sampan.kinds.core.podspec_validation import validate_pod_spec
 from sampan.kinds.core.qos import qos_class
+from sampan.kinds.prepare import in_metadata, keeping_metadata
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import forbidden
 
+_DEFAULT_GRACE = 30  # seconds, for pods that name none
+_keep_owners = keeping_metadata("ownerReferences")
 _GATED = {
     "type": "PodScheduled",
     "status": "False",
@@ -40,10 +43,16 @@ def _prepare_status_update(new: Object, old: Object) -> None:
     status = new.setdefault("status", {})
     if not status.get("qosClass") and (known := get_path(old, ("status", "qosClass"))):
         status["qosClass"] = known
-    if owners := old["metadata"].get("ownerReferences"):
-        new["metadata"]["ownerReferences"] = owners
-    else:
-        new["metadata"].pop("ownerReferences", None)
+    _keep_owners(new, old)
+
+
+def _grace(pod: Object, asked: int | None) -> int:
+    """Only a pod that may run on a node takes time to go: CheckGracefulDelete."""
+    spec = pod["spec"]
+    if not spec.get("nodeName") or get_path(pod, ("status", "phase")) in ("Succeeded", "Failed"):
+        return 0
+    grace = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE) if asked is None else asked
+    return 1 if grace < 0 else int(grace)
 
 
 def _validate(pod: Object) -> Errors:
@@ -78,6 +87,9 @@ KIND = Kind(
     validate=_validate,
     validate_update=validate_pod_update,
     warnings=pod_warnings,
+    grace=_grace,
+    returns_deleted=True,
+    reset_fields={"status": in_metadata("deletionTimestamp", "ownerReferences")},
     selectable_fields={
         "spec.nodeName": _field("spec", "nodeName"),
         "spec.restartPolicy": _field("spec", "restartPolicy"),

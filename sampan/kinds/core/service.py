@@ -68,5 +68,7 @@ KIND = Kind(
     },
     has_generation=False,
     allow_create_on_update=True,
+    allocator="services",
+    returns_deleted=True,
     defaults=SERVICE_DEFAULTS,
 )

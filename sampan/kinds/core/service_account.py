@@ -21,4 +21,5 @@ KIND = Kind(
     prepare_update=lambda new, old: _keep_secret_names(new),
     has_status=False,
     has_generation=False,
+    returns_deleted=True,
 )

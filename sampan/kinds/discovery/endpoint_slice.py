@@ -7,7 +7,7 @@ from datetime import datetime
 from sampan.kinds.addresses import endpoint_ip, is_ipv4, is_ipv6
 from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unchanged, unique
 from sampan.kinds.columns import AGE, NAME, some_of, text
-from sampan.kinds.prepare import bump_for_metadata
+from sampan.kinds.prepare import counting_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.schema import Schema, parse_type
@@ -122,10 +122,6 @@ def _ports(ports: list[Object]) -> Errors:
         yield from optional_name(path.child("appProtocol"), port.get("appProtocol"), qualified_name)
 
 
-def _prepare_update(new: Object, old: Object) -> None:
-    bump_for_metadata(new, old, "labels", "annotations", "ownerReferences")
-
-
 def _validate_update(new: Object, old: Object) -> Errors:
     return unchanged("addressType", new.get("addressType"), old.get("addressType"))
 
@@ -161,7 +157,7 @@ KIND = Kind(
         Column("Endpoints", _endpoints_cell, description="Addresses, ready or not."),
         AGE,
     ),
-    prepare_update=_prepare_update,
+    counted=counting_metadata("labels", "annotations", "ownerReferences"),
     validate=_validate,
     validate_update=_validate_update,
     has_status=False,

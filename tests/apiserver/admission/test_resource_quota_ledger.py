@@ -8,7 +8,7 @@ import pytest
 
 from sampan.apiserver.admission.resource_quota.check import Refusal, Request
 from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
-from sampan.apiserver.writes import encode
+from sampan.apiserver.writes.storing import encode
 from sampan.kinds.quota.evaluator import Change
 from sampan.kinds.quota.registry import evaluator_of
 from sampan.storage.cache import Cache

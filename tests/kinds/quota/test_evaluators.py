@@ -37,10 +37,15 @@ def test_pods_use_compute_resources() -> None:
     assert found == {
         "count/pods": "1",
         "pods": "1",
-        "cpu": "500m", "requests.cpu": "500m", "limits.cpu": "1",
-        "memory": "1Gi", "requests.memory": "1Gi",
-        "ephemeral-storage": "2Gi", "requests.ephemeral-storage": "2Gi",
-        "hugepages-2Mi": "4Mi", "requests.hugepages-2Mi": "4Mi",
+        "cpu": "500m",
+        "requests.cpu": "500m",
+        "limits.cpu": "1",
+        "memory": "1Gi",
+        "requests.memory": "1Gi",
+        "ephemeral-storage": "2Gi",
+        "requests.ephemeral-storage": "2Gi",
+        "hugepages-2Mi": "4Mi",
+        "requests.hugepages-2Mi": "4Mi",
         "requests.nvidia.com/gpu": "2",
     }
 

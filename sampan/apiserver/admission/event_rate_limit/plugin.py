@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.event_rate_limit.limits import Enforcer, Limit, Type, refusals
 from sampan.apiserver.services import Services
 from sampan.machinery.errors import TooManyRequests

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.limit_ranger import defaults, limits
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services

@@ -3,7 +3,7 @@
 Called by the admission chain, after the object is final. Rules and messages: k8s.io/pod-security-admission/admission.
 """
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.pod_security import existing
 from sampan.apiserver.admission.pod_security.checks import described, findings
 from sampan.apiserver.admission.pod_security.configuration import PodSecurityConfiguration

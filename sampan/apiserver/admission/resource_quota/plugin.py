@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from sampan.apiserver.admission.chain import Admission
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden, name_of
 from sampan.apiserver.admission.resource_quota.check import Refusal, Request, ScopeRefusal
 from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
 from sampan.apiserver.admission.resource_quota.limited import LimitedResource
 from sampan.apiserver.keys import prefix_of
 from sampan.apiserver.services import Services
-from sampan.apiserver.writes import encode, store_full
+from sampan.apiserver.writes.storing import encode, store_full
 from sampan.kinds.core.resource_quota import KIND as QUOTA
 from sampan.kinds.quota.evaluator import Change
 from sampan.kinds.quota.registry import evaluator_of

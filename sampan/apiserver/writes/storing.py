@@ -1,0 +1,113 @@
+"""The last step of every write: bytes, compare-and-swap, dry run; and changes that the server makes by itself.
+
+Called by the pipeline, by deletions and by subresources that write no object that was sent (binding, eviction).
+"""
+
+from collections.abc import Callable
+
+import orjson
+
+from sampan.apiserver.call import One, Tree
+from sampan.apiserver.keys import key_of
+from sampan.apiserver.services import Services
+from sampan.machinery.errors import AlreadyExists, Conflict, NotFound, ServiceUnavailable
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Object, is_deleting
+from sampan.storage.cached import Cached
+from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreFull
+
+MAX_CONFLICTS = 100  # changes are tried again on the newer object; beyond this something is livelocked
+
+
+def encode(obj: Object) -> bytes:
+    """The bytes to store: metadata first, without apiVersion, kind and resourceVersion."""
+    tree = {"metadata": {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}}
+    tree.update((k, v) for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata"))
+    return orjson.dumps(tree)
+
+
+async def insert(services: Services, kind: Kind, obj: Object, *, dry_run: bool) -> One | Tree:
+    """Store a new object, 201. Raises AlreadyExists."""
+    meta = obj["metadata"]
+    key = key_of(kind, meta.get("namespace") or "", meta["name"])
+    if dry_run:
+        if (there := services.cache.get(key)) is not None:
+            raise taken(kind, there.object)
+        return Tree(obj, 201, stored=True)
+    try:
+        return One(await services.cache.create(key, encode(obj)), 201)
+    except KeyExists as error:
+        there = services.cache.get(key)
+        raise taken(kind, there.object if there else obj) from error
+    except StoreFull as error:
+        raise store_full(error) from error
+
+
+async def replace(services: Services, kind: Kind, entry: Cached, new: Object, *, dry_run: bool) -> One | Tree:
+    """Store the next state of an object, or remove it where its deletion waits for nothing any more.
+
+    What changes nothing writes nothing. Raises RevisionMismatch.
+    """
+    value = encode(new)
+    if dry_run:
+        return Tree(new, stored=True)
+    if value == entry.value:
+        return One(entry)
+    try:
+        if is_finished(kind, new):
+            return One(await remove(services, kind, entry, value))
+        return One(await services.cache.update(entry.key, value, entry.revision))
+    except StoreFull as error:
+        raise store_full(error) from error
+
+
+async def remove(services: Services, kind: Kind, entry: Cached, value: bytes | None = None) -> Cached:
+    """Take an object out of storage; `value` is its last state. Raises RevisionMismatch, ServiceUnavailable."""
+    try:
+        gone = await services.cache.delete(entry.key, entry.revision, value)
+    except StoreFull as error:
+        raise store_full(error) from error
+    if kind.allocator:
+        services.allocators[kind.allocator].release(entry.object)
+    return gone
+
+
+async def guaranteed_update(
+    services: Services, kind: Kind, key: str, change: Callable[[Object], Object], *, dry_run: bool
+) -> One | Tree:
+    """A change of the server's own, which no admission and no strategy concerns. Raises NotFound, Conflict."""
+    for _ in range(MAX_CONFLICTS):
+        entry = services.cache.get(key)
+        if entry is None:
+            raise NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])
+        try:
+            return await replace(services, kind, entry, change(entry.object), dry_run=dry_run)
+        except RevisionMismatch:
+            continue
+    raise conflict(kind, key)
+
+
+def is_finished(kind: Kind, obj: Object) -> bool:
+    """Whether a deletion has nothing left to wait for: no finalizers, no grace, nothing of the kind's own."""
+    meta = obj["metadata"]
+    if not is_deleting(obj) or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+        return False
+    return kind.is_finished is None or kind.is_finished(obj)
+
+
+def taken(kind: Kind, there: Object) -> AlreadyExists:
+    """The error for a name that is taken; by what is going, perhaps."""
+    error = AlreadyExists.of(kind.plural, kind.group, there["metadata"]["name"])
+    if not is_deleting(there):
+        return error
+    return AlreadyExists(f"object is being deleted: {error.message}", details=error.details)
+
+
+def conflict(kind: Kind, key: str) -> Conflict:
+    """The error for a stale resourceVersion."""
+    return Conflict.of(kind.plural, kind.group, key.rpartition("/")[2])
+
+
+def store_full(error: StoreFull) -> ServiceUnavailable:
+    """The error for a disk that is full."""
+    return ServiceUnavailable(f"storage cannot take writes: {error}")
