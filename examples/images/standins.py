@@ -9,6 +9,7 @@ the demo and the end-to-end tests.
 import argparse
 import http.client
 import io
+import json
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from pathlib import Path
 from examples.images.debian import cache_directory, root_filesystem
 from sampan.cluster.config import ClusterConfig, home, load
 from sampan.cluster.image_build import build
-from sampan.cluster.image_layout import Layout, parse_reference
+from sampan.cluster.image_layout import Layout, Reference, parse_reference
 from sampan.cluster.oci import Link, layer
 from sampan.cluster.preflight import install
 
@@ -85,7 +86,19 @@ def make_base(layout: Layout, image: str) -> None:
         layers = [cache.add_layer(root)] + ([cache.add_layer(applets(root))] if image == "busybox" else [])
         settings = {"Env": [PATH], "Cmd": command}
         cache.add_image(reference, layers, {"architecture": "amd64", "os": "linux", "config": settings})
-    layout.copy_from(cache, reference)
+    copy_image(cache, layout, reference)
+
+
+def copy_image(source: Layout, target: Layout, reference: Reference) -> None:
+    """Put one image of a layout into another; raises KeyError if it is not there."""
+    descriptor = source.find(reference)
+    if descriptor is None:
+        raise KeyError(str(reference))
+    manifest = json.loads(source.read(descriptor))
+    for part in (descriptor, manifest["config"], *manifest["layers"]):
+        if target.blob_path(part["digest"]) is None:
+            target.add_blob(source.read(part))
+    target.tag(reference, descriptor)
 
 
 def applets(root: bytes) -> bytes:

@@ -133,7 +133,7 @@ def wanted(programs: Programs) -> Iterator[tuple[Reference, Recipe]]:
 def fill(registry: Layout, images: Layout) -> None:
     """Copy every image into a cluster's registry."""
     for name, _ in images.images():
-        registry.copy_from(images, parse_reference(name))
+        standins.copy_image(images, registry, parse_reference(name))
 
 
 def _base(layout: Layout, packages: tuple[str, ...]) -> list[Descriptor]:
