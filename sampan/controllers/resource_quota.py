@@ -37,7 +37,7 @@ class ResourceQuotaController(Controller):
         super().__init__(context)
         self.discovery = context.discovery
         self.discovery.on_change(self._kinds_changed)
-        self.quotas = self.watch(QUOTA, matters=lambda old, new: old["spec"] != new["spec"])
+        self.quotas = self.watch(QUOTA, matters=plan.needs_count)
         index_by_namespace(self.quotas)
         self.quotas.on_change(self._quota_changed)
         self._followed: dict[str, Informer] = {}  # by path

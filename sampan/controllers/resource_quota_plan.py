@@ -61,6 +61,14 @@ def is_lower(wanted: Object, quota: Object) -> bool:
     return any(name in before and amount.nano < before[name].nano for name, amount in resources(wanted["used"]).items())
 
 
+def needs_count(old: Object, new: Object) -> bool:
+    """Whether an update has to be answered: charges need not be, whoever else writes the status has no say."""
+    before, after = old.get("status") or {}, new.get("status") or {}
+    if old["spec"] != new["spec"] or before.get("hard") != after.get("hard"):
+        return True
+    return bool((before.get("used") or {}).keys() - (after.get("used") or {}).keys())
+
+
 def has_risen(old: Object, new: Object) -> bool:
     """Whether a quota has been charged."""
     before = resources(get_path(old, ("status", "used")))

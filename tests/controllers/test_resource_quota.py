@@ -65,6 +65,15 @@ async def test_what_was_charged_for_nothing_comes_back(cluster: Cluster) -> None
     assert SETTLE <= cluster.clock.monotonic() - began < RESYNC
 
 
+async def test_a_status_that_somebody_else_writes_is_put_right(cluster: Cluster) -> None:
+    await cluster.create(QUOTA, quota(hard={"secrets": "5"}))
+    made = await cluster.one(QUOTA, "q", uses(secrets="0"))
+    await cluster.patch(QUOTA, "q", {"status": {"hard": {"secrets": "9"}}}, subresource="status")
+    await cluster.one(QUOTA, "q", lambda one: one["status"] == made["status"])
+    await cluster.patch(QUOTA, "q", {"status": {"used": None}}, subresource="status")
+    await cluster.one(QUOTA, "q", lambda one: one["status"] == made["status"])
+
+
 async def test_wrong_figures_are_put_right_in_time(cluster: Cluster) -> None:
     await cluster.create(SECRET, {"metadata": {"name": "a"}})
     await cluster.create(QUOTA, quota(hard={"secrets": "5"}))
