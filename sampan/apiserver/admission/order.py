@@ -22,6 +22,7 @@ from sampan.apiserver.admission import (
     namespace_lifecycle,
     node_restriction,
     pod_resize,
+    pod_topology_labels,
     priority,
     runtime_class,
     service_account,
@@ -39,6 +40,7 @@ _CREATE, _UPDATE, _WRITE = frozenset({CREATE}), frozenset({UPDATE}), frozenset({
 _ALL = frozenset({CREATE, UPDATE, DELETE})
 _PODS, _NODES = frozenset({("", "pods")}), frozenset({("", "nodes")})
 _DEBUGGING, _RESIZES = frozenset({("", "pods/ephemeralcontainers")}), frozenset({("", "pods/resize")})
+_BINDINGS = frozenset({("", "pods/binding")})
 _SERVICES, _INGRESSES = frozenset({("", "services")}), frozenset({("networking.k8s.io", "ingresses")})
 _RBAC = frozenset(
     ("rbac.authorization.k8s.io", plural) for plural in ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
@@ -81,6 +83,8 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("RuntimeClass", _CREATE, _PODS, mutate=runtime_class.mutate, validate=runtime_class.validate),
         Plugin("DefaultIngressClass", _CREATE, _INGRESSES, mutate=default_ingress_class.mutate),
         Plugin("DenyServiceExternalIPs", _WRITE, _SERVICES, validate=deny_service_external_ips.validate, by_flag=True),
+        Plugin("PodTopologyLabels", _WRITE, _PODS, mutate=pod_topology_labels.mutate_pod),
+        Plugin("PodTopologyLabels", _CREATE, _BINDINGS, mutate=pod_topology_labels.mutate_binding),
         Plugin("PodResizeValidator", _UPDATE, _RESIZES, validate=pod_resize.validate),
         Plugin("RoleEscalation", _WRITE, _RBAC, validate=escalation.validate),
         Plugin("ResourceQuota", _WRITE, validate=quota.validate),

@@ -57,8 +57,9 @@ def _bound(call: Call, name: str, binding: Object, pod: Object) -> Object:
     meta = binding.get("metadata") or {}
     _check_bindable(name, meta, pod)
     changes: dict[tuple[str, ...], Any] = {("spec", "nodeName"): binding["target"]["name"]}
-    if annotations := meta.get("annotations"):
-        changes["metadata", "annotations"] = (pod["metadata"].get("annotations") or {}) | annotations
+    for field in ("annotations", "labels"):
+        if more := meta.get(field):
+            changes["metadata", field] = (pod["metadata"].get(field) or {}) | more
     changes["status", "conditions"] = _scheduled(pod, call)
     return with_changes(pod, changes)
 

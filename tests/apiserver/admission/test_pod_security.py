@@ -176,3 +176,25 @@ async def test_very_many_pods_are_not_all_looked_at() -> None:
     times = iter([0.0, 0.5, 1.5])
     first = (await existing.warnings("shop", pods, LevelVersion("baseline"), lambda: next(times)))[0]
     assert first == "new PodSecurity enforce level only checked against the first 100 of 3005 existing pods"
+
+
+async def test_a_stricter_policy_tells_of_the_pods_that_are_there(api: API) -> None:
+    pods = await namespace(api)
+    await api.create(pods, pod("p", **PRIVILEGED))
+    answer = await relabel(api, enforce="baseline")
+    told = 'existing pods in namespace \\"shop\\" violate the new PodSecurity enforce level \\"baseline:latest\\"'
+    assert (answer.status, answer.warnings) == (200, [f'299 - "{told}"', '299 - "p: privileged"'])
+    assert (await relabel(api, enforce="baseline")).warnings == []
+    assert (await relabel(api, enforce="privileged")).warnings == []
+
+
+async def test_an_exempt_namespace_is_told_that_its_labels_do_nothing() -> None:
+    configuration = PodSecurityConfiguration(namespaces=frozenset({"shop"}))
+    async with running(admission=AdmissionConfiguration(pod_security=configuration)) as api:
+        labels = {f"{PREFIX}enforce": "baseline", f"{PREFIX}audit": "restricted"}
+        body = {"metadata": {"name": "shop", "labels": labels}}
+        told = (
+            'namespace \\"shop\\" is exempt from Pod Security, and the policy (enforce=baseline:latest, '
+            "audit=restricted:latest) will be ignored"
+        )
+        assert (await api.call("POST", "/api/v1/namespaces", body)).warnings == [f'299 - "{told}"']

@@ -217,3 +217,18 @@ async def test_devices_are_tolerated() -> None:
         made = await api.create(PODS, pod("p", containers=[{"name": "c", "image": "i", "resources": amounts}]))
         found = [one for one in made["spec"]["tolerations"] if "example.com" in one["key"]]
         assert found == [{"key": "example.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+# PodTopologyLabels
+
+
+async def test_pods_carry_the_zone_of_their_node(api: API) -> None:
+    await api.service_account()
+    places = {"topology.kubernetes.io/zone": "a", "topology.kubernetes.io/region": "r"}
+    await api.create("/api/v1/nodes", {"metadata": {"name": "n", "labels": {**places, "other": "x"}}})
+    await api.create(PODS, pod("p"))
+    binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    assert (await api.call("POST", f"{PODS}/p/binding", binding)).status == 201
+    assert (await api.get(f"{PODS}/p"))["metadata"]["labels"] == places
+    direct = await api.create(PODS, pod("q", nodeName="n"))
+    assert direct["metadata"]["labels"] == places
