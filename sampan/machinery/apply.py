@@ -22,7 +22,7 @@ from sampan.machinery.fieldsets import (
     below,
     children,
     compare,
-    is_atomic,
+    is_merged,
     item_element,
     show,
 )
@@ -98,7 +98,7 @@ def _managers(field: Field, live: Object) -> Managers:
 
 def _merge(field: Field, live: Any, applied: Any) -> Any:
     """A new tree of live with applied over it."""
-    if is_atomic(field) or live is None or type(live) is not type(applied):
+    if not is_merged(field, applied) or type(live) is not type(applied):
         return deep_copy(applied)
     if field.type == "array":
         return _merge_list(field, live, applied)
@@ -143,7 +143,7 @@ def _remove(field: Field, node: Any, at: Path, gone: FieldSet, touched: set[Path
         whole = (child.type == "object" and not child.always and at) or element[0] in "kv"
         if path not in alive and (path in gone or whole):
             taken.add(element)
-        elif not is_atomic(child):
+        elif is_merged(child, value):
             _remove(child, value, path, gone, touched, alive)
     if isinstance(node, list) and taken:
         node[:] = [item for item in node if item_element(field, item) not in taken]

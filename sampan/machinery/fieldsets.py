@@ -29,21 +29,29 @@ def is_atomic(field: Field) -> bool:
         return field.map_type == "atomic" or field.definition.map_type == "atomic"
     if field.type == "map":
         return field.map_type == "atomic"
+    if field.type == "any":
+        return field.map_type != "granular"
     return field.type != "array" or field.list_type not in ("map", "set")
+
+
+def is_merged(field: Field, value: Any) -> bool:
+    """Whether what lies in a value has owners of its own; a value of another type than its field's has none."""
+    return isinstance(value, list if field.type == "array" else dict) and not is_atomic(field)
 
 
 def below(field: Field, element: str) -> Field | None:
     """The field at a path element below another; None where the type has none."""
     if field.type == "object":
-        return field.definition.fields.get(element[2:])
-    return field.items
+        return field.definition.fields.get(element[2:]) or field.definition.others
+    return field if field.type == "any" else field.items
 
 
 def item_element(field: Field, item: Any) -> str:
     """The path element of an item of a list that is merged."""
-    if field.list_type == "set":
+    if field.list_type == "set" or not isinstance(item, dict):
         return "v:" + orjson.dumps(item).decode()
-    keys = {key: item[key] if key in item else _KEY_DEFAULTS.get(key) for key in sorted(field.list_map_keys)}
+    defaults = _KEY_DEFAULTS if field.key_defaults is None else dict(field.key_defaults)
+    keys = {key: item[key] if key in item else defaults.get(key) for key in sorted(field.list_map_keys)}
     return "k:" + orjson.dumps({key: value for key, value in keys.items() if value is not None}).decode()
 
 
@@ -70,7 +78,7 @@ def nodes(field: Field, value: Any) -> dict[Path, Any]:
 def _collect(field: Field, value: Any, path: Path, found: dict[Path, Any]) -> None:
     for element, child, item in children(field, value):
         place = (*path, element)
-        if is_atomic(child) or not isinstance(item, (dict, list)) or not item:
+        if not is_merged(child, item) or not item:
             found[place] = item
             continue
         # A struct that Go always has is no field that anyone sets; an item of a list is.

@@ -37,9 +37,10 @@ class Field:
     required: bool = False
     list_type: str = ""  # atomic set map
     list_map_keys: tuple[str, ...] = ()
+    key_defaults: tuple[tuple[str, Any], ...] | None = None  # of list_map_keys; None where no schema tells them
     patch_strategies: tuple[str, ...] = ()  # of strategic merge patch: merge, replace, retainKeys
     merge_key: str = ""
-    map_type: str = ""  # atomic granular
+    map_type: str = ""  # atomic granular; a granular any is a tree of which every field has an owner of its own
     pointer: bool = False  # a Go pointer: an empty value differs from none and is kept
     always: bool = False  # Go writes it even where the object lacks it
     go_type: str = ""  # where it is a Go type of its own: v1.Protocol
@@ -67,6 +68,7 @@ class Definition:
     fields: Mapping[str, Field]
     map_type: str = ""  # atomic: server-side apply never merges it
     base: str = ""  # what it was derived from
+    others: Field | None = None  # what fields are that have no name here; None where there are none
     schema: Optional["Schema"] = dataclasses.field(default=None, compare=False, repr=False)
 
     @property

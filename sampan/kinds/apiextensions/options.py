@@ -11,11 +11,10 @@ from typing import Any
 
 from sampan.kinds.apiextensions.certificates import bundle_error
 from sampan.kinds.apiextensions.list_rules import has_bad_keys, has_bad_set
-from sampan.machinery.paths import Path
 from sampan.machinery.structural.default_errors import has_unpruned_default
 from sampan.machinery.structural.reading import ReadMetadata
 from sampan.machinery.structural.schema import Structural, Tree, any_node
-from sampan.machinery.structural.structurality import structural_errors, unsupported
+from sampan.machinery.structural.structurality import is_structural
 
 Spec = Mapping[str, Any]
 
@@ -73,7 +72,7 @@ def for_update(new: Spec, old: Spec, established: bool, base: Options, read_meta
         immutable_names=established,
         schema=base.schema and _all_have_schemas(old),
         valid_types=base.valid_types and none_has(has_bad_type),
-        structural=base.structural and all(map(_is_structural, schemas)),
+        structural=base.structural and all(map(is_structural, schemas)),
         pruned_defaults=base.pruned_defaults and not any(_is_unpruned(schema, read_metadata) for schema in schemas),
         atomic_sets=base.atomic_sets and none_has(has_bad_set),
         list_keys=base.list_keys and none_has(has_bad_keys),
@@ -108,12 +107,8 @@ def _all_have_schemas(spec: Spec) -> bool:
     return all((version.get("schema") or {}).get("openAPIV3Schema") is not None for version in versions)
 
 
-def _is_structural(schema: Tree) -> bool:
-    return not unsupported(schema) and not structural_errors(schema, Path())
-
-
 def _is_unpruned(schema: Tree, read_metadata: ReadMetadata) -> bool:
-    if not any_node(schema, _has_default) or not _is_structural(schema):
+    if not any_node(schema, _has_default) or not is_structural(schema):
         return False
     return has_unpruned_default(Structural(schema, resource_root=True), read_metadata)
 

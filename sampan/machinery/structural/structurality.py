@@ -44,6 +44,11 @@ def unsupported(schema: Tree) -> str:
     return ""
 
 
+def is_structural(schema: Tree) -> bool:
+    """Whether a schema is structural."""
+    return not unsupported(schema) and not structural_errors(schema, Path())
+
+
 def structural_errors(schema: Tree, path: Path) -> list[FieldError]:
     """What is wrong with the structure of a schema that has nothing unsupported."""
     found = [*_invariants(schema, "root", path), *incomplete(schema, path)]
