@@ -155,7 +155,7 @@ class Kind:
     validate_status_update: ValidateUpdate | None = None
     warnings: Callable[[Object], Iterable[str]] | None = None
     create_warnings: Callable[[Object], Iterable[str]] | None = None  # only on create
-    name_rule: str = "dns-subdomain"  # or "dns-label", "dns-1035-label", "path-segment"
+    name_rule: str = "dns-subdomain"  # or another of NAME_RULES in names.py
 
     has_status: bool = True  # serves /status; main writes keep the old status, status writes keep the old spec
     has_generation: bool = True  # metadata.generation is 1 on create and bumped when spec changes

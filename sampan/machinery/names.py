@@ -7,6 +7,7 @@ and the documentation page "Object Names and IDs".
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 
 from sampan.machinery.remember import remembered
 
@@ -182,9 +183,23 @@ def port_number(value: int) -> list[str]:
     return [] if 1 <= value <= 65535 else [_BETWEEN_PORTS]
 
 
+def ip_address_name(value: str) -> list[str]:
+    """What keeps a name from being an IP address in its only form, as IPAddress objects are named."""
+    try:
+        address = ip_address(value)
+    except ValueError:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    if "%" in value:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return ["must not be an IPv4-mapped IPv6 address"]
+    return [] if str(address) == value else [f'must be in canonical form ("{address}")']
+
+
 NAME_RULES: dict[str, Check] = {
     "dns-subdomain": dns_subdomain,
     "dns-label": dns_label,
     "dns-1035-label": dns_1035_label,
     "path-segment": path_segment,
+    "ip-address": ip_address_name,
 }

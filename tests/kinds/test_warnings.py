@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.catalogue import CATALOGUE
 from tests.kinds.write import created, pod, pod_with, served, workload
 
 
@@ -69,3 +70,20 @@ def test_templates_are_told_with_their_path():
     manifest = workload("apps/v1", "ReplicaSet")
     manifest["spec"]["template"]["spec"]["volumes"] = [{"name": "v", "rbd": {"monitors": ["m"], "image": "i"}}]
     assert warnings(manifest) == ["spec.template.spec.volumes[0].rbd: deprecated in v1.28, non-functional in v1.31+"]
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        (("networking.k8s.io/v1", "Ingress"), "no traffic is routed by it"),
+        (("apps/v1", "StatefulSet"), "its pods are not made"),
+        (("autoscaling/v2", "HorizontalPodAutoscaler"), "nothing is scaled by it"),
+        (("networking.k8s.io/v1", "NetworkPolicy"), "no traffic is held back by it"),
+        (("v1", "PersistentVolumeClaim"), "no volume is bound to it or made for it"),
+        (("policy/v1", "PodDisruptionBudget"), "no eviction is refused for it"),
+    ],
+)
+def test_kinds_that_nothing_acts_on_say_so(place, what):
+    kind = CATALOGUE.by_kind[place].kind
+    told = [f"Sampan stores this {kind.name}, but nothing acts on it yet: {what}"]
+    assert list(kind.create_warnings({"kind": kind.name})) == told

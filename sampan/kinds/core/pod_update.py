@@ -3,11 +3,9 @@
 Rule: ValidatePodUpdate. Resources change by the resize subresource, ephemeral containers by theirs.
 """
 
-from collections.abc import Iterator
-from typing import Any
-
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.scheduling_validation import validate_added_tolerations
+from sampan.kinds.differences import differences
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import semantic_equal
 from sampan.machinery.validation import forbidden, invalid, required
@@ -42,7 +40,7 @@ def validate_pod_update(new: Object, old: Object) -> Errors:
     yield from _gates(after, before)
     munged = _munged(after, before)
     if not semantic_equal(munged, before):
-        changes = "\n".join(_differences(before, munged, ""))
+        changes = "\n".join(differences(before, munged))
         yield forbidden(SPEC, f"pod updates may not change fields other than {_CHANGEABLE}\n{changes}\n")
 
 
@@ -94,17 +92,3 @@ def _munged(after: Object, before: Object) -> Object:
 
 def _restore(munged: Object, before: Object, field: str) -> None:
     munged[field] = before.get(field)
-
-
-def _differences(old: Any, new: Any, path: str) -> Iterator[str]:
-    """The leaves that differ, as `- path: old` and `+ path: new`."""
-    if semantic_equal(old, new):
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for field in sorted(old.keys() | new.keys()):
-            yield from _differences(old.get(field), new.get(field), f"{path}.{field}".lstrip("."))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (before, after) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(before, after, f"{path}[{index}]")
-    else:
-        yield from (f"{sign} \t{path}: {value!r}" for sign, value in (("-", old), ("+", new)) if value is not None)

@@ -1,6 +1,6 @@
 """What the API server tells a client about a pod or template that is valid but unwise: GetWarningsForPod.
 
-Called by kinds/core/pod.py and, for templates, by kinds/workloads.py.
+Called by kinds/core/pod.py and, for templates and what else names node labels, by other kinds.
 """
 
 from collections.abc import Iterable, Iterator
@@ -85,21 +85,22 @@ def _template_warnings(template: Object, path: Path) -> Warnings:
 
 def _placement(spec: Object, path: Path) -> Warnings:
     for key in spec.get("nodeSelector") or ():
-        yield from _node_label(key, f"{path.child('nodeSelector').key(key)}: ")
+        yield from node_label_warning(key, f"{path.child('nodeSelector').key(key)}: ")
     terms = get_path(spec, ("affinity", "nodeAffinity", *_AFFINITY), [])
     for index, term in enumerate(terms):
         at = path.child("affinity", "nodeAffinity", *_AFFINITY).index(index)
         for position, item in enumerate(term.get("matchExpressions") or ()):
             key, where = item.get("key", ""), at.child("matchExpressions").index(position).child("key")
-            yield from _node_label(key, f"{where}: {key} is ")
+            yield from node_label_warning(key, f"{where}: {key} is ")
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         at, key = path.child("topologySpreadConstraints").index(index), constraint.get("topologyKey", "")
-        yield from _node_label(key, f"{at.child('topologyKey')}: {key} is ")
+        yield from node_label_warning(key, f"{at.child('topologyKey')}: {key} is ")
         if constraint.get("labelSelector") is None:
             yield f"{at.child('labelSelector')}: a null labelSelector results in matching no pod"
 
 
-def _node_label(key: str, prefix: str) -> Warnings:
+def node_label_warning(key: str, prefix: str) -> Warnings:
+    """For a label of nodes that has a newer name."""
     if key in _NODE_LABELS:
         since, instead = _NODE_LABELS[key]
         yield f'{prefix}deprecated since {since}; use "{instead}" instead'

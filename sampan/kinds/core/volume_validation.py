@@ -38,12 +38,16 @@ def _source(volume: Object, path: Path) -> Errors:
         return
     for extra in present[1:]:
         yield forbidden(path.child(extra), "may not specify more than 1 volume type")
-    type_ = present[0]
+    yield from validate_source(present[0], volume[present[0]], path.child(present[0]))
+
+
+def validate_source(type_: str, source: Object, path: Path) -> Errors:
+    """What one type of volume needs to know."""
     for field in _REQUIRED.get(type_, ()):
-        if not volume[type_].get(field):
-            yield required(path.child(type_, field))
+        if not source.get(field):
+            yield required(path.child(field))
     if check_source := _SOURCES.get(type_):
-        yield from check_source(volume[type_], path.child(type_))
+        yield from check_source(source, path)
 
 
 _REQUIRED = {

@@ -1,0 +1,1 @@
+"""Kinds of the autoscaling group: one file each, and what versions and metrics need."""

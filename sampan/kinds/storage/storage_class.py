@@ -1,0 +1,126 @@
+"""StorageClass: what provides volumes of a kind, and how. v1beta1 is identical.
+
+Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sampan.kinds.checks import Errors, supported, unchanged
+from sampan.kinds.columns import AGE, text
+from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
+from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.tables import name
+from sampan.machinery.validation import Path, check, duplicate, invalid, qualified_name, required, too_long
+
+_DEFINITION = "io.k8s.api.storage.v1.StorageClass"
+_IS_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+_MAX_PARAMETERS, _MAX_PARAMETERS_SIZE = 512, 256 * 1024
+_MODES = ("Immediate", "WaitForFirstConsumer")
+_TOPOLOGIES = Path("allowedTopologies")
+
+
+def _validate(storage_class: Object) -> Errors:
+    if not (provisioner := storage_class.get("provisioner")):
+        yield required("provisioner")
+    else:
+        yield from check("provisioner", provisioner.lower(), qualified_name(provisioner.lower()))
+    yield from _parameters(storage_class.get("parameters") or {})
+    policy = storage_class.get("reclaimPolicy")
+    yield from supported("reclaimPolicy", policy or None, ("Delete", "Retain"))
+    yield from supported("volumeBindingMode", storage_class.get("volumeBindingMode"), _MODES)
+    yield from _topologies(storage_class.get("allowedTopologies") or [])
+
+
+def _parameters(parameters: dict[str, str]) -> Errors:
+    if len(parameters) > _MAX_PARAMETERS:
+        yield too_long("parameters", _MAX_PARAMETERS)
+        return
+    if "" in parameters:
+        yield invalid("parameters", "", "field can not be empty.")
+    texts = (text for pair in parameters.items() for text in pair)
+    if sum(len(text.encode(errors="replace")) for text in texts) > _MAX_PARAMETERS_SIZE:
+        yield too_long("parameters", _MAX_PARAMETERS_SIZE)
+
+
+def _topologies(terms: list[Object]) -> Errors:
+    seen: list[dict[str, set[str]]] = []
+    for index, term in enumerate(terms):
+        path, keys = _TOPOLOGIES.index(index).child("matchLabelExpressions"), dict[str, set[str]]()
+        for position, item in enumerate(term.get("matchLabelExpressions") or ()):
+            key, values, at = item.get("key") or "", item.get("values") or [], path.index(position)
+            yield from _values(values, at)
+            yield from check(at.child("key"), key, qualified_name(key))
+            if key in keys:
+                yield duplicate(at.child("key"), key)
+            keys[key] = set(values)
+        if keys in seen:
+            yield duplicate(path, "")
+        seen.append(keys)
+
+
+def _values(values: list[str], path: Path) -> Errors:
+    if not values:
+        yield required(path.child("values"))
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            yield duplicate(path.child("values").index(index), value)
+
+
+def _validate_update(new: Object, old: Object) -> Errors:
+    for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        yield from unchanged(field, new.get(field), old.get(field))
+
+
+def _warnings(storage_class: Object) -> Warnings:
+    for index, term in enumerate(storage_class.get("allowedTopologies") or ()):
+        for position, item in enumerate(term.get("matchLabelExpressions") or ()):
+            path = _TOPOLOGIES.index(index).child("matchLabelExpressions").index(position)
+            yield from node_label_warning(item.get("key") or "", f"{path.child('key')}: ")
+
+
+def is_default(storage_class: Object) -> bool:
+    """Whether claims that name no class may get this one."""
+    return any(annotations_of(storage_class).get(key) == "true" for key in _IS_DEFAULT)
+
+
+def _name(storage_class: Object, now: datetime) -> str:
+    return name(storage_class, now) + (" (default)" if is_default(storage_class) else "")
+
+
+def _columns() -> Iterator[Column]:
+    yield Column("Name", _name, format="name", description="Name, and whether it is the default.")
+    yield Column("Provisioner", text("provisioner"), description="Who makes the volumes.")
+    yield Column("ReclaimPolicy", text("reclaimPolicy", default="Delete"), description="What becomes of old volumes.")
+    mode = text("volumeBindingMode", default="Immediate")
+    yield Column("VolumeBindingMode", mode, description="When claims get their volumes.")
+    growth = "Whether volumes can grow."
+    yield Column("AllowVolumeExpansion", lambda obj, now: bool(obj.get("allowVolumeExpansion")), description=growth)
+    yield AGE
+
+
+KIND = Kind(
+    name="StorageClass",
+    plural="storageclasses",
+    versions=(
+        ServedVersion("storage.k8s.io", "v1", _DEFINITION),
+        ServedVersion(
+            "storage.k8s.io",
+            "v1beta1",
+            _DEFINITION,
+            deprecated="1.19",
+            removed="1.22",
+            replacement="storage.k8s.io/v1 StorageClass",
+        ),
+    ),
+    namespaced=False,
+    short_names=("sc",),
+    columns=tuple(_columns()),
+    validate=_validate,
+    validate_update=_validate_update,
+    warnings=_warnings,
+    has_status=False,
+    has_generation=False,
+    defaults={_DEFINITION: {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}},
+)
