@@ -52,8 +52,8 @@ def test_the_label_is_nobody_elses():
         (
             {"maxUnavailable": 1},
             [
-                'spec: Invalid value: {"minAvailable":1,"selector":{"matchLabels":{"app":"kubia"}},"maxUnavailable":1}: '
-                "minAvailable and maxUnavailable cannot be both set"
+                'spec: Invalid value: {"minAvailable":1,"selector":{"matchLabels":{"app":"kubia"}},'
+                '"maxUnavailable":1}: minAvailable and maxUnavailable cannot be both set'
             ],
         ),
         (

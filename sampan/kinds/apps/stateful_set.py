@@ -3,6 +3,7 @@
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
+from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     READY_COLUMN,
@@ -165,6 +166,7 @@ KIND = Kind(
         IMAGES,
     ),
     prepare_create=fresh_status(replicas=0, availableReplicas=0),
+    create_warnings=nothing_acts("its pods are not made"),
     validate=_validate,
     validate_update=_validate_update,
     validate_status_update=validate_replica_status,

@@ -5,6 +5,7 @@ from datetime import datetime
 from sampan.kinds.addresses import parse_ip
 from sampan.kinds.checks import SPEC, Errors, each, optional_name, required_name
 from sampan.kinds.columns import AGE, NAME, NONE, text
+from sampan.kinds.inert import nothing_acts
 from sampan.kinds.networking.ingress_v1beta1 import CONVERSION, DEFAULTS, DEFINITION, define
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery.defaulting import FieldDefaults
@@ -180,6 +181,7 @@ KIND = Kind(
         AGE,
     ),
     prepare_create=fresh_status(loadBalancer={}),
+    create_warnings=nothing_acts("no traffic is routed by it"),
     validate=_validate,
     definitions=define,
     defaults=_DEFAULTS,

@@ -10,6 +10,7 @@ from typing import Any
 from sampan.kinds.checks import SPEC, Errors, each, supported
 from sampan.kinds.cidrs import cidr, parse_cidr
 from sampan.kinds.columns import AGE, NAME, NONE
+from sampan.kinds.inert import nothing_acts
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.selectors import from_label_selector
@@ -143,6 +144,7 @@ KIND = Kind(
     ),
     short_names=("netpol",),
     columns=(NAME, Column("Pod-Selector", _selector, description="The pods that it is about."), AGE),
+    create_warnings=nothing_acts("no traffic is held back by it"),
     validate_create=_validate,
     validate_update=_validate_update,
     has_status=False,

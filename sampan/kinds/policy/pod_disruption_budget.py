@@ -12,6 +12,7 @@ from sampan.kinds.apps.rolling_update import at_most_all, int_or_percent
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.columns import AGE, NAME, count_column
 from sampan.kinds.conditions import validate_conditions
+from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
@@ -129,6 +130,7 @@ KIND = Kind(
     ),
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    create_warnings=nothing_acts("no eviction is refused for it"),
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status_update=_validate_status_update,
