@@ -6,7 +6,7 @@ from datetime import datetime
 from sampan.kinds.checks import IMMUTABLE, SPEC, Errors
 from sampan.kinds.cidrs import canonical_cidr, parse_cidr
 from sampan.kinds.columns import AGE, NAME, joined
-from sampan.kinds.prepare import fresh_status, keep_metadata
+from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -67,7 +67,8 @@ KIND = Kind(
     namespaced=False,
     columns=(NAME, Column("CIDRs", _ranges, description="The ranges."), AGE),
     prepare_create=fresh_status(),
-    prepare_status_update=keep_metadata,
+    prepare_status_update=keeping_metadata(*STATUS_METADATA),
+    reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate_create=_validate,
     validate_update=_validate_update,
     has_generation=False,
