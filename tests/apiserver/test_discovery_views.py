@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sampan.apiserver.discovery.model import by_stability
 from sampan.apiserver.discovery.views import LegacyDiscovery, is_mapper
 from sampan.transport.messages import Request, Response
 from tests.apiserver.harness import API, running
@@ -102,6 +103,11 @@ async def test_names_are_not_ambiguous_to_kubectl(api: API) -> None:
     assert (await resources(api, "/api/v1", KUBECTL))["events"]["shortNames"] == ["ev"]
     assert (await resources(api, "/apis/apps/v1beta1", KUBECTL))["deployments"]["shortNames"] == ["deploy"]
     assert (await resources(api, "/apis/events.k8s.io/v1", PYTHON))["events"]["shortNames"] == ["ev"]  # as upstream
+
+
+def test_versions_are_preferred_by_stability() -> None:
+    expected = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"]
+    assert by_stability(sorted(expected)) == expected
 
 
 async def test_caches_keep_the_views_apart(api: API) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.apiserver.harness import API
 from tests.clients.programs import program
-from tests.clients.rig import Command, needs_custom_resources
+from tests.clients.rig import Command
 
 TEMPLATE = """
   template:
@@ -77,8 +77,7 @@ UNKNOWN = (
 )
 
 
-async def test_an_unknown_kind_is_told_as_such(every_kubectl: Command, tls: API) -> None:
-    await needs_custom_resources(tls)
+async def test_an_unknown_kind_is_told_as_such(every_kubectl: Command) -> None:
     text = "apiVersion: v1\nkind: pod\nmetadata: {name: kubia-liveness}\n"
     said = await every_kubectl("create -f -", text, fails=True)
     assert any(words in said for words in UNKNOWN), said

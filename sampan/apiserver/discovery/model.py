@@ -30,10 +30,14 @@ _GROUP_ORDER = (
     "coordination.k8s.io",
     "node.k8s.io",
     "discovery.k8s.io",
+    "resource.k8s.io",
     "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "storagemigration.k8s.io",
+    "lifecycle.k8s.io",
 )
 _LAST = ("extensions", "settings.k8s.io")
-_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?", re.ASCII)
 
 
 class ResourceKind(NamedTuple):
@@ -94,7 +98,7 @@ def groups_of(routes: Routes) -> tuple[Group, ...]:
     for (group, version, plural, sub), endpoint in routes.places.items():
         found.setdefault(group, {}).setdefault(version, {}).setdefault(plural, {})[sub] = endpoint
     return tuple(
-        Group(name, tuple(_version(version, found[name][version]) for version in _by_stability(found[name])))
+        Group(name, tuple(_version(version, found[name][version]) for version in by_stability(found[name])))
         for name in sorted(found, key=_group_rank)
     )
 
@@ -137,15 +141,15 @@ def _storage_hash(group: str, version: str, kind: str) -> str:
     return base64.b64encode(hashlib.sha256(f"{group}/{version}/{kind}".encode()).digest()[:8]).decode()
 
 
-def _by_stability(versions: Iterable[str]) -> list[str]:
-    """Stable versions first, newest first: v2, v1, v1beta2, v1beta1, v1alpha1."""
+def by_stability(versions: Iterable[str]) -> list[str]:
+    """Stable versions first, newest first: v2, v1, v1beta2, v1beta1, v1alpha1; then other names."""
 
-    def rank(version: str) -> tuple[int, int, int]:
+    def rank(version: str) -> tuple[int, int, int, str]:
         match = _VERSION.fullmatch(version)
         if match is None:
-            return (3, 0, 0)
+            return (3, 0, 0, version)
         major, stage, minor = match.groups()
-        return ({None: 0, "beta": 1, "alpha": 2}[stage], -int(major), -int(minor or 0))
+        return ({None: 0, "beta": 1, "alpha": 2}[stage], -int(major), -int(minor or 0), "")
 
     return sorted(versions, key=rank)
 
