@@ -8,23 +8,42 @@ from pathlib import Path
 from sampan.cluster.claims import forgotten, recall
 from sampan.cluster.config import ClusterConfig, all_clusters, home
 
+DEFAULT = "sampan"
+
 
 def add_name(command: argparse.ArgumentParser) -> None:
-    """The flag that chooses a cluster."""
-    command.add_argument("--name", default="sampan", help="the cluster's name (default: sampan)")
+    """The flag that names a cluster, for commands that make or end one."""
+    command.add_argument("--name", default=DEFAULT, help=f"the cluster's name (default: {DEFAULT})")
 
 
-def find(name: str) -> ClusterConfig | None:
-    """The named cluster, or None after saying that there is none, and which there are."""
+def add_chosen_name(command: argparse.ArgumentParser) -> None:
+    """The flag that chooses a cluster, for commands that work with one."""
+    command.add_argument("--name", default="", help="the cluster's name (default: your kubectl's, or the only one)")
+
+
+def chosen_name() -> str:
+    """The cluster that is meant where none is named: the only one, else that of kubectl's current context."""
+    names = [config.name for config in known()]
+    if len(names) == 1:
+        return names[0]
+    from sampan.client.kubeconfig import current_context
+
+    context = current_context() if names else ""
+    return context if context in names else DEFAULT
+
+
+def find(name: str, instead: str = "") -> ClusterConfig | None:
+    """The named cluster ("": see chosen_name), or None after saying that there is none, which there are, and what to do
+    `instead` of what was asked (by default: make it)."""
+    name = name or chosen_name()
     found = recall(home() / name) if name == Path(name).name else None
     if found is None:
         found = next((config for config in known() if config.name == name), None)
     if found is None:
         others = ", ".join(config.name for config in known())
-        flag = "" if name == "sampan" else f" --name {name}"
-        complain(
-            f"there is no cluster {name}{f' (there is: {others})' if others else ''}. Make it:\n    sampan up{flag}"
-        )
+        flag = "" if name == DEFAULT else f" --name {name}"
+        instead = instead or f"Make it:\n    sampan up{flag}"
+        complain(f"there is no cluster {name}{f' (there is: {others})' if others else ''}. {instead}")
     return found
 
 
@@ -34,11 +53,13 @@ def known() -> list[ClusterConfig]:
     return list(found.values())
 
 
-def end_cluster(name: str, work: Callable[[ClusterConfig, Callable[[str], None]], None]) -> ClusterConfig | None:
+def end_cluster(
+    name: str, verb: str, work: Callable[[ClusterConfig, Callable[[str], None]], None]
+) -> ClusterConfig | None:
     """Do `work` (lifecycle.down or delete) on the named cluster, alone; None after saying what kept it from that."""
     from sampan.cluster import lifecycle
 
-    config = find(name)
+    config = find(name, f"There is nothing to {verb}.")
     if config is None:
         return None
     try:

@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Delete the cluster."""
     from sampan.cluster import lifecycle
 
-    config = end_cluster(arguments.name, lifecycle.delete)
+    config = end_cluster(arguments.name, "delete", lifecycle.delete)
     if config is None:
         return 1
     print(f"Cluster {config.name} is deleted.")

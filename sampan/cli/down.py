@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Take the cluster down."""
     from sampan.cluster import lifecycle
 
-    config = end_cluster(arguments.name, lifecycle.down)
+    config = end_cluster(arguments.name, "take down", lifecycle.down)
     if config is None:
         return 1
     print(f"Cluster {config.name} is down; its objects are kept in {config.state}.")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sampan.cli.common import add_name, complain, find
+from sampan.cli.common import add_chosen_name, complain, find
 from sampan.cli.kubectl import NO_KUBECTL
 from sampan.cli.real_kubectl import find_kubectl
 
@@ -23,7 +23,7 @@ def register(subparsers: Any) -> None:
     command: argparse.ArgumentParser = subparsers.add_parser(
         "env", help='print what points a shell at a cluster: eval "$(sampan env)"'
     )
-    add_name(command)
+    add_chosen_name(command)
     command.add_argument("--shell", choices=("sh", "fish"), help="default: by $SHELL")
     command.set_defaults(run=run)
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sampan.cli.common import add_name, complain, find
+from sampan.cli.common import add_chosen_name, complain, find
 
 
 def register(subparsers: Any) -> None:
@@ -15,7 +15,7 @@ def register(subparsers: Any) -> None:
     actions = group.add_subparsers(metavar="ACTION", required=True)
 
     build: argparse.ArgumentParser = actions.add_parser("build", help="build an image from a Dockerfile")
-    add_name(build)
+    add_chosen_name(build)
     build.add_argument("-t", "--tag", required=True, help="the image's name, such as luksa/kubia")
     build.add_argument("-f", "--file", type=Path, help="the Dockerfile (default: Dockerfile in the context)")
     build.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE")
@@ -23,12 +23,12 @@ def register(subparsers: Any) -> None:
     build.set_defaults(run=run_build)
 
     load: argparse.ArgumentParser = actions.add_parser("load", help="take in an archive of `docker save` or OCI form")
-    add_name(load)
+    add_chosen_name(load)
     load.add_argument("archive", help="a tar file, or - for standard input")
     load.set_defaults(run=run_load)
 
     listing: argparse.ArgumentParser = actions.add_parser("list", help="list what the registry holds")
-    add_name(listing)
+    add_chosen_name(listing)
     listing.set_defaults(run=run_list)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from sampan.cli.common import complain, find
 from sampan.cli.real_kubectl import find_kubectl
 
-_DEFAULT_NAME = "sampan"
 _ELSEWHERE = ("--kubeconfig", "--server", "-s")  # flags that choose a cluster which isn't ours to find
 
 NO_KUBECTL = "there is no kubectl on this machine. Install one:\n    apt-get install -y kubernetes-client"
@@ -39,7 +38,7 @@ def run_words(words: Sequence[str]) -> int:
     name, words = split_name(words)
     environment = dict(os.environ)
     if name or not _goes_elsewhere(words):
-        config = find(name or flag_value(words, "--context") or _DEFAULT_NAME)
+        config = find(name or flag_value(words, "--context"))
         if config is None:
             return 1
         environment["KUBECONFIG"] = str(config.directory / "kubeconfig")

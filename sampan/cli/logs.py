@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-from sampan.cli.common import add_name, complain, find
+from sampan.cli.common import add_chosen_name, complain, find
 
 _FILES = {"server": "server.log", "containerd": "containerd/containerd.log"}
 
@@ -13,7 +13,7 @@ _FILES = {"server": "server.log", "containerd": "containerd/containerd.log"}
 def register(subparsers: Any) -> None:
     """Add the command and its flags."""
     command: argparse.ArgumentParser = subparsers.add_parser("logs", help="print the log of the cluster's server")
-    add_name(command)
+    add_chosen_name(command)
     command.add_argument("component", nargs="?", choices=sorted(_FILES), default="server", help="default: server")
     command.add_argument("-f", "--follow", action="store_true", help="go on with what is written from now on")
     command.add_argument("--tail", type=int, metavar="LINES", help="only the last lines (default: all)")

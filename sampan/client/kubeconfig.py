@@ -20,6 +20,7 @@ from sampan.client.kubeconfig_edit import KubeconfigError, merge_cluster, remove
 __all__ = [
     "Access",
     "KubeconfigError",
+    "current_context",
     "default_paths",
     "default_write_path",
     "load",
@@ -54,6 +55,14 @@ def default_write_path() -> Path:
     """The file that takes new entries: the first of $KUBECONFIG's that exists, else the last."""
     paths = default_paths()
     return next((path for path in paths if path.exists()), paths[-1])
+
+
+def current_context() -> str:
+    """The context that kubectl would take; "" where there is none, or no reading the files."""
+    try:
+        return _Merged.read(default_paths()).current
+    except (KubeconfigError, AttributeError, TypeError):  # whatever stands in them, it names no cluster
+        return ""
 
 
 def load(paths: Sequence[Path] | None = None, context: str = "") -> Access:

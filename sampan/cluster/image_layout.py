@@ -8,7 +8,9 @@ Format: OCI image-spec v1.1, image-layout.md.
 import gzip
 import hashlib
 import json
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +145,14 @@ class Layout:
 
     def load_archive(self, file: IO[bytes]) -> list[str]:
         """Take in a `docker save` or OCI archive; return the names it brought. Raises ValueError for anything else."""
+        try:
+            return self._load(file)
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise ValueError("no archive of an image, such as `docker save` writes") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("the archive's manifest is no image's") from error
+
+    def _load(self, file: IO[bytes]) -> list[str]:
         with tarfile.open(fileobj=file, mode="r:*") as tar:
             files = {m.name.removeprefix("./"): m for m in tar.getmembers() if m.isfile()}
 

@@ -12,6 +12,7 @@ import pytest
 
 from sampan.cli import status
 from sampan.cli.app import main
+from sampan.cli.common import chosen_name
 from sampan.cli.env import commands
 from sampan.cli.kubectl import flag_value, split_name
 from sampan.cli.real_kubectl import find_kubectl
@@ -118,6 +119,49 @@ def test_without_a_cluster_or_a_kubectl_it_says_what_to_do(home: Path) -> None:
     cluster(home)
     missing = sampan("kubectl", "get", "pods", PATH="/nowhere")
     assert (missing.returncode, "apt-get install" in missing.stderr) == (1, True)
+
+
+def test_a_file_that_is_no_image_is_refused_in_one_line(home: Path, tmp_path: Path) -> None:
+    cluster(home)
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM busybox\n")
+    refused = sampan("image", "load", str(file))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert refused.stderr.startswith(f"sampan: {file}: no archive of an image")
+
+
+@pytest.mark.parametrize(("command", "nothing"), [("delete", "nothing to delete"), ("down", "nothing to take down")])
+def test_ending_what_is_not_there_advises_nothing(home: Path, command: str, nothing: str) -> None:
+    cluster(home)
+    refused = sampan(command, "--name", "nope")
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"sampan: there is no cluster nope (there is: sampan). There is {nothing}.\n",
+    )
+
+
+def test_the_cluster_that_is_meant(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only one, whatever it is called; of several, that of kubectl's context, else the default."""
+    kubeconfig = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    assert chosen_name() == "sampan"
+    cluster(home, "one")
+    assert chosen_name() == "one"
+    cluster(home, "two")
+    assert chosen_name() == "sampan"
+    for context, chosen in (("two", "two"), ("elsewhere", "sampan")):
+        kubeconfig.write_text(f"current-context: {context}\n")
+        assert chosen_name() == chosen
+    kubeconfig.write_text("clusters: 1\ncurrent-context: two\n")
+    assert chosen_name() == "sampan"
+
+
+def test_commands_work_with_a_cluster_of_any_name(home: Path, tmp_path: Path) -> None:
+    cluster(home, "other")
+    path = {"PATH": f"{tool(tmp_path / 'bin' / 'kubectl', ECHO).parent}:/usr/bin:/bin", "KUBECONFIG": "mine"}
+    assert sampan("kubectl", "get", "pods", **path).stdout.startswith(f"KUBECONFIG={home}/other/kubeconfig")
+    assert sampan("image", "list", **path).returncode == 0
+    assert str(home / "other") in sampan("env", **path).stdout
 
 
 # sampan env

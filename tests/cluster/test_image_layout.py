@@ -80,6 +80,41 @@ def test_an_archive_that_is_no_image_is_refused(tmp_path: Path) -> None:
         Layout(tmp_path).load_archive(io.BytesIO(tar(readme=b"")))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"FROM busybox",
+        b"",
+        gzip.compress(b"x" * 5000)[:20],
+        gzip.compress(b"x" * 5000),
+        b"BZh9" + bytes(50),
+        b"\xfd7zXZ\0" + bytes(50),
+        tar(**{"manifest.json": b"[{}]"}),
+        tar(**{"manifest.json": b"[1]"}),
+        tar(**{"manifest.json": b"no JSON"}),
+        tar(**{"index.json": b"[]"}),
+        tar(**{"manifest.json": b"[]"})[:700],
+    ],
+    ids=[
+        "text",
+        "empty",
+        "cut-gzip",
+        "gzip",
+        "bzip2",
+        "xz",
+        "no-config",
+        "no-manifest",
+        "no-json",
+        "bad-index",
+        "cut-tar",
+    ],
+)
+def test_what_is_no_archive_is_an_error_of_one_line(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ValueError) as raised:
+        assert Layout(tmp_path).load_archive(io.BytesIO(content))
+    assert str(raised.value) and "\n" not in str(raised.value)
+
+
 def ask(registry: Registry, path: str, query: str = "", method: str = "GET") -> Response:
     return registry(Request(method, path, query, {}))
 
