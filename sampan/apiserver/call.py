@@ -4,7 +4,7 @@ Verbs know neither HTTP nor in-process clients: app.py makes Calls of requests a
 local.py does both without any bytes.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -95,6 +95,7 @@ class Watching:
     """A watch: batches of changes until the client goes away or the time is up. Raises Expired from the iterator."""
 
     changes: AsyncGenerator[Sequence[Change], None]
+    now: Callable[[], datetime]  # a watch may last for an hour, and ages are those of the moment
 
 
 Result = One | Tree | Many | Watching | Reply

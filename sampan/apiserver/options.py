@@ -4,6 +4,7 @@ Values are checked as upstream's metav1 conversion and validation check them; a 
 else happens.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ _MATCHES = ("Exact", "NotOlderThan")
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 _MAX_FIELD_MANAGER = 128
+_INTEGER, _MOST_DIGITS = re.compile(r"[+-]?[0-9]+", re.ASCII), 20  # as long as a number of 64 bits is with its sign
 
 
 class WriteOptions(NamedTuple):
@@ -211,7 +213,8 @@ def _integer(query: Mapping[str, str], name: str) -> int:
     text = query.get(name, "")
     if not text:
         return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if not _INTEGER.fullmatch(text):
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > _MOST_DIGITS or not -(1 << 63) <= int(text) < 1 << 63:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return int(text)

@@ -1,23 +1,30 @@
 """Warning headers (RFC 7234, 5.5; KEP-1693): deprecated versions, and what kinds and decoding have to say."""
 
 from collections.abc import Iterable
-from functools import cache
 
+from sampan import KUBERNETES_VERSION
 from sampan.machinery.kind import Served
 
 _MAX_TOTAL = 4096  # characters of all warnings together
 
 
-@cache
 def _sentence(api_version: str, kind: str, deprecated: str, removed: str, replacement: str) -> str:
-    text = f"{api_version} {kind} is deprecated in v{deprecated}+"
-    if removed:
-        text += f", unavailable in v{removed}+"
+    if removed and _minor(removed) <= _minor(KUBERNETES_VERSION):
+        text = f"{api_version} {kind} was removed from Kubernetes in {removed}; served by Sampan"
+    else:
+        text = f"{api_version} {kind} is deprecated in v{deprecated}+"
+        text += f", unavailable in v{removed}+" if removed else ""
     return f"{text}; use {replacement}" if replacement else text
 
 
+def _minor(version: str) -> tuple[int, int]:
+    major, minor, *_ = version.removeprefix("v").split(".")
+    return int(major), int(minor)
+
+
 def deprecation(served: Served) -> str:
-    """`extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment`."""
+    """`policy/v1beta1 X is deprecated in v1.36+, unavailable in v1.40+; use policy/v1 X`, as upstream says it; of what
+    upstream has removed by now, that it is served here."""
     version = served.version
     return _sentence(version.api_version, served.kind.name, version.deprecated, version.removed, version.replacement)
 

@@ -59,14 +59,19 @@ def selector_from_template(obj: Object) -> None:
 def validate_selector_and_template(spec: Object, kind: str) -> Errors:
     """A label selector that is not empty, and a template that it selects, for pods that run for ever."""
     selector, template = spec.get("selector"), spec.get("template") or {}
-    if selector is None:
-        yield required(SELECTOR)
-        return
-    yield from validate_label_selector(selector, SELECTOR)
-    yield from not_empty(selector, "deployment")
+    yield from present_selector(selector, "deployment")
     yield from selects_template(selector, template)
     yield from validate_template(template, TEMPLATE)
     yield from runs_for_ever(template.get("spec") or {}, kind)
+
+
+def present_selector(selector: Object | None, kind: str) -> Errors:
+    """A selector is there, and in form. One that is missing selects nothing, which selects_template says besides."""
+    if selector is None:
+        yield required(SELECTOR)
+    else:
+        yield from validate_label_selector(selector, SELECTOR)
+        yield from not_empty(selector, kind)
 
 
 def not_empty(selector: Object, kind: str) -> Errors:

@@ -84,9 +84,9 @@ class Codec:
         except Mismatch as error:
             raise DecodeError(self._prefix + str(error), str(error)) from None
         typed.setdefault("metadata", {})
-        problems = [f'duplicate field "{path}"' for path in duplicates]
-        if state.unknown:
-            problems += [f'unknown field "{path}"' for path in strict.prune(typed, self._definition)]
+        unknown = strict.prune(typed, self._definition) if state.unknown else ()
+        problems = [f'unknown field "{path}"' for path in unknown]
+        problems += [f'duplicate field "{path}"' for path in duplicates]
         if problems and field_validation == "Strict":
             raise StrictDecodeError(self._prefix, problems)
         return typed, problems if field_validation == "Warn" else []

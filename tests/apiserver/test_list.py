@@ -59,6 +59,10 @@ async def test_selectors(five: API, query: dict[str, str], expected: str) -> Non
         {"fieldSelector": "spec.x=1"},
         {"fieldSelector": "nothing"},
         {"limit": "x"},
+        {"limit": "9" * 300},
+        {"limit": str(2**63)},
+        {"limit": " 1"},
+        {"timeoutSeconds": "1_0"},
         {"continue": "x"},
         {"continue": "e30"},
     ],
@@ -188,9 +192,11 @@ async def test_old_versions_are_views_of_the_same_object(api: API) -> None:
     old = "/apis/extensions/v1beta1/namespaces/default/deployments"
     answer = await api.call("GET", old)
     assert answer.body["items"][0]["metadata"]["name"] == "web"
-    assert answer.warnings == [
-        '299 - "extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"'
-    ]
+    [warning] = answer.warnings
+    assert warning == (
+        '299 - "extensions/v1beta1 Deployment was removed from Kubernetes in 1.16; served by Sampan; '
+        'use apps/v1 Deployment"'
+    )
     endpoints = await api.call("GET", "/api/v1/namespaces/default/endpoints")
     assert endpoints.warnings == ['299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"']
     one = await api.get("/apis/apps/v1beta2/namespaces/default/deployments/web")

@@ -3,7 +3,8 @@
 import pytest
 
 from sampan.apiserver.verbs import watch as watch_verb
-from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod
+from sampan.testing.clock import VirtualClock
+from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, running
 
 
 async def revision(api: API) -> str:
@@ -97,6 +98,37 @@ async def test_bookmarks_come_from_time_to_time(api: API, monkeypatch: pytest.Mo
         while int(bookmark["object"]["metadata"]["resourceVersion"]) < int(made["metadata"]["resourceVersion"]):
             bookmark = await anext(events)
     assert (bookmark["type"], bookmark["object"]["kind"]) == ("BOOKMARK", "Pod")
+
+
+@pytest.mark.parametrize(
+    ("now", "end", "due"),
+    [(0, 3600, 60), (0, 60, 58), (0, 40, 38), (38, 40, 98), (0, 1, 60), (3540, 3600, 3598), (0, 62, 60)],
+)
+def test_the_last_bookmark_comes_shortly_before_the_end(now: float, end: float, due: float) -> None:
+    assert watch_verb.bookmark_after(now, end) == due
+
+
+async def test_a_short_watch_ends_with_a_bookmark(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_verb, "_LAST_BOOKMARK", 0.9)
+    start = await revision(api)
+    query = {"allowWatchBookmarks": "true", "timeoutSeconds": "1", "resourceVersion": start}
+    async with api.watch(CONFIG_MAPS, query=query) as events:
+        seen = [event async for event in events]
+    assert [(event["type"], event["object"]["metadata"]["resourceVersion"]) for event in seen] == [("BOOKMARK", start)]
+
+
+async def test_ages_are_those_of_each_event() -> None:
+    clock = VirtualClock()
+    async with running(now=clock.now) as api:
+        await api.service_account()
+        await api.create(PODS, pod("p"))
+        async with api.watch(PODS, accept="application/json;as=Table;v=v1;g=meta.k8s.io") as events:
+            first = await anext(events)
+            await clock.advance(90)
+            await api.patch(f"{PODS}/p", {"metadata": {"labels": {"a": "b"}}})
+            second = await anext(events)
+    age = [column["name"] for column in first["object"]["columnDefinitions"]].index("Age")
+    assert [event["object"]["rows"][0]["cells"][age] for event in (first, second)] == ["0s", "90s"]
 
 
 async def test_tables_have_columns_only_once(api: API) -> None:

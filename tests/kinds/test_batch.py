@@ -41,7 +41,10 @@ def test_a_job_may_select_by_hand():
     manifest = job(manualSelector=True, selector={"matchLabels": {"app": "batch"}})
     assert created(manifest)["spec"]["selector"] == {"matchLabels": {"app": "batch"}}
     assert create_errors(manifest) == []
-    assert create_errors(job(manualSelector=True)) == ["spec.selector: Required value"]
+    assert create_errors(job(manualSelector=True)) == [
+        "spec.selector: Required value",
+        'spec.template.metadata.labels: Invalid value: {"app":"batch"}: `selector` does not match template `labels`',
+    ]
 
 
 @pytest.mark.parametrize(

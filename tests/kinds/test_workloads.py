@@ -46,8 +46,12 @@ def test_deployment_defaults_follow_the_version(version, selector, expected):
 
 
 def test_the_current_version_wants_a_selector():
-    assert create_errors(workload("apps/v1", "Deployment", selector=None)) == ["spec.selector: Required value"]
-    assert create_errors(workload("apps/v1", "ReplicaSet", selector=None)) == ["spec.selector: Required value"]
+    missing = [
+        "spec.selector: Required value",
+        'spec.template.metadata.labels: Invalid value: {"app":"kubia"}: `selector` does not match template `labels`',
+    ]
+    for version, kind in (("v1", "Deployment"), ("v1", "ReplicaSet"), ("v1beta2", "ReplicaSet"), ("v1", "StatefulSet")):
+        assert create_errors(workload(f"apps/{version}", kind, selector=None)) == missing
     assert create_errors(workload("extensions/v1beta1", "ReplicaSet", selector=None)) == []
 
 

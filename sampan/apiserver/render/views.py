@@ -1,6 +1,7 @@
 """Views: objects as a Table or reduced to their metadata, for lists, single objects and watch events."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sampan.apiserver.accept import Wanted
@@ -17,7 +18,7 @@ def view(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any]
     """Stored objects in the wanted view; `meta` is the ListMeta of a list, None for a single object."""
     if wanted.view == "Table":
         given = meta if meta is not None else {"resourceVersion": objects[0]["metadata"].get("resourceVersion", "")}
-        return _table(call, objects, wanted, given, headers=True)
+        return _table(call, objects, wanted, given, call.now, headers=True)
     if wanted.view == "PartialObjectMetadataList" and meta is not None:
         return tables.partial_metadata_list(objects, meta, wanted.view_api_version)
     if wanted.view == "PartialObjectMetadata" and meta is None:
@@ -26,8 +27,8 @@ def view(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any]
     raise NotAcceptable(f"you requested {wanted.view}, but the requested object is a {kind} object")
 
 
-def event_view(call: Call, wanted: Wanted) -> Callable[[Object], Object]:
-    """The view of one watch event after another; only the first Table has column definitions."""
+def event_view(call: Call, wanted: Wanted, now: Callable[[], datetime]) -> Callable[[Object], Object]:
+    """The view of one watch event after another, as of `now`; only the first Table has column definitions."""
     if wanted.view != "Table":
         return lambda obj: tables.partial_metadata(obj, wanted.view_api_version)
     first = [True]
@@ -35,19 +36,21 @@ def event_view(call: Call, wanted: Wanted) -> Callable[[Object], Object]:
     def row(obj: Object) -> Object:
         headers = bool(first) and first.pop()
         given = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-        return _table(call, [obj], wanted, given, headers=headers)
+        return _table(call, [obj], wanted, given, now(), headers=headers)
 
     return row
 
 
-def _table(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any], *, headers: bool) -> Object:
+def _table(
+    call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any], now: datetime, *, headers: bool
+) -> Object:
     include = call.query.get("includeObject", "")
     if include not in _INCLUDES:
         raise BadRequest(f"unrecognized includeObject value: {include!r}")
     table = tables.table(
         call.served.kind,
         objects,
-        call.now,
+        now,
         include or "Metadata",
         metadata=meta,
         headers=headers,

@@ -1,6 +1,7 @@
 """Watch streams: one JSON line per event, frames shared between watchers, errors as ERROR events."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ INITIAL_END = "k8s.io/initial-events-end"
 
 def watch_reply(call: Call, result: Watching, wanted: Wanted, headers: Sequence[tuple[str, str]]) -> StreamResponse:
     """The stream of a watch."""
-    return StreamResponse(200, _lines(result.changes, _encoder(call, wanted)), "application/json", headers)
+    return StreamResponse(200, _lines(result.changes, _encoder(call, wanted, result.now)), "application/json", headers)
 
 
 async def _lines(changes: AsyncGenerator[Sequence[Change], None], encode: Encode) -> AsyncIterator[bytes]:
@@ -33,9 +34,9 @@ async def _lines(changes: AsyncGenerator[Sequence[Change], None], encode: Encode
         await changes.aclose()
 
 
-def _encoder(call: Call, wanted: Wanted) -> Encode:
+def _encoder(call: Call, wanted: Wanted, now: Callable[[], datetime]) -> Encode:
     if wanted.view:
-        view = event_view(call, wanted)
+        view = event_view(call, wanted, now)
         return lambda change: _frame(change.type, _bookmark_or(call, change, view))
     if call.served.version.convert is not None:
         return lambda change: _frame(change.type, _bookmark_or(call, change, lambda obj: in_version(call, obj)))

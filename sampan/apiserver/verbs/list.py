@@ -5,15 +5,12 @@ or exactly that with resourceVersionMatch=Exact. Pages carry a token of revision
 """
 
 import asyncio
-import base64
-import binascii
-import json
 from collections.abc import Awaitable
-from typing import NamedTuple
 
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.options import ListOptions, list_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
 from sampan.apiserver.verbs.listing import Matches, Selection, selection
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
 from sampan.machinery.meta import Object
@@ -22,13 +19,6 @@ from sampan.storage.cached import Cached, Items
 from sampan.storage.protocol import FutureRevision
 
 _FRESHNESS_WAIT = 3.0  # seconds to wait for a revision that a client has seen elsewhere
-
-
-class Token(NamedTuple):
-    """What a continue token says. Revision -1: continue with whatever is newest (after an expired token)."""
-
-    revision: int
-    start_after: str
 
 
 def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
@@ -140,23 +130,3 @@ def parse_revision(text: str, kind: str) -> int:
         detail = f'strconv.ParseUint: parsing "{text}": {problem}'
         raise Invalid.of(kind, "meta.k8s.io", "", [FieldError(FIELD_INVALID, "resourceVersion", detail, text)])
     return int(text)
-
-
-def encode_token(token: Token, prefix: str) -> str:
-    """An opaque continue token; it names the last key below the prefix."""
-    body = {"v": "meta.k8s.io/v1", "rv": token.revision, "start": token.start_after.removeprefix(prefix) + "\0"}
-    return base64.urlsafe_b64encode(json.dumps(body, separators=(",", ":")).encode()).rstrip(b"=").decode()
-
-
-def decode_token(text: str, prefix: str) -> Token:
-    """The contents of a continue token; raises BadRequest."""
-    try:
-        body = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        version, revision, start = body["v"], int(body["rv"]), str(body["start"])
-    except (binascii.Error, ValueError, KeyError, TypeError) as error:
-        raise BadRequest(f"continue key is not valid: {error}") from error
-    if version != "meta.k8s.io/v1" or revision == 0:
-        raise BadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
-    if ".." in start:
-        raise BadRequest(f"invalid continue token: continue key is not valid: {start}")
-    return Token(revision, prefix + start.removesuffix("\0"))

@@ -18,6 +18,7 @@ from sampan.storage.cached import Cached, CacheEvent, Items
 
 _MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
 _BOOKMARK_PERIOD = 60.0
+_LAST_BOOKMARK = 2.0  # seconds before the end, so that the next watch need not begin far back
 _INITIAL_BATCH = 500
 
 
@@ -31,7 +32,7 @@ def watch(services: Services, call: Call) -> Watching:
     """The changes; selectors and options are checked at once, an expired revision is raised by the iterator."""
     options = list_options(call.query)
     revision = parse_revision(options.resource_version, "ListOptions")
-    return Watching(_changes(services, options, selection(call, options), revision))
+    return Watching(_changes(services, options, selection(call, options), revision), services.now)
 
 
 async def _changes(
@@ -45,15 +46,21 @@ async def _changes(
             yield [Change("BOOKMARK", start.after, ends_initial=True)]
         clock = asyncio.get_running_loop().time
         end = clock() + (options.timeout or random.uniform(_MIN_TIMEOUT, 2 * _MIN_TIMEOUT))
-        next_bookmark = clock() + _BOOKMARK_PERIOD
+        next_bookmark = bookmark_after(clock(), end)
         while (left := end - clock()) > 0 and not source.closed:
             events = await source.next(min(left, max(next_bookmark - clock(), 0.0)))
             if changes := _seen(events, chosen.matches):
                 yield changes
             if clock() >= next_bookmark:
-                next_bookmark = clock() + _BOOKMARK_PERIOD
+                next_bookmark = bookmark_after(clock(), end)
                 if options.bookmarks:
                     yield [Change("BOOKMARK", source.revision)]
+
+
+def bookmark_after(now: float, end: float) -> float:
+    """When the next bookmark is due, of a watch that ends at `end`."""
+    last, periodic = end - _LAST_BOOKMARK, now + _BOOKMARK_PERIOD
+    return last if now < last < periodic else periodic
 
 
 async def _start(services: Services, options: ListOptions, chosen: Selection, revision: int) -> _Start:

@@ -7,9 +7,8 @@ from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     READY_COLUMN,
-    SELECTOR,
     TEMPLATE,
-    not_empty,
+    present_selector,
     runs_for_ever,
     selector_from_template,
     selects_template,
@@ -28,7 +27,6 @@ from sampan.machinery.validation import (
     non_negative,
     required,
     validate_annotations,
-    validate_label_selector,
     validate_labels,
 )
 
@@ -112,12 +110,8 @@ def _selector_and_template(spec: Object) -> Errors:
     """Only the template's metadata is checked: its mounts name volumes that claim templates will bring."""
     selector, template = spec.get("selector"), spec.get("template") or {}
     metadata = template.get("metadata") or {}
-    if selector is None:
-        yield required(SELECTOR)
-    else:
-        yield from validate_label_selector(selector, SELECTOR)
-        yield from not_empty(selector, "statefulset")
-        yield from selects_template(selector, template)
+    yield from present_selector(selector, "statefulset")
+    yield from selects_template(selector, template)
     yield from validate_labels(metadata.get("labels"), TEMPLATE.child("labels"))
     yield from validate_annotations(metadata.get("annotations"), TEMPLATE.child("annotations"))
     yield from runs_for_ever(template.get("spec") or {}, "StatefulSet")

@@ -55,11 +55,11 @@ def _validate(job: Object) -> Errors:
     spec = job["spec"]
     yield from _generated_labels(job)
     yield from validate_job_spec(spec, SPEC)
-    if spec.get("selector") is None:
+    if (selector := spec.get("selector")) is None:
         yield required(SELECTOR)
-        return
-    yield from validate_label_selector(spec["selector"], SELECTOR)
-    yield from selects_template(spec["selector"], spec.get("template") or {})
+    else:
+        yield from validate_label_selector(selector, SELECTOR)
+    yield from selects_template(selector, spec.get("template") or {})
 
 
 def _generated_labels(job: Object) -> Errors:
