@@ -14,6 +14,7 @@ Adding one is a file beside this one and a line here, at its place among upstrea
 from sampan.apiserver.admission import (
     always_pull_images,
     default_ingress_class,
+    default_storage_class,
     default_toleration_seconds,
     deny_service_external_ips,
     escalation,
@@ -21,11 +22,13 @@ from sampan.apiserver.admission import (
     mountable_secrets,
     namespace_lifecycle,
     node_restriction,
+    persistent_volume_claim_resize,
     pod_resize,
     pod_topology_labels,
     priority,
     runtime_class,
     service_account,
+    storage_object_in_use_protection,
     taint_nodes_by_condition,
 )
 from sampan.apiserver.admission.attributes import CREATE, DELETE, UPDATE
@@ -40,6 +43,8 @@ _CREATE, _UPDATE, _WRITE = frozenset({CREATE}), frozenset({UPDATE}), frozenset({
 _ALL = frozenset({CREATE, UPDATE, DELETE})
 _PODS, _NODES = frozenset({("", "pods")}), frozenset({("", "nodes")})
 _DEBUGGING, _RESIZES = frozenset({("", "pods/ephemeralcontainers")}), frozenset({("", "pods/resize")})
+_CLAIMS = limit_ranger.CLAIMS
+_PROTECTED = frozenset({*_CLAIMS, ("", "persistentvolumes")})
 _BINDINGS = frozenset({("", "pods/binding")})
 _SERVICES, _INGRESSES = frozenset({("", "services")}), frozenset({("networking.k8s.io", "ingresses")})
 _RBAC = frozenset(
@@ -80,6 +85,9 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("DefaultTolerationSeconds", _WRITE, _PODS, mutate=default_toleration_seconds.mutate),
         Plugin("EventRateLimit", _WRITE, event_rate_limit.EVENTS, validate=events.validate, by_flag=True),
         Plugin("ExtendedResourceToleration", _WRITE, _PODS, mutate=extended_resource_toleration.mutate, by_flag=True),
+        Plugin("DefaultStorageClass", _CREATE, _CLAIMS, mutate=default_storage_class.mutate),
+        Plugin("StorageObjectInUseProtection", _CREATE, _PROTECTED, mutate=storage_object_in_use_protection.mutate),
+        Plugin("PersistentVolumeClaimResize", _UPDATE, _CLAIMS, validate=persistent_volume_claim_resize.validate),
         Plugin("RuntimeClass", _CREATE, _PODS, mutate=runtime_class.mutate, validate=runtime_class.validate),
         Plugin("DefaultIngressClass", _CREATE, _INGRESSES, mutate=default_ingress_class.mutate),
         Plugin("DenyServiceExternalIPs", _WRITE, _SERVICES, validate=deny_service_external_ips.validate, by_flag=True),

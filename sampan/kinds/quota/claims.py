@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sampan.kinds.core.pod_resources import Resources
+from sampan.kinds.core.volume_claims import class_of
 from sampan.kinds.quota.evaluator import ONE, Change, Evaluator, count_name
 from sampan.kinds.quota.scopes import Term, matches
 from sampan.machinery.meta import Object
 from sampan.machinery.quantity import Quantity, parse
 from sampan.machinery.tree import get_path
 
-CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _COUNT = count_name("", "persistentvolumeclaims")
 _CLAIMS, _STORAGE = "persistentvolumeclaims", "requests.storage"
 _OF_CLASS = ".storageclass.storage.k8s.io/"
@@ -22,7 +22,7 @@ def _tracks(name: str) -> bool:
 
 
 def _usage(claim: Object, _: datetime) -> Resources:
-    used, storage, name = {_COUNT: ONE, _CLAIMS: ONE}, _storage(claim), storage_class(claim)
+    used, storage, name = {_COUNT: ONE, _CLAIMS: ONE}, _storage(claim), class_of(claim)
     if storage is not None:
         used[_STORAGE] = storage
     if name:
@@ -30,12 +30,6 @@ def _usage(claim: Object, _: datetime) -> Resources:
         if storage is not None:
             used[f"{name}{_OF_CLASS}{_STORAGE}"] = storage
     return used
-
-
-def storage_class(claim: Object) -> str:
-    """The name of the claim's class; the annotation of old wins."""
-    old = (claim["metadata"].get("annotations") or {}).get(CLASS_ANNOTATION)
-    return old if old is not None else claim["spec"].get("storageClassName") or ""
 
 
 def _storage(claim: Object) -> Quantity | None:
