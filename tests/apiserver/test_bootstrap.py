@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.authorization.attributes import Attributes
 from sampan.apiserver.bootstrap import policy
@@ -100,6 +102,33 @@ def rules(role: str) -> list[dict[str, Any]]:
     """The rules of a default role."""
     found: list[dict[str, Any]] = next(r for r in policy.roles() if r["metadata"]["name"] == role)["rules"]
     return found
+
+
+def grants(role: str, verb: str, place: str) -> bool:
+    """Whether a default role has a rule for a verb; `place` is group:resource."""
+    group, _, resource = place.partition(":")
+    granted = (r for r in rules(role) if group in r.get("apiGroups", ()) and resource in r.get("resources", ()))
+    return any(verb in rule["verbs"] for rule in granted)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ":persistentvolumeclaims",
+        "events.k8s.io:events",
+        "autoscaling:horizontalpodautoscalers",
+        "networking.k8s.io:networkpolicies",
+        "policy:poddisruptionbudgets",
+        "resource.k8s.io:resourceclaims",
+    ],
+)
+def test_who_may_edit_may_write_what_belongs_to_a_namespace(place: str) -> None:
+    assert grants("edit", "update", place) and grants("view", "watch", place) and not grants("view", "update", place)
+
+
+@pytest.mark.parametrize("place", [":limitranges", ":resourcequotas", ":resourcequotas/status"])
+def test_limits_are_only_read(place: str) -> None:
+    assert grants("view", "list", place) and not grants("admin", "update", place)
 
 
 def test_aggregated_roles_contain_each_other() -> None:

@@ -228,9 +228,7 @@ def test_protected_groups_need_an_approval(approval: str) -> None:
         ),
         (
             {"type": "string", "default": 5},
-            [
-                'default: Invalid value: "integer":  in body must be of type string: "integer"'
-            ],
+            ['default: Invalid value: "integer":  in body must be of type string: "integer"'],
         ),
         (
             {"type": "string", "x-kubernetes-list-type": "set"},

@@ -99,6 +99,25 @@ def test_ranges_that_were_there_may_stay():
     assert len(update_errors(stored(letting_in(**odd)), letting_in(ipBlock={"cidr": "10.0.0.2/8"}))) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("10.0.0.0/8", []),
+        ("no", []),
+        (
+            "10.0.0.1/8",
+            ['CIDR value "10.0.0.1/8" is ambiguous in this context (should be "10.0.0.0/8" or "10.0.0.1/32"?)'],
+        ),
+        ("010.0.0.0/8", ['non-standard CIDR value "010.0.0.0/8" is invalid: use "10.0.0.0/8"']),
+        ("2001:DB8::/64", ['IPv6 CIDR value "2001:DB8::/64" should be in RFC 5952 canonical format ("2001:db8::/64")']),
+    ],
+)
+def test_what_is_said_of_ranges(text, told):
+    manifest = policy(egress=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": [text]}}]}])
+    path = "spec.egress[0].to[0].ipBlock.except[0]"
+    assert list(served(manifest).kind.warnings(manifest)) == [f"{path}: {warning}" for warning in told]
+
+
 def test_policy_types():
     assert create_errors(policy(policyTypes=["Both"])) == [
         'spec.policyTypes[0]: Unsupported value: "Both": supported values: "Ingress", "Egress"'

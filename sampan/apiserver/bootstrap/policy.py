@@ -22,6 +22,7 @@ _EVENTS = Rule(("create", "patch", "update"), ("", "events.k8s.io"), ("events",)
 _GROUPS = {  # role -> the groups it is bound to
     "cluster-admin": ("system:masters",),
     "system:basic-user": ("system:authenticated",),
+    "system:cluster-trust-bundle-discovery": ("system:serviceaccounts",),
     "system:discovery": ("system:authenticated",),
     "system:monitoring": ("system:monitoring",),
     "system:node": ("system:nodes",),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sampan.kinds.checks import SPEC, Errors, each, supported
-from sampan.kinds.cidrs import cidr, parse_cidr
+from sampan.kinds.cidrs import cidr, cidr_warnings, parse_cidr
 from sampan.kinds.columns import AGE, NAME, NONE
 from sampan.kinds.inert import nothing_acts
 from sampan.machinery.kind import Column, Kind, ServedVersion
@@ -124,6 +124,17 @@ def _peers(policy: Object) -> Iterator[Object]:
             yield from rule.get(peers) or ()
 
 
+def _warnings(policy: Object) -> Iterator[str]:
+    for direction, peers in _DIRECTIONS:
+        for index, rule in enumerate(policy["spec"].get(direction) or ()):
+            for position, peer in enumerate(rule.get(peers) or ()):
+                path = SPEC.child(direction).index(index).child(peers).index(position).child("ipBlock")
+                block = peer.get("ipBlock") or {}
+                yield from cidr_warnings(path.child("cidr"), block.get("cidr") or "")
+                for hole, text in enumerate(block.get("except") or ()):
+                    yield from cidr_warnings(path.child("except").index(hole), text)
+
+
 def _selector(policy: Object, now: datetime) -> str:
     return str(from_label_selector(get_path(policy, ("spec", "podSelector"), {}))) or NONE
 
@@ -147,6 +158,7 @@ KIND = Kind(
     create_warnings=nothing_acts("no traffic is held back by it"),
     validate_create=_validate,
     validate_update=_validate_update,
+    warnings=_warnings,
     has_status=False,
     defaults={"io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": "TCP"}},
     default_functions={_DEFINITION + "Spec": _default_types},
