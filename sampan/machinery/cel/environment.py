@@ -1,0 +1,141 @@
+"""Environments and programs: what an expression may use, and the compiled expression with its type and costs.
+
+    environment = Environment({"object": DYN})
+    program = environment.compile("object.spec.replicas <= 5")
+    program.evaluate({"object": {...}}).value
+
+Called by crd_rules.py, admission's policies and match conditions, and device selectors.
+Upstream: apiserver pkg/cel/environment/base.go (which libraries since when); pkg/apis/cel/config.go (the limits).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sampan.machinery.cel import macros
+from sampan.machinery.cel.access import Unbound
+from sampan.machinery.cel.checker import check
+from sampan.machinery.cel.code import COST, LIMIT, Code, Scope
+from sampan.machinery.cel.compiler import compile_node
+from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError
+from sampan.machinery.cel.estimate import estimate
+from sampan.machinery.cel.functions import Library, Version, functions_of
+from sampan.machinery.cel.library.lists import LISTS
+from sampan.machinery.cel.library.moments import MOMENTS
+from sampan.machinery.cel.library.operators import OPERATORS
+from sampan.machinery.cel.library.optionals import OPTIONALS
+from sampan.machinery.cel.library.patterns import PATTERNS
+from sampan.machinery.cel.library.sets import SETS
+from sampan.machinery.cel.library.standard import STANDARD
+from sampan.machinery.cel.library.strings import STRINGS
+from sampan.machinery.cel.parser import parse
+from sampan.machinery.cel.sizes import Range
+from sampan.machinery.cel.syntax import Node
+from sampan.machinery.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    LIST,
+    MAP,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    TYPE,
+    UINT,
+    Type,
+    optional_of,
+    struct,
+)
+from sampan.machinery.cel.validators import validate
+
+CURRENT: Version = (1, 37)
+_VALIDATED: Version = (1, 29)
+PER_CALL_LIMIT = 1_000_000  # for one expression
+LIBRARIES = (OPERATORS, STANDARD, MOMENTS, OPTIONALS, STRINGS, LISTS, SETS, PATTERNS)
+_MACROS: macros.Macros = {**macros.STANDARD, **macros.OPTIONAL, **macros.TWO_VARIABLES, **macros.LISTS}
+_TYPES = {
+    "bool": BOOL,
+    "bytes": BYTES,
+    "double": DOUBLE,
+    "google.protobuf.Duration": DURATION,
+    "google.protobuf.Timestamp": TIMESTAMP,
+    "int": INT,
+    "list": LIST,
+    "map": MAP,
+    "null_type": NULL,
+    "optional_type": optional_of(DYN),
+    "string": STRING,
+    "type": TYPE,
+    "uint": UINT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A value, and what it cost to find."""
+
+    value: Any
+    cost: int
+
+
+class Program:
+    """A compiled expression. It has no state: any number of evaluations may run at once, in any threads."""
+
+    def __init__(self, text: str, tree: Node, code: Code, scope: Scope, cost: Range) -> None:
+        self.text = text
+        self.result_type = tree.type
+        self.estimate = cost
+        self.variables = frozenset(scope.variables)
+        self._run = code.run
+        self._base = code.cost
+        self._slots = tuple(scope.variables.items())
+        self._size = scope.size
+
+    def evaluate(self, bindings: Mapping[str, Any], limit: int = PER_CALL_LIMIT) -> Result:
+        """The value for some variables; raises EvaluationError or BudgetExceeded, with `cost` as far as it got."""
+        frame: list[Any] = [None] * self._size
+        frame[COST], frame[LIMIT] = self._base, limit
+        for name, slot in self._slots:
+            frame[slot] = bindings[name] if name in bindings else Unbound(name)
+        try:
+            value = self._run(frame)
+        except EvaluationError as error:
+            error.cost = frame[COST]
+            raise
+        except RecursionError:
+            raise EvaluationError("evaluation recursion limit exceeded") from None
+        if frame[COST] > limit:
+            raise BudgetExceeded(frame[COST])
+        return Result(value, frame[COST])
+
+
+class Environment:
+    """Variables with their types, and libraries, as a version of Kubernetes has them."""
+
+    def __init__(
+        self,
+        variables: Mapping[str, Type],
+        libraries: Iterable[Library] = (),
+        types: Mapping[str, Type] | None = None,
+        version: Version = CURRENT,
+        extra_macros: macros.Macros | None = None,
+    ) -> None:
+        used = (*LIBRARIES, *libraries)
+        self._version = version
+        self.variables = variables
+        self.functions = functions_of(used, version)
+        self.types = _TYPES | {name: struct(name) for library in used for name in library.types} | dict(types or {})
+        self._macros = {**_MACROS, **(extra_macros or {})}
+
+    def compile(self, text: str) -> Program:
+        """The program of an expression; raises CompileError or InstantiationError."""
+        tree = parse(text, self._macros)
+        check(text, tree, self.variables, self.functions, self.types)
+        if self._version >= _VALIDATED:
+            validate(text, tree)
+        scope = Scope(compile_node, self.functions)
+        code = compile_node(scope, tree)
+        return Program(text, tree, code, scope, estimate(tree, self.variables))

@@ -1,0 +1,106 @@
+"""CEL's types as the checker sees them, how they are written, and the little language in which functions are declared.
+
+A type may carry a `declaration` (declared.py) that says more than CEL's own types can: an object's fields, a list's
+kind of equality, greatest sizes. It takes no part in equality of types. Upstream: cel-go common/types/types.go.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sampan.machinery.cel.declared import Declaration
+
+
+@dataclass(frozen=True)
+class Type:
+    """A type: its kind, its name, and its parameters."""
+
+    kind: str  # bool int uint double string bytes null timestamp duration dyn error type list map struct opaque param
+    name: str
+    parameters: tuple["Type", ...] = ()
+    declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        if not self.parameters:
+            return self.name
+        return f"{self.name}({', '.join(map(str, self.parameters))})"
+
+    @cached_property
+    def open(self) -> bool:
+        """It has a type parameter in it."""
+        return self.kind == "param" or any(parameter.open for parameter in self.parameters)
+
+    @property
+    def optional(self) -> bool:
+        """It is optional_type(T)."""
+        return self.kind == "opaque" and self.name == "optional_type"
+
+
+def _simple(name: str) -> Type:
+    return Type(name, name)
+
+
+BOOL, INT, UINT, DOUBLE = _simple("bool"), _simple("int"), _simple("uint"), _simple("double")
+STRING, BYTES, TIMESTAMP, DURATION = _simple("string"), _simple("bytes"), _simple("timestamp"), _simple("duration")
+NULL, DYN, ERROR, TYPE = _simple("null"), _simple("dyn"), Type("error", "!error!"), _simple("type")
+
+_NAMED = {t.name: t for t in (BOOL, INT, UINT, DOUBLE, STRING, BYTES, TIMESTAMP, DURATION, NULL, DYN, TYPE)}
+_OPAQUE = frozenset(("net.IP", "net.CIDR"))  # the other types of Kubernetes' libraries are structs without fields
+_WORD = re.compile(r"[A-Za-z_][\w.]*|[(),]", re.ASCII)
+
+
+def list_of(item: Type, declaration: "Declaration | None" = None) -> Type:
+    """list(item)."""
+    return Type("list", "list", (item,), declaration)
+
+
+def map_of(key: Type, value: Type, declaration: "Declaration | None" = None) -> Type:
+    """map(key, value)."""
+    return Type("map", "map", (key, value), declaration)
+
+
+def optional_of(value: Type) -> Type:
+    """optional_type(value)."""
+    return Type("opaque", "optional_type", (value,))
+
+
+def type_of_type(value: Type) -> Type:
+    """The type of a type's name used as a value."""
+    return Type("type", "type", (value,))
+
+
+def struct(name: str, declaration: "Declaration | None" = None) -> Type:
+    """An object type of a name."""
+    return Type("struct", name, (), declaration)
+
+
+LIST, MAP = list_of(DYN), map_of(DYN, DYN)
+
+
+def parse_type(text: str) -> Type:
+    """The type that a declaration's text stands for: `map(A, list(int))`; a capital alone is a type parameter."""
+    words = _WORD.findall(text)
+    words.reverse()
+    return _type(words)
+
+
+def _type(words: list[str]) -> Type:
+    name = words.pop()
+    parameters = []
+    if words and words[-1] == "(":
+        while words.pop() != ")":
+            parameters.append(_type(words))
+            if words[-1] == ")":
+                words.pop()
+                break
+    if name in _NAMED and not parameters:
+        return _NAMED[name]
+    if len(name) == 1:
+        return Type("param", name)
+    if name in ("list", "map", "type"):
+        return Type(name, name, tuple(parameters))
+    if name == "optional":
+        return Type("opaque", "optional_type", tuple(parameters))
+    return Type("opaque" if name in _OPAQUE else "struct", name, tuple(parameters))
