@@ -23,7 +23,7 @@ class FieldError:
 
     def message(self) -> str:
         """The text without the field path, as in Status causes."""
-        if self.type in _WITHOUT_VALUE:
+        if self.type in _WITHOUT_VALUE or self.value is OMITTED:
             body = self.type
         else:
             shown = FIELD_INVALID if self.type == FIELD_TYPE_INVALID else self.type
@@ -44,6 +44,8 @@ FIELD_TOO_LONG = "Too long"
 FIELD_TOO_MANY = "Too many"
 FIELD_INTERNAL = "Internal error"
 FIELD_TYPE_INVALID = "Invalid value of another type"  # shown as an invalid value, told apart in the causes only
+
+OMITTED: Any = object()  # a bad value that is not to be shown
 
 _SHOWN = 1 << 20  # characters of field errors in one answer
 _WITHOUT_VALUE = {FIELD_REQUIRED, FIELD_FORBIDDEN, FIELD_TOO_LONG, FIELD_INTERNAL}

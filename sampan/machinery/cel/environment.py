@@ -9,6 +9,7 @@ Upstream: apiserver pkg/cel/environment/base.go (which libraries since when); pk
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from sampan.machinery.cel.access import Unbound
 from sampan.machinery.cel.checker import check
 from sampan.machinery.cel.code import COST, LIMIT, Code, Scope
 from sampan.machinery.cel.compiler import compile_node
-from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError
+from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, Issue
 from sampan.machinery.cel.estimate import estimate
 from sampan.machinery.cel.functions import Library, Version, functions_of
 from sampan.machinery.cel.library.lists import LISTS
@@ -54,8 +55,8 @@ from sampan.machinery.cel.validators import validate
 CURRENT: Version = (1, 37)
 _VALIDATED: Version = (1, 29)
 PER_CALL_LIMIT = 1_000_000  # for one expression
+KUBERNETES: tuple[Library, ...] = ()
 LIBRARIES = (OPERATORS, STANDARD, MOMENTS, OPTIONALS, STRINGS, LISTS, SETS, PATTERNS)
-_MACROS: macros.Macros = {**macros.STANDARD, **macros.OPTIONAL, **macros.TWO_VARIABLES, **macros.LISTS}
 _TYPES = {
     "bool": BOOL,
     "bytes": BYTES,
@@ -117,25 +118,37 @@ class Environment:
 
     def __init__(
         self,
-        variables: Mapping[str, Type],
-        libraries: Iterable[Library] = (),
+        variables: Mapping[str, Type] | None = None,
+        libraries: Iterable[Library] = KUBERNETES,
         types: Mapping[str, Type] | None = None,
         version: Version = CURRENT,
-        extra_macros: macros.Macros | None = None,
     ) -> None:
         used = (*LIBRARIES, *libraries)
+        self.variables = dict(variables or {})
         self._version = version
-        self.variables = variables
-        self.functions = functions_of(used, version)
-        self.types = _TYPES | {name: struct(name) for library in used for name in library.types} | dict(types or {})
-        self._macros = {**_MACROS, **(extra_macros or {})}
+        self._functions = functions_of(used, version)
+        self._types = _TYPES | {name: struct(name) for library in used for name in library.types} | dict(types or {})
+        self._macros = macros.known(version)
+
+    def extend(self, variables: Mapping[str, Type], types: Mapping[str, Type] | None = None) -> "Environment":
+        """The same environment with more variables and types. Cheap: the libraries are shared."""
+        made = copy(self)
+        made.variables = {**self.variables, **variables}
+        made._types = {**self._types, **(types or {})}
+        return made
 
     def compile(self, text: str) -> Program:
         """The program of an expression; raises CompileError or InstantiationError."""
+        try:
+            return self._compile(text)
+        except RecursionError:
+            raise CompileError(text, [Issue(0, "expression recursion limit exceeded")]) from None
+
+    def _compile(self, text: str) -> Program:
         tree = parse(text, self._macros)
-        check(text, tree, self.variables, self.functions, self.types)
+        check(text, tree, self.variables, self._functions, self._types)
         if self._version >= _VALIDATED:
             validate(text, tree)
-        scope = Scope(compile_node, self.functions)
+        scope = Scope(compile_node, self._functions)
         code = compile_node(scope, tree)
         return Program(text, tree, code, scope, estimate(tree, self.variables))

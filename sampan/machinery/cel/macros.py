@@ -6,6 +6,7 @@ tells the compiler which loop it is. Upstream: cel-go parser/macro.go, ext/compr
 
 from collections.abc import Callable, Mapping
 
+from sampan.machinery.cel.functions import Version
 from sampan.machinery.cel.syntax import (
     Call,
     Comprehension,
@@ -153,13 +154,6 @@ def _bound(at: int, name: str, value: Node, result: Node) -> Node:
     )
 
 
-def _bind(offset: int, target: Node | None, arguments: list[Node]) -> Node | None:
-    if not isinstance(target, Ident) or target.name != "cel":
-        return None
-    name = _variable(arguments[0], "cel.bind() variable names must be simple identifiers")
-    return _bound(offset, name, arguments[1], arguments[2])
-
-
 def _optional_map(flat: bool) -> Expander:
     macro = "optFlatMap" if flat else "optMap"
 
@@ -192,7 +186,6 @@ STANDARD: Macros = {
     ("filter", 2, True): _filter,
 }
 OPTIONAL: Macros = {("optMap", 2, True): _optional_map(False), ("optFlatMap", 2, True): _optional_map(True)}
-BINDINGS: Macros = {("bind", 3, True): _bind}
 LISTS: Macros = {("sortBy", 2, True): _sort_by}
 TWO_VARIABLES: Macros = {
     ("all", 3, True): _quantifier("all", True),
@@ -206,3 +199,14 @@ TWO_VARIABLES: Macros = {
     ("transformMapEntry", 3, True): _transform_map_entry,
     ("transformMapEntry", 4, True): _transform_map_entry,
 }
+_SINCE: tuple[tuple[Version, Macros], ...] = (
+    ((1, 0), STANDARD),
+    ((1, 28), OPTIONAL),
+    ((1, 32), TWO_VARIABLES),
+    ((1, 34), LISTS),
+)
+
+
+def known(version: Version) -> Macros:
+    """The macros that a version of Kubernetes has. It has not cel.bind."""
+    return {name: expand for since, some in _SINCE if since <= version for name, expand in some.items()}
