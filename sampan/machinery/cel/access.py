@@ -49,18 +49,19 @@ def select(scope: Scope, node: Select) -> Code:
     key = declared.key if declared else node.field
     if node.test:
         # Upstream counts the question and takes it back, and does not count the name that leads there.
-        return Code(_has(operand.run, key), operand.cost + (0 if operand.attribute else 1))
+        return Code(_has(operand.run, key, declared is not None), operand.cost + (0 if operand.attribute else 1))
     read = declared.declaration.read if declared else None
     if node.operand.type.optional:
         return Code(_optional_field(operand.run, key, read), operand.cost + (0 if operand.attribute else 1), True)
     cost = operand.cost + (1 if operand.attribute else 2)
-    return Code(_select(operand.run, key, read), cost, True)
+    chosen = _select_declared if declared else _select
+    return Code(chosen(operand.run, key, read), cost, True)
 
 
 def _declared(type_: Type, field: str) -> DeclaredField | None:
     if type_.optional:
         type_ = type_.parameters[0]
-    return type_.declaration.fields.get(field) if type_.declaration and type_.kind == "struct" else None
+    return type_.declaration.field(field) if type_.declaration and type_.kind == "struct" else None
 
 
 def _select(operand: Run, key: str, read: Any) -> Run:
@@ -80,6 +81,19 @@ def _select(operand: Run, key: str, read: Any) -> Run:
     return run if read is None else converted
 
 
+def _select_declared(operand: Run, key: str, read: Any) -> Run:
+    """A field of an object; null is as good as missing."""
+    chosen = _select(operand, key, read)
+
+    def run(frame: Frame) -> Any:
+        value = chosen(frame)
+        if value is None:
+            raise no_such_key(key)
+        return value
+
+    return run
+
+
 def _map_optional(value: Optional, read: Any) -> Optional:
     return NONE if value is NONE else Optional(read(value.value))
 
@@ -93,11 +107,11 @@ def _unusual(value: Any, key: Any) -> Any:
     raise no_such_key(key)
 
 
-def _has(operand: Run, key: str) -> Run:
+def _has(operand: Run, key: str, declared: bool) -> Run:
     def run(frame: Frame) -> bool:
         value = operand(frame)
         if isinstance(value, dict):
-            return key in value
+            return value.get(key) is not None if declared else key in value
         if type(value) is Optional:
             return value is not NONE and isinstance(value.value, dict) and key in value.value
         raise no_such_overload()

@@ -115,7 +115,7 @@ class _Dispatch:
         return EvaluationError(f"no such overload: {self._function}({', '.join(map(type_name, values))})")
 
     def call(self, *values: Any) -> Any:
-        found = self.table.get(tuple([type(value) for value in values])) or self.find(values)
+        found = self.table.get(tuple(map(type, values))) or self.find(values)
         return found(*values)
 
 
@@ -180,12 +180,27 @@ def _overload_call(node: Call, dispatch: _Dispatch | None) -> Callable[..., Any]
 
 
 def _costed(function: Callable[..., Any], runs: Sequence[Run], cost: Callable[..., int]) -> Run:
+    if len(runs) == 2:
+        return _costed_binary(function, runs[0], runs[1], cost)
+
     def run(frame: Frame) -> Any:
         values = [each(frame) for each in runs]
         result = function(*values)
         frame[COST] += cost(values, result)
         if frame[COST] > frame[LIMIT]:
             raise BudgetExceeded(frame[COST])
+        return result
+
+    return run
+
+
+def _costed_binary(function: Callable[..., Any], first: Run, second: Run, cost: Callable[..., int]) -> Run:
+    def run(frame: Frame) -> Any:
+        values = first(frame), second(frame)
+        result = function(*values)
+        total = frame[COST] = frame[COST] + cost(values, result)
+        if total > frame[LIMIT]:
+            raise BudgetExceeded(total)
         return result
 
     return run

@@ -139,7 +139,8 @@ def _struct(scope: Scope, node: StructLiteral) -> Code:
 
 def _key(node: StructLiteral, entry: Entry) -> str:
     declaration = node.type.declaration
-    return declaration.fields[entry.field].key if declaration else entry.field
+    field = declaration.field(entry.field) if declaration else None
+    return field.key if field else entry.field
 
 
 _COMPILERS: Mapping[type, Callable[[Scope, Any], Code]] = {

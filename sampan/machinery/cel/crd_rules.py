@@ -1,11 +1,11 @@
 """The rules of custom resources evaluated: what x-kubernetes-validations at a node says of a value.
 
-`RuleChecks` is the compiler that machinery/structural/rules.py asks for; that module walks objects and finds old values.
-A rule may cost PER_CALL_LIMIT, all rules over an object what the budget has; the cost is upstream's.
+`RuleChecks` is the compiler that machinery/structural/rules.py asks for; that module walks objects and finds old
+values. A rule may cost PER_CALL_LIMIT, all rules over an object what the budget has; the cost is upstream's.
 Upstream: apiextensions-apiserver pkg/apiserver/schema/cel/validation.go (validateExpressions and its texts).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sampan.machinery import errors
@@ -40,23 +40,15 @@ class RuleChecks:
         """The check of one node."""
         declaration = declare(node.raw, node.resource_root or node.embedded)
         if declaration is None:
-            return _Undeclared(node)
+            return _silent
         environments = RuleEnvironments(self._base, declaration)
         rules = [environments.compile(rule) for rule in node.rules]
         return _Check(node, declaration, rules)
 
 
-class _Undeclared:
-    """Rules on a value of which the schema says too little."""
-
-    def __init__(self, node: Structural) -> None:
-        self._type = node.type
-
-    def __call__(
-        self, value: Any, old: Any, path: Path, forgiven: Callable[[], bool], budget: Budget
-    ) -> Iterator[FieldError]:
-        text = "rule compiler initialization error: failed to convert to declType for CEL validation rules"
-        yield invalid(path, self._type, text)
+def _silent(value: Any, old: Any, path: Path, forgiven: Callable[[], bool], budget: Budget) -> Iterable[FieldError]:
+    """Rules on a value of which the schema says too little are not evaluated."""
+    return ()
 
 
 class _Spent(Exception):

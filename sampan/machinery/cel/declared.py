@@ -7,7 +7,8 @@ Upstream: apiserver pkg/cel/types.go (DeclType), pkg/cel/escaping.go.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from sampan.machinery.cel.parser import RESERVED
@@ -38,8 +39,8 @@ class DeclaredField:
 class Declaration:
     """What is known of a value; `type` refers back to it. Sizes are upstream's DeclType's."""
 
-    type: Type = field(init=False)
-    fields: Mapping[str, DeclaredField] = field(default_factory=dict)  # by escaped name
+    type: Type = dataclass_field(init=False)
+    fields: Mapping[str, DeclaredField] = dataclass_field(default_factory=dict)  # by escaped name
     item: "Declaration | None" = None  # of a list or the values of a map
     key: "Declaration | None" = None
     read: Reader | None = None  # from JSON to the CEL value; None where they are the same
@@ -47,6 +48,11 @@ class Declaration:
     list_keys: tuple[str, ...] = ()
     most: int = 0  # elements or characters, at most
     least_size: int = 0  # bytes of JSON, at least
+
+    def field(self, name: str) -> DeclaredField | None:
+        """A field by its CEL name; one that is a keyword also by the keyword itself."""
+        found = self.fields.get(name)
+        return self.fields.get(f"__{name}__") if found is None and name in RESERVED else found
 
 
 def escape(name: str) -> str | None:

@@ -8,7 +8,7 @@ Called by crd_rules.py, admission's policies and match conditions, and device se
 Upstream: apiserver pkg/cel/environment/base.go (which libraries since when); pkg/apis/cel/config.go (the limits).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +21,20 @@ from sampan.machinery.cel.compiler import compile_node
 from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, Issue
 from sampan.machinery.cel.estimate import estimate
 from sampan.machinery.cel.functions import Library, Version, functions_of
+from sampan.machinery.cel.library.authorizer import AUTHORIZER
+from sampan.machinery.cel.library.formats import FORMATS
 from sampan.machinery.cel.library.lists import LISTS
 from sampan.machinery.cel.library.moments import MOMENTS
+from sampan.machinery.cel.library.networks import NETWORKS
 from sampan.machinery.cel.library.operators import OPERATORS
 from sampan.machinery.cel.library.optionals import OPTIONALS
 from sampan.machinery.cel.library.patterns import PATTERNS
+from sampan.machinery.cel.library.quantities import QUANTITIES
+from sampan.machinery.cel.library.semver import SEMVER
 from sampan.machinery.cel.library.sets import SETS
 from sampan.machinery.cel.library.standard import STANDARD
 from sampan.machinery.cel.library.strings import STRINGS
+from sampan.machinery.cel.library.urls import URLS
 from sampan.machinery.cel.parser import parse
 from sampan.machinery.cel.sizes import Range
 from sampan.machinery.cel.syntax import Node
@@ -48,14 +54,14 @@ from sampan.machinery.cel.types import (
     UINT,
     Type,
     optional_of,
-    struct,
+    parse_type,
 )
 from sampan.machinery.cel.validators import validate
 
 CURRENT: Version = (1, 37)
 _VALIDATED: Version = (1, 29)
 PER_CALL_LIMIT = 1_000_000  # for one expression
-KUBERNETES: tuple[Library, ...] = ()
+KUBERNETES: tuple[Library, ...] = (URLS, QUANTITIES, NETWORKS, SEMVER, FORMATS, AUTHORIZER)
 LIBRARIES = (OPERATORS, STANDARD, MOMENTS, OPTIONALS, STRINGS, LISTS, SETS, PATTERNS)
 _TYPES = {
     "bool": BOOL,
@@ -127,7 +133,8 @@ class Environment:
         self.variables = dict(variables or {})
         self._version = version
         self._functions = functions_of(used, version)
-        self._types = _TYPES | {name: struct(name) for library in used for name in library.types} | dict(types or {})
+        own = {name: parse_type(name) for library in used for name in library.types}
+        self._types: Mapping[str, Type] = {**_TYPES, **own, **(types or {})}
         self._macros = macros.known(version)
 
     def extend(self, variables: Mapping[str, Type], types: Mapping[str, Type] | None = None) -> "Environment":
@@ -135,6 +142,12 @@ class Environment:
         made = copy(self)
         made.variables = {**self.variables, **variables}
         made._types = {**self._types, **(types or {})}
+        return made
+
+    def wrap_types(self, wrap: Callable[[Mapping[str, Type]], Mapping[str, Type]]) -> "Environment":
+        """The same environment with other named types on top of its own, such as mutation.MutationTypes."""
+        made = copy(self)
+        made._types = wrap(self._types)
         return made
 
     def compile(self, text: str) -> Program:

@@ -61,12 +61,11 @@ _NOWHERE = _Path(False)
 def estimate(tree: Node, variables: Mapping[str, Type]) -> Range:
     """The cost of a checked expression."""
     own = variables.get("self")
-    return _Estimator(variables, own.declaration if own else None).cost(tree)
+    return _Estimator(own.declaration if own else None).cost(tree)
 
 
 class _Estimator:
-    def __init__(self, variables: Mapping[str, Type], root: Declaration | None) -> None:
-        self._variables = variables
+    def __init__(self, root: Declaration | None) -> None:
         self._root = root
         self._paths: dict[int, _Path] = {}
         self._sizes: dict[int, Range] = {}
@@ -137,8 +136,8 @@ class _Estimator:
 
     def ident(self, node: Ident) -> Range:
         local = self._local(node)
-        declared = self._variables.get(node.name)
-        self._paths[id(node)] = local.path if local else _Path(True, declared.declaration if declared else None)
+        # Upstream takes every name that is no loop's for the root's, even one of a type.
+        self._paths[id(node)] = local.path if local else _Path(True, self._root)
         return ONE
 
     def select(self, node: Select) -> Range:

@@ -15,6 +15,7 @@ from sampan.machinery.cel.types import Type
 
 _LIST = exactly(10)
 _LARGEST_FORMAT_PATTERN = 128
+_LARGEST_FORMAT_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +299,18 @@ _BY_FUNCTION: Mapping[str, Estimate] = {
 def estimate_call(function: str, overload: str, operands: Sequence[Operand]) -> Call:
     """The estimate of one overload of a function."""
     if function == "_==_" and _extension(operands):
-        return Call(ONE)
+        return Call(_own_equality(operands))
     found = _BY_FUNCTION.get(function) or _BY_OVERLOAD.get(overload)
     return found(operands) if found else Call(ONE)
+
+
+def _own_equality(operands: Sequence[Operand]) -> Range:
+    if operands[0].type.name == "kubernetes.NamedFormat":
+        return Range(1, _LARGEST_FORMAT_NAME).times(TRAVERSAL)
+    if operands[0].type.name == "kubernetes.URL":
+        most = operands[1].size.most
+        return Range(1, most if most < GREATEST else 1).times(TRAVERSAL)
+    return ONE
 
 
 def _extension(operands: Sequence[Operand]) -> bool:

@@ -104,31 +104,72 @@ def _quantifier(decisive: bool, turn: int) -> Callable[[Scope, Comprehension], C
         assert isinstance(node.step, Call)
         test = scope.code(node.step.arguments[1])
         loop.leave()
-        turns, run, each = loop.turns(), test.run, turn + test.cost
-
-        def decide(frame: Frame) -> Any:
-            first: EvaluationError | None = None
-            for more in turns(frame):
-                frame[COST] += each
-                if frame[COST] > frame[LIMIT]:
-                    raise BudgetExceeded(frame[COST])
-                try:
-                    value = run(frame)
-                except EvaluationError as error:
-                    first = first or error
-                    continue
-                if value is decisive:
-                    frame[COST] += turn - 1 if more else 0  # the condition is looked at once more
-                    return decisive
-                if type(value) is not bool:
-                    first = first or no_such_overload()
-            if first is not None:
-                raise first
-            return not decisive
-
-        return Code(decide, loop.code.cost + 1)
+        each = turn + test.cost
+        if len(loop.slots) == 1:
+            run = _decided_over_items(loop.code.run, loop.slots[0], test.run, decisive, each, turn - 1)
+        else:
+            run = _decided_over_pairs(loop.turns(), test.run, decisive, each, turn - 1)
+        return Code(run, loop.code.cost + 1)
 
     return compile_
+
+
+def _decided_over_items(range_: Run, slot: int, test: Run, decisive: bool, each: int, again: int) -> Run:
+    """The commonest loop, written out. `again` is the cost of looking at the condition once more at an early end."""
+
+    def run(frame: Frame) -> Any:
+        values = range_(frame)
+        if not isinstance(values, (list, dict)):
+            raise not_iterable(values)
+        first: EvaluationError | None = None
+        left, limit = len(values), frame[LIMIT]
+        for item in values:
+            frame[slot] = item
+            left -= 1
+            cost = frame[COST] = frame[COST] + each
+            if cost > limit:
+                raise BudgetExceeded(cost)
+            try:
+                value = test(frame)
+            except EvaluationError as error:
+                first = first or error
+                continue
+            if value is decisive:
+                frame[COST] += again if left else 0
+                return decisive
+            if type(value) is not bool:
+                first = first or no_such_overload()
+        if first is not None:
+            raise first
+        return not decisive
+
+    return run
+
+
+def _decided_over_pairs(
+    turns: Callable[[Frame], Iterable[int]], test: Run, decisive: bool, each: int, again: int
+) -> Run:
+    def run(frame: Frame) -> Any:
+        first: EvaluationError | None = None
+        for left in turns(frame):
+            frame[COST] += each
+            if frame[COST] > frame[LIMIT]:
+                raise BudgetExceeded(frame[COST])
+            try:
+                value = test(frame)
+            except EvaluationError as error:
+                first = first or error
+                continue
+            if value is decisive:
+                frame[COST] += again if left else 0
+                return decisive
+            if type(value) is not bool:
+                first = first or no_such_overload()
+        if first is not None:
+            raise first
+        return not decisive
+
+    return run
 
 
 def _exists_one(scope: Scope, node: Comprehension) -> Code:

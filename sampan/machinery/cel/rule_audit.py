@@ -26,7 +26,10 @@ SCHEMA_LIMIT = 100_000_000  # estimated, of all rules together
 _MOST_EXPENSIVE = 4
 _NEW_LINES = re.compile(r"[\n\r]")
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
-_ADVICE = "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"
+_ADVICE = (
+    "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength "
+    "where arrays, maps, and strings are declared)"
+)
 
 
 def shape_errors(schema: Tree, path: Path) -> Iterator[FieldError]:

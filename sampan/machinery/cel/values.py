@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sampan.machinery.cel.errors import EvaluationError
+from sampan.machinery.cel.errors import EvaluationError, no_such_overload
 
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 SECOND = 10**9
@@ -105,7 +105,9 @@ def equal(left: Any, right: Any) -> bool:
         return isinstance(right, dict) and len(left) == len(right) and _same_entries(left, right)
     if kind is Optional:
         return other is Optional and _same_optionals(left, right)
-    return kind is other and bool(left == right)
+    if kind is not other:
+        raise no_such_overload()  # a library's own values compare with their like only
+    return bool(left == right)
 
 
 def _same_entries(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> bool:
