@@ -3,7 +3,7 @@
     environment.py   what an expression may use; compiling it; Program.evaluate(bindings, limit)
     lexer, parser, macros -> checker, validators -> compiler (access, logic, calls, loops) -> closures
     library/         the functions; costs.py what calls cost, estimate.py and estimates.py what they may cost
-    declared.py      types from schemas: structural_types.py for custom resources, field_types.py for built-in kinds
+    structural_types.py, field_types.py   types from the schemas of custom resources and of built-in kinds
     crd_rules.py     the rules of custom resources evaluated; rule_audit.py the rules of a definition judged
     mutation.py      Object{...} and JSONPatch{...} of mutating policies
 

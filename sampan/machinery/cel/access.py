@@ -7,10 +7,9 @@ Upstream: cel-go interpreter/attributes.go (and its texts).
 from typing import Any
 
 from sampan.machinery.cel.code import COST, Code, Frame, Run, Scope, constant, part_of_attribute
-from sampan.machinery.cel.declared import DeclaredField
 from sampan.machinery.cel.errors import EvaluationError, no_such_key, no_such_overload
 from sampan.machinery.cel.syntax import Call, Literal, Select
-from sampan.machinery.cel.types import Type
+from sampan.machinery.cel.types import DeclaredField, Type
 from sampan.machinery.cel.values import NONE, NUMBERS, Optional
 
 
@@ -61,7 +60,7 @@ def select(scope: Scope, node: Select) -> Code:
 def _declared(type_: Type, field: str) -> DeclaredField | None:
     if type_.optional:
         type_ = type_.parameters[0]
-    return type_.declaration.field(field) if type_.declaration and type_.kind == "struct" else None
+    return type_.declaration.named(field) if type_.declaration and type_.kind == "struct" else None
 
 
 def _select(operand: Run, key: str, read: Any) -> Run:

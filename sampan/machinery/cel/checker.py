@@ -150,7 +150,7 @@ class _Checker:
         if target.kind == "map":
             return target.parameters[1]
         if target.kind == "struct":
-            field = target.declaration.field(name) if target.declaration else None
+            field = target.declaration.named(name) if target.declaration else None
             return field.type if field else self._report(node, f"undefined field '{name}'")
         if target.kind == "param":
             assign(self._meanings, DYN, target)
@@ -280,7 +280,7 @@ class _Checker:
 
     def _struct_field(self, named: Type, entry: Entry) -> None:
         found = self.check(entry.value)
-        field = named.declaration.field(entry.field) if named.declaration else None
+        field = named.declaration.named(entry.field) if named.declaration else None
         if field is None:
             self._report(entry, f"undefined field '{entry.field}'")
             return

@@ -139,7 +139,7 @@ def _struct(scope: Scope, node: StructLiteral) -> Code:
 
 def _key(node: StructLiteral, entry: Entry) -> str:
     declaration = node.type.declaration
-    field = declaration.field(entry.field) if declaration else None
+    field = declaration.named(entry.field) if declaration else None
     return field.key if field else entry.field
 
 

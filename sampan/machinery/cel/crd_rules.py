@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sampan.machinery import errors
-from sampan.machinery.cel.declared import Declaration
 from sampan.machinery.cel.environment import PER_CALL_LIMIT, Environment, Program
 from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError
 from sampan.machinery.cel.rules import OLD_SELF, SELF, CompiledRule, RuleEnvironments
 from sampan.machinery.cel.structural_types import declare
+from sampan.machinery.cel.types import Declaration
 from sampan.machinery.cel.values import NONE, Optional
 from sampan.machinery.errors import OMITTED, FieldError
 from sampan.machinery.paths import Path, invalid

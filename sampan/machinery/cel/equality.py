@@ -6,9 +6,8 @@ Upstream: apiserver pkg/cel/common/valuesunstructured.go (unstructuredSetList, u
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sampan.machinery.cel.declared import Declaration
 from sampan.machinery.cel.errors import no_such_overload
-from sampan.machinery.cel.types import Type
+from sampan.machinery.cel.types import Declaration, Type
 from sampan.machinery.cel.values import contains, equal
 
 _PLAIN = frozenset(("string", "bytes", "timestamp", "duration", "null"))

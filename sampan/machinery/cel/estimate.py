@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sampan.machinery.cel.code import scalar
-from sampan.machinery.cel.declared import Declaration
 from sampan.machinery.cel.estimates import Operand, estimate_call
 from sampan.machinery.cel.sizes import GREATEST, NOTHING, ONE, UNKNOWN, Range, exactly
 from sampan.machinery.cel.syntax import (
@@ -23,7 +22,7 @@ from sampan.machinery.cel.syntax import (
     Select,
     StructLiteral,
 )
-from sampan.machinery.cel.types import Type
+from sampan.machinery.cel.types import Declaration, Type
 
 _LIST, _MAP, _STRUCT = exactly(10), exactly(30), exactly(40)
 _SELECTABLE = frozenset(("map", "struct", "param"))

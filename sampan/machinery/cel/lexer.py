@@ -27,6 +27,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_KEYWORDS = ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let")
+_MORE_KEYWORDS = ("loop", "package", "namespace", "null", "return", "true", "var", "void", "while")
+RESERVED = frozenset((*_KEYWORDS, *_MORE_KEYWORDS))
 _WORDS = frozenset(("in", "true", "false", "null"))
 _OPEN_STRING = re.compile(r"[bB]?[rR]?(\"(?:\\.|[^\\\"\n\r])*|'(?:\\.|[^\\'\n\r])*)")
 

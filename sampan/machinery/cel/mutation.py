@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sampan.machinery.cel.compiler import Constructed
-from sampan.machinery.cel.declared import Declaration, DeclaredField
 from sampan.machinery.cel.functions import Library, overload
-from sampan.machinery.cel.types import DYN, STRING, Type, struct
+from sampan.machinery.cel.types import DYN, STRING, Declaration, DeclaredField, Type, struct
 
 OBJECT, JSON_PATCH_TYPE = "Object", "JSONPatch"
 _PATCH_FIELDS = {"op": STRING, "path": STRING, "from": STRING, "value": DYN}

@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan.machinery.cel import literals, macros
 from sampan.machinery.cel.errors import CompileError, Issue
-from sampan.machinery.cel.lexer import Token, tokens
+from sampan.machinery.cel.lexer import RESERVED, Token, tokens
 from sampan.machinery.cel.syntax import (
     Call,
     Entry,
@@ -33,9 +33,6 @@ _BEGIN_INDEX = _BEGIN.replace("'!', ", "'!', '?', ")
 _RELATIONS = frozenset(("<", "<=", ">=", ">", "==", "!=", "in"))
 _BINARY = {"+": 5, "-": 5, "*": 6, "/": 6, "%": 6} | dict.fromkeys(_RELATIONS, 4)
 _FUNCTION = {"in": "@in"} | {word: f"_{word}_" for word in _BINARY if word != "in"}
-_KEYWORDS = ("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let")
-_MORE_KEYWORDS = ("loop", "package", "namespace", "null", "return", "true", "var", "void", "while")
-RESERVED = frozenset((*_KEYWORDS, *_MORE_KEYWORDS))
 
 
 class _SyntaxError(Exception):

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sampan.machinery.cel.declared import MAX_REQUEST, Declaration
 from sampan.machinery.cel.environment import Environment, Program
 from sampan.machinery.cel.errors import CompileError, InstantiationError
-from sampan.machinery.cel.types import BOOL, STRING, Type, optional_of
+from sampan.machinery.cel.sizes import MAX_REQUEST
+from sampan.machinery.cel.types import BOOL, STRING, Declaration, Type, optional_of
 
 SELF, OLD_SELF = "self", "oldSelf"
 Rule = Mapping[str, Any]

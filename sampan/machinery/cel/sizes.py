@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 GREATEST = 2**64 - 1
+MAX_REQUEST = 3 * 1024 * 1024  # bytes that a request may have: upstream's MaxRequestSizeBytes
 
 
 @dataclass(frozen=True, slots=True)

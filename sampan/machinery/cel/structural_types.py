@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.machinery.cel.declared import MAX_REQUEST, Declaration, DeclaredField, Reader, escape
 from sampan.machinery.cel.errors import EvaluationError
+from sampan.machinery.cel.escaping import escape
 from sampan.machinery.cel.library.moments import parse_duration, parse_timestamp
+from sampan.machinery.cel.sizes import MAX_REQUEST
 from sampan.machinery.cel.types import (
     BOOL,
     BYTES,
@@ -23,6 +24,9 @@ from sampan.machinery.cel.types import (
     INT,
     STRING,
     TIMESTAMP,
+    Declaration,
+    DeclaredField,
+    Reader,
     Type,
     list_of,
     map_of,

@@ -1,16 +1,19 @@
 """CEL's types as the checker sees them, how they are written, and the little language in which functions are declared.
 
-A type may carry a `declaration` (declared.py) that says more than CEL's own types can: an object's fields, a list's
-kind of equality, greatest sizes. It takes no part in equality of types. Upstream: cel-go common/types/types.go.
+A type may carry a Declaration that says more than CEL's own types can: an object's fields, a list's kind of equality,
+greatest sizes. It takes no part in equality of types, and is made by structural_types.py and field_types.py.
+Upstream: cel-go common/types/types.go; apiserver pkg/cel/types.go (DeclType).
 """
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from sampan.machinery.cel.declared import Declaration
+from sampan.machinery.cel.lexer import RESERVED
+
+Reader = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,39 @@ class Type:
     def optional(self) -> bool:
         """It is optional_type(T)."""
         return self.kind == "opaque" and self.name == "optional_type"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredField:
+    """A field of an object: its name in JSON and what it holds."""
+
+    key: str
+    declaration: "Declaration"
+
+    @property
+    def type(self) -> Type:
+        """The field's type."""
+        return self.declaration.type
+
+
+@dataclass(slots=True, eq=False)
+class Declaration:
+    """What is known of a value; `type` refers back to it. Sizes are upstream's DeclType's."""
+
+    type: Type = field(init=False)
+    fields: Mapping[str, DeclaredField] = field(default_factory=dict)  # by escaped name
+    item: "Declaration | None" = None  # of a list or the values of a map
+    key: "Declaration | None" = None
+    read: Reader | None = None  # from JSON to the CEL value; None where they are the same
+    list_type: str = ""  # set, map: how `==` and `+` treat it
+    list_keys: tuple[str, ...] = ()
+    most: int = 0  # elements or characters, at most
+    least_size: int = 0  # bytes of JSON, at least
+
+    def named(self, name: str) -> DeclaredField | None:
+        """A field by its CEL name; one that is a keyword also by the keyword itself."""
+        found = self.fields.get(name)
+        return self.fields.get(f"__{name}__") if found is None and name in RESERVED else found
 
 
 def _simple(name: str) -> Type:
