@@ -78,18 +78,30 @@ class Codec:
     ) -> tuple[Object, list[str]]:
         """The first half of decode: types checked, unknown fields pruned, no defaults, still in this version."""
         typed = self._identify(obj)
+        unknown = self._read_fields(typed)
+        typed.setdefault("metadata", {})
+        problems = self._problems(
+            [f'unknown field "{path}"' for path in unknown], [f'duplicate field "{path}"' for path in duplicates]
+        )
+        if problems and field_validation == "Strict":
+            raise StrictDecodeError(self._prefix, problems)
+        return typed, problems if field_validation == "Warn" else []
+
+    def _read_fields(self, typed: Object) -> list[str]:
+        """Make an object one of the type, in place; returns the paths of unknown fields, which are gone."""
         state = decoding.State()
         try:
             self._read(typed, state)
         except Mismatch as error:
-            raise DecodeError(self._prefix + str(error), str(error)) from None
-        typed.setdefault("metadata", {})
-        unknown = strict.prune(typed, self._definition) if state.unknown else ()
-        problems = [f'unknown field "{path}"' for path in unknown]
-        problems += [f'duplicate field "{path}"' for path in duplicates]
-        if problems and field_validation == "Strict":
-            raise StrictDecodeError(self._prefix, problems)
-        return typed, problems if field_validation == "Warn" else []
+            raise self._refused(str(error)) from None
+        return strict.prune(typed, self._definition) if state.unknown else []
+
+    def _problems(self, unknown: list[str], duplicate: list[str]) -> list[str]:
+        """What a strict decoding tells, in upstream's order."""
+        return unknown + duplicate
+
+    def _refused(self, cause: str) -> DecodeError:
+        return DecodeError(self._prefix + cause, cause)
 
     def default(self, obj: Object) -> None:
         """Give an object of this version its type and kind defaults, in place."""
