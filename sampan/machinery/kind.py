@@ -153,6 +153,7 @@ class Kind:
     validate_create: Validate | None = None  # only on create: rules that stored objects may break
     validate_update: ValidateUpdate | None = None  # (new, old)
     validate_status_update: ValidateUpdate | None = None
+    slow_validation: bool = False  # it can take over 20 ms, and is run beside the event loop
     warnings: Callable[[Object], Iterable[str]] | None = None
     create_warnings: Callable[[Object], Iterable[str]] | None = None  # only on create
     name_rule: str = "dns-subdomain"  # or another of NAME_RULES in names.py

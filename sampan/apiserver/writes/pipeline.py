@@ -13,8 +13,10 @@ A write that finds the object changed meanwhile starts again at the top, admissi
 deleting.py. The counterpart of k8s.io/apiserver/pkg/registry/generic/registry (Store) and pkg/endpoints/handlers.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 
 from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
@@ -89,7 +91,8 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
     if kind.prepare_create:
         kind.prepare_create(obj)
     with _allocated(services, kind, obj, None, dry_run=options.dry_run):
-        _refuse(write.call.served, obj, [*validate_meta(obj, kind), *validate_new(write.call.served, obj)])
+        found = chain(validate_meta(obj, kind), validate_new(write.call.served, obj))
+        _refuse(write.call.served, obj, await found_errors(kind, found))
         _warn(write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
         await services.admission.validate(services, admission)
@@ -105,13 +108,19 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
     part.prepare(kind, new, old)
     metadata.bump_generation(kind, new, old)
     with _allocated(services, kind, new, old, dry_run=options.dry_run):
-        _refuse(served, new, [*validate_meta_update(new, old), *part.validate(served, new, old)])
+        found = chain(validate_meta_update(new, old), part.validate(served, new, old))
+        _refuse(served, new, await found_errors(kind, found))
         if part.warns:
             _warn(write.call, new, kind.warnings)
         ownership.keep_times(new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)
         return await replace(services, kind, entry, new, dry_run=options.dry_run)
+
+
+async def found_errors(kind: Kind, errors: Iterable[FieldError]) -> list[FieldError]:
+    """The errors that a validation finds; one that takes its time runs beside the event loop."""
+    return await asyncio.to_thread(list, errors) if kind.slow_validation else list(errors)
 
 
 async def _intended(services: Services, write: Write, old: Object | None) -> tuple[Object, Admission]:

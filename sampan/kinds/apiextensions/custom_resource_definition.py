@@ -127,6 +127,7 @@ KIND = Kind(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_status_update=_validate_status,
+    slow_validation=True,
     warnings=_warnings,
     allow_unconditional_update=False,
 )
