@@ -54,6 +54,9 @@ class StructuralCodec(Codec):
         except Unreadable as error:
             raise self._refused(str(error)) from None
 
+    def _problems(self, unknown: list[str], duplicate: list[str]) -> list[str]:
+        return duplicate + unknown
+
     def _identify(self, obj: object) -> Object:
         """Custom resources say what they are; what they must say is a matter of validation."""
         if not isinstance(obj, dict):

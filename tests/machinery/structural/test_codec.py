@@ -59,6 +59,11 @@ def test_unknown_fields() -> None:
     )
 
 
+def test_duplicates_are_told_first() -> None:
+    _, told = codec("v2").decode(shirt(collar=1), "Warn", ["spec.color"])
+    assert told == ['duplicate field "spec.color"', 'unknown field "spec.collar"']
+
+
 def test_what_is_read_fits_its_version() -> None:
     stored = shirt(size="L")
     assert codec("v1").encode(stored) == {**shirt(color="red", fit="slim"), "apiVersion": "example.com/v1"}
