@@ -162,6 +162,7 @@ class GarbageCollector(Controller):
             return Owner.WAITING if known.waits_for_dependents else Owner.SOLID
         if known is not None:
             self._tell_wrong_namespace(node, ref)
+            _check_scopes(node, known.kind, ref)
             return Owner.DANGLING
         # Not by uid alone: a wrong reference to an owner, by a wrong name, must not deny it to those that know it.
         asked = (ref["uid"], ref["apiVersion"], ref["kind"], node.namespace, ref["name"])
@@ -177,8 +178,7 @@ class GarbageCollector(Controller):
         if kind is None:
             self.unmapped.add(node.uid)
             raise TerminalError(f"the kind of the owner {ref['apiVersion']} {ref['kind']} is not known")
-        if kind.namespaced and not node.namespace:
-            raise TerminalError(f"{node.object['metadata']['name']} is cluster-scoped, but its owner {ref} is not")
+        _check_scopes(node, kind, ref)
         namespace = node.namespace if kind.namespaced else ""
         try:
             owner = Node(kind, await self.client.get(kind, ref["name"], namespace))
@@ -242,6 +242,12 @@ def _owner_patch(node: Node, refs: list[Object]) -> dict[str, Any]:
 def _may_own(owner: Node, dependent: Node) -> bool:
     """Owners are cluster-scoped or live in the namespace of their dependents."""
     return not owner.namespace or owner.namespace == dependent.namespace
+
+
+def _check_scopes(node: Node, owner: Kind, ref: Object) -> None:
+    """A cluster-scoped object with a namespaced owner is never collected: in which namespace should one look?"""
+    if owner.namespaced and not node.namespace:
+        raise TerminalError(f"{node.object['metadata']['name']} is cluster-scoped, but its owner {ref} is not")
 
 
 CONTROLLER = GarbageCollector

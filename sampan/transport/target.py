@@ -9,10 +9,13 @@ _AUTHORITY = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """The path as sent and the query of an origin-form, absolute-form or asterisk-form target; raises ValueError."""
+    """The path as sent and the query of an origin-form or absolute-form target; raises ValueError.
+
+    `OPTIONS *` asks about a server as a whole, for which ours have no answer.
+    """
     if "#" in target:
         raise ValueError("a request target has no fragment")
-    if target[:1] != "/" and target != "*":
+    if target[:1] != "/":
         absolute = _AUTHORITY.match(target)
         if not absolute:
             raise ValueError("malformed request target")

@@ -111,9 +111,23 @@ async def test_cluster_scoped_owners(cluster: Cluster) -> None:
 async def test_cluster_scoped_dependents_of_namespaced_owners_are_left_alone(cluster: Cluster) -> None:
     top = await make(cluster, "top")
     absent_owner = {**ref(top), "uid": "22222222-2222-2222-2222-222222222222"}
-    await cluster.create(CLUSTER_ROLE, {"metadata": {"name": "role", "ownerReferences": [absent_owner]}})
+    owners = {"absent": absent_owner, "alive": ref(top)}
+    for name, owner in owners.items():
+        await cluster.create(CLUSTER_ROLE, {"metadata": {"name": name, "ownerReferences": [owner]}})
     await cluster.clock.advance(3)
-    assert (await cluster.client.get(CLUSTER_ROLE, "role"))["metadata"]["ownerReferences"] == [absent_owner]
+    for name, owner in owners.items():
+        assert (await cluster.client.get(CLUSTER_ROLE, name))["metadata"]["ownerReferences"] == [owner]
+    told = await cluster.until(EVENT, lambda events: any(_is_about("alive", e) for e in events), "default")
+    [event] = [event for event in told if _is_about("alive", event)]
+    place = f"v1/ConfigMap, namespace: , name: top, uid: {top['metadata']['uid']}"
+    assert (event["reason"], event["message"]) == (
+        "OwnerRefInvalidNamespace",
+        f'ownerRef [{place}] does not exist in namespace ""',
+    )
+
+
+def _is_about(name: str, event: Object) -> bool:
+    return bool(event["involvedObject"]["name"] == name)
 
 
 def node(uid: str, *owners: str, **meta: Any) -> Node:
