@@ -67,18 +67,18 @@ class Defaulters:
 
     def _compile(self, name: str) -> DefaultFunction:
         definition, given = self._schema.definition(name), self._values.get(name, {})
-        constants = [(f, v) for f, v in given.items() if not callable(v)]
-        computed = [(f, v) for f, v in given.items() if callable(v)]
+        constants = [(f, v, _unset(definition.fields[f])) for f, v in given.items() if not callable(v)]
+        computed = [(f, v, _unset(definition.fields[f])) for f, v in given.items() if callable(v)]
         function = self._functions.get(name)
         written = _written(definition)
         below = [(f, visit) for f, spec in definition.fields.items() if (visit := self._visitor(spec))]
 
         def default(obj: Object) -> None:
-            for field, value in constants:
-                if field not in obj:
+            for field, value, unset in constants:
+                if field not in obj or obj[field] == unset:
                     obj[field] = deep_copy(value)
-            for field, compute in computed:
-                if field not in obj and (value := compute(obj)) is not None:
+            for field, compute, unset in computed:
+                if (field not in obj or obj[field] == unset) and (value := compute(obj)) is not None:
                     obj[field] = value
             if function is not None:
                 function(obj)
@@ -100,6 +100,14 @@ class Defaulters:
         if visit is None:
             return None
         return _each_item(visit) if field.type == "array" else _each_value(visit)
+
+
+def _unset(field: Field) -> Any:
+    """The value that is as good as none: of a text that is no pointer in Go, the empty one."""
+    return "" if field.type == "string" and not field.pointer else _NOTHING
+
+
+_NOTHING = object()
 
 
 def _merged(schema: Schema, given: Iterable[FieldDefaults]) -> dict[str, dict[str, Default]]:

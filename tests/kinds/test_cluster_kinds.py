@@ -134,6 +134,16 @@ def binding(of="RoleBinding", version="v1", subjects=None, role="view"):
     }
 
 
+def test_an_empty_api_group_is_none():
+    """client-go's protobuf has it in every role reference, and upstream never writes it for a ServiceAccount."""
+    manifest = binding(subjects=[{"kind": kind, "name": "x", "apiGroup": ""} for kind in ("User", "ServiceAccount")])
+    manifest["roleRef"]["apiGroup"] = ""
+    made = created(manifest)
+    assert made["roleRef"]["apiGroup"] == RBAC
+    assert [subject.get("apiGroup") for subject in made["subjects"]] == [RBAC, None]
+    assert create_errors(manifest) == []
+
+
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
 def test_binding_defaults(version):
     subjects = [{"kind": "User", "name": "a"}, {"kind": "ServiceAccount", "name": "s", "namespace": "n"}]

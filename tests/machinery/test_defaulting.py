@@ -1,7 +1,7 @@
 import pytest
 
 from sampan.machinery.defaulting import Defaulters
-from sampan.machinery.schema import Schema
+from sampan.machinery.schema import Field, Schema
 
 ROOT, INNER, LEAF, OUTSIDE = "test.Root", "test.Inner", "test.Leaf", "test.Outside"
 LEAF_DEFAULTS = {
@@ -65,3 +65,17 @@ def test_mistakes_of_declarations(schema):
     with pytest.raises(ValueError, match="has another default"):
         Defaulters(schema, [{OUTSIDE: {"leaf": "1"}}, {OUTSIDE: {"leaf": "2"}}])
     assert Defaulters(schema, [LEAF_DEFAULTS, LEAF_DEFAULTS]).of(LEAF)
+
+
+def test_an_empty_text_is_none_where_go_has_no_pointer(schema):
+    """Go's protobuf writes every field, also an empty one; and defaults there ask whether it is empty."""
+    plain, pointer = "test.Plain", "test.Pointer"
+    schema.define(plain, {"group": Field("string", always=True), "computed": "string"})
+    schema.define(pointer, {"group": Field("string", pointer=True), "number": "int32"})
+    values = {plain: {"group": "g", "computed": lambda obj: obj["group"]}, pointer: {"group": "g", "number": 1}}
+    defaulters = Defaulters(schema, [values])
+    given, kept = {"group": "", "computed": ""}, {"group": "", "number": 0}
+    defaulters.of(plain)(given)
+    defaulters.of(pointer)(kept)
+    assert given == {"group": "g", "computed": "g"}
+    assert kept == {"group": "", "number": 0}

@@ -16,8 +16,8 @@ _ROLE_REF, _SUBJECTS = Path("roleRef"), Path("subjects")
 
 
 def _subject_group(subject: Object) -> str | None:
-    """Users and groups belong to RBAC's own API group, ServiceAccounts to the core group."""
-    return {"ServiceAccount": "", "User": GROUP, "Group": GROUP}.get(subject.get("kind") or "")
+    """Users and groups belong to RBAC's own API group; ServiceAccounts to the core group, whose name is empty."""
+    return {"User": GROUP, "Group": GROUP}.get(subject.get("kind") or "")
 
 
 DEFAULTS: FieldDefaults = {
