@@ -179,11 +179,12 @@ def _has_status(subresources: Spec | None) -> bool:
 def _version(version: Spec, path: Path, status: bool, options: Options, tools: Tools) -> Errors:
     for wrong in _deprecation(version):
         yield invalid(path.child("deprecationWarning"), version.get("deprecationWarning"), wrong)
-    yield from validation_errors(version.get("schema"), path.child("schema"), status, options, tools)
+    name = version.get("name") or ""
+    yield from validation_errors(version.get("schema"), path.child("schema"), name, status, options, tools)
     yield from subresource_errors(version.get("subresources"), path.child("subresources"))
     yield from column_errors(version.get("additionalPrinterColumns"), path.child("additionalPrinterColumns"))
     if fields := version.get("selectableFields"):
-        at, name = path.child("selectableFields"), version.get("name") or ""
+        at = path.child("selectableFields")
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             yield invalid(at, "", "may only be set when `version.schema.openAPIV3Schema` is not included")
@@ -220,7 +221,8 @@ def _shared(spec: Spec, options: Options, tools: Tools) -> Errors:
     """What all versions share."""
     holders = [spec, *(spec.get("versions") or ())]
     status = any(_has_status(holder.get("subresources")) for holder in holders)
-    yield from validation_errors(spec.get("validation"), _SPEC.child("validation"), status, options, tools)
+    at, first = _SPEC.child("validation"), spec.get("version") or ""
+    yield from validation_errors(spec.get("validation"), at, first, status, options, tools)
     yield from subresource_errors(spec.get("subresources"), _SPEC.child("subresources"))
     yield from column_errors(spec.get("additionalPrinterColumns"), _SPEC.child("additionalPrinterColumns"))
     if fields := spec.get("selectableFields"):

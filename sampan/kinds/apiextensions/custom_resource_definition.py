@@ -15,18 +15,23 @@ from sampan.kinds.apiextensions.schema_validation import Tools
 from sampan.kinds.apiextensions.schema_warnings import schema_warnings
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import CREATED_AT, NAME, text
+from sampan.machinery.cel.crd_rules import RuleChecks
+from sampan.machinery.cel.environment import Environment
+from sampan.machinery.cel.rule_audit import RuleAudit
 from sampan.machinery.kind import Column, Kind, ServedVersion, Validate, ValidateUpdate
 from sampan.machinery.meta import Object
 from sampan.machinery.schema import load
 from sampan.machinery.structural.object_meta import object_meta_reader
 
 _GROUP = "apiextensions.k8s.io"
+_PREVIOUS = (1, 36)  # release whose expressions may be new, so that an older server could still read them
 _DEFINITION = v1beta1.V1 + "CustomResourceDefinition"
 
 
 @cache
 def _tools() -> Tools:
-    return Tools(object_meta_reader(load()))
+    stored = Environment()
+    return Tools(object_meta_reader(load()), RuleChecks(stored), RuleAudit(Environment(version=_PREVIOUS), stored))
 
 
 def _storage_version(crd: Object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sampan.kinds.apiextensions.certificates import bundle_error
 from sampan.kinds.apiextensions.list_rules import has_bad_keys, has_bad_set
+from sampan.machinery.cel.rule_audit import expressions
 from sampan.machinery.structural.default_errors import has_unpruned_default
 from sampan.machinery.structural.reading import ReadMetadata
 from sampan.machinery.structural.schema import Structural, Tree, any_node
@@ -40,6 +41,8 @@ class Options:
     approval: bool = True
     no_unknown_fields: bool = True  # spec.preserveUnknownFields may not be true
     any_ca_bundle: bool = True
+    known_expressions: frozenset[str] = frozenset()  # of CEL, accepted before
+    old_schemas: Mapping[str, Tree] = field(default_factory=dict)  # by version
     many_selectable_fields: frozenset[str] = field(default_factory=frozenset)  # versions that may; "": shared
 
 
@@ -79,6 +82,8 @@ def for_update(new: Spec, old: Spec, established: bool, base: Options, read_meta
         approval=base.approval,
         no_unknown_fields=base.no_unknown_fields and not old.get("preserveUnknownFields"),
         any_ca_bundle=not established or _has_bad_bundle(conversion),
+        known_expressions=frozenset(text for schema in schemas for text in expressions(schema)),
+        old_schemas=dict(_by_version(old)),
         many_selectable_fields=frozenset(_many_unchanged(new, old)),
     )
 
@@ -89,6 +94,14 @@ def schemas_of(spec: Spec) -> Iterator[Tree]:
     for holder in holders:
         if holder and holder.get("openAPIV3Schema") is not None:
             yield holder["openAPIV3Schema"]
+
+
+def _by_version(spec: Spec) -> Iterator[tuple[str, Tree]]:
+    shared = (spec.get("validation") or {}).get("openAPIV3Schema")
+    for version in spec.get("versions") or ():
+        schema = (version.get("schema") or {}).get("openAPIV3Schema") or shared
+        if schema is not None:
+            yield version.get("name") or "", schema
 
 
 def has_bad_type(schema: Tree) -> bool:

@@ -4,7 +4,7 @@ What makes a schema structural is machinery/structural/structurality.py's; this 
 Upstream: validateCustomResourceDefinitionValidation and ValidateCustomResourceDefinitionOpenAPISchema.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 
 from sampan.kinds.apiextensions.list_rules import list_errors
 from sampan.kinds.apiextensions.options import TYPES, Options
-from sampan.kinds.apiextensions.rule_fields import rule_errors
+from sampan.machinery.cel.rule_audit import RuleAudit, shape_errors
 from sampan.machinery.errors import FieldError
 from sampan.machinery.structural.default_errors import Context, default_errors
 from sampan.machinery.structural.reading import ReadMetadata
@@ -22,9 +22,6 @@ from sampan.machinery.structural.structurality import structural_errors, unsuppo
 from sampan.machinery.validation import Path, forbidden, invalid, not_supported
 
 Errors = Iterator[FieldError]
-
-# Examines the CEL rules of a whole schema that is otherwise right: (schema, its path).
-ExamineRules = Callable[[Structural, Path], Iterable[FieldError]]
 
 _AT_ROOT = {
     "description": "Description",
@@ -56,11 +53,11 @@ _UNSUPPORTED = ("id", "additionalItems", "patternProperties", "definitions", "de
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What reads metadata and what knows CEL; both are other packages' business."""
+    """What reads metadata, runs CEL rules (on defaults), and tells whether rules compile and what they cost."""
 
     read_metadata: ReadMetadata
-    rules: RuleCompiler | None = None
-    examine_rules: ExamineRules | None = None
+    rules: RuleCompiler
+    audit: RuleAudit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,9 @@ class _Where:
     no_defaults: str | None = None  # why there may be none
 
 
-def validation_errors(holder: Tree | None, path: Path, status: bool, options: Options, tools: Tools) -> Errors:
+def validation_errors(
+    holder: Tree | None, path: Path, version: str, status: bool, options: Options, tools: Tools
+) -> Errors:
     """What is wrong with the schema that a CustomResourceValidation holds; `status`: the subresource is on."""
     schema = (holder or {}).get("openAPIV3Schema")
     if schema is None:
@@ -92,9 +91,23 @@ def validation_errors(holder: Tree | None, path: Path, status: bool, options: Op
     found += _schema(schema, at, _Where(options, root=True, no_defaults=no_defaults))
     if unstructured and not found:
         found.append(invalid(at, "", unstructured))
-    if not found and options.structural and tools.examine_rules:
-        found += tools.examine_rules(_root(schema), at)
+    if options.structural and not unstructured and not structure:
+        found += _audit(schema, at, found, options.old_schemas.get(version), options, tools)
     yield from found
+
+
+def _audit(
+    schema: Tree, path: Path, found: list[FieldError], old: Tree | None, options: Options, tools: Tools
+) -> list[FieldError]:
+    """What is wrong with the rules of a schema, where nothing else is."""
+    if b'"x-kubernetes-validations":' not in orjson.dumps(schema):
+        return []
+    wrong = [error.field for error in found]
+
+    def sound(at: Path) -> bool:
+        return not any(field.startswith(str(at)) for field in wrong)
+
+    return tools.audit.errors(schema, path, sound, options.known_expressions, schema == old)
 
 
 def _default_errors(schema: Tree, path: Path, context: Context) -> list[FieldError]:
@@ -138,7 +151,8 @@ def _schema(schema: Any, path: Path, where: _Where) -> Errors:
         yield invalid(path.child("x-kubernetes-preserve-unknown-fields"), False, "must be true or undefined")
     options = where.options
     yield from list_errors(schema, path, atomic_sets=options.atomic_sets, keys=options.list_keys)
-    yield from rule_errors(schema, path.child("x-kubernetes-validations"))
+    if schema.get("x-kubernetes-validations"):
+        yield from shape_errors(schema, path)
 
 
 def _below(schemas: Any, path: Path, where: _Where) -> Errors:
