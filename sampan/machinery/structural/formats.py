@@ -54,8 +54,9 @@ def _normal(format_: str) -> str:
 
 
 def _matching(pattern: str, flags: int = 0) -> Check:
-    matches = re.compile(pattern, flags | re.ASCII).fullmatch
-    return lambda value: matches(value) is not None
+    """Compiled when it is first used: most servers never meet most formats."""
+    compiled = cache(lambda: re.compile(pattern, flags | re.ASCII))
+    return lambda value: compiled().fullmatch(value) is not None
 
 
 @cache
