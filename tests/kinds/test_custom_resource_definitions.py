@@ -504,3 +504,34 @@ def test_warnings() -> None:
         'x-kubernetes-list-type: set for items of type "object" is not supported by server-side apply or CEL '
         "validation rules",
     ]
+
+
+def ruled(rule: str, **more: Any) -> dict[str, Any]:
+    node = {"type": "object", "properties": {"size": {"type": "integer"}, **more}}
+    node["x-kubernetes-validations"] = [{"rule": rule}]
+    return {"type": "object", "properties": {"spec": node}}
+
+
+def test_rules_compile() -> None:
+    assert schema_errors(ruled("self.size > 1")) == []
+    (told,) = schema_errors(ruled("self.length > 1"))
+    assert told.startswith(f"{VALIDATION}.properties[spec].x-kubernetes-validations[0].rule: Invalid value: ")
+    assert "undefined field 'length'" in told
+
+
+def test_rules_of_what_is_not_sound_are_passed_over() -> None:
+    told = schema_errors(ruled("self.length > 1", bad={"type": "strin"}))
+    assert [error.partition(":")[0] for error in told] == [f"{VALIDATION}.properties[spec].properties[bad].type"]
+
+
+def test_a_rule_may_not_cost_too_much() -> None:
+    costly = ruled("self.l.all(x, self.l.all(y, x == y))", l={"type": "array", "items": STRING})
+    told = schema_errors(costly)
+    assert any("estimated rule cost exceeds budget by factor of more than 100x" in error for error in told)
+    bounded = {"type": "array", "maxItems": 3, "items": {**STRING, "maxLength": 3}}
+    assert schema_errors(ruled("self.l.all(x, self.l.all(y, x == y))", l=bounded)) == []
+
+
+def test_a_rule_is_run_on_defaults() -> None:
+    node = {**STRING, "default": "a", "x-kubernetes-validations": [{"rule": "self != 'a'", "message": "not a"}]}
+    assert property_errors(node) == ['default: Invalid value: "a": not a']
