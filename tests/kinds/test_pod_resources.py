@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sampan.kinds.core.pod_resources import effective, of_spec
+from sampan.kinds.core.qos import qos_class
 from sampan.machinery.meta import Object
 
 
@@ -67,3 +68,11 @@ def test_a_pod_that_is_resized_counts_for_the_most_of_its_forms() -> None:
     assert cpu_of(grown) == "9"
     grown["status"] = {**grown["status"], "conditions": [{"type": "PodResizePending", "reason": "Infeasible"}]}
     assert (cpu_of(grown), cpu_of(grown, "limits")) == ("3", "4")
+
+
+def test_resources_of_the_pod_that_say_nothing_do_not_make_its_quality() -> None:
+    asking = {"name": "c", "resources": {"requests": {"cpu": "1"}}}
+    assert qos_class({"spec": {"containers": [asking], "resources": {"limits": {}}}}) == "Burstable"
+    assert qos_class({"spec": {"containers": [asking], "resources": {"limits": {"cpu": "1"}}}}) == "Burstable"
+    both = {"cpu": "1", "memory": "1Gi"}
+    assert qos_class({"spec": {"containers": [{}], "resources": {"limits": both, "requests": both}}}) == "Guaranteed"

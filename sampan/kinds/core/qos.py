@@ -21,7 +21,7 @@ def qos_class(pod: Object) -> str:
 
 def _holders(spec: Object) -> Iterable[Object]:
     """What has resources: the pod as a whole where it says so (KEP-2837), else its containers."""
-    if spec.get("resources"):
+    if any((spec.get("resources") or {}).get(field) for field in ("requests", "limits")):
         yield spec
     else:
         yield from (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
