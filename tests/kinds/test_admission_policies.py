@@ -8,10 +8,11 @@ GROUP = "admissionregistration.k8s.io"
 RULE = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["deployments"]}
 CONSTRAINTS = {"resourceRules": [RULE]}
 VALIDATING = {"matchConstraints": CONSTRAINTS, "validations": [{"expression": "object.spec.replicas <= 5"}]}
+PATCH = "[JSONPatch{op: 'remove', path: '/spec/replicas'}]"
 MUTATING = {
     "matchConstraints": CONSTRAINTS,
     "reinvocationPolicy": "Never",
-    "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}}],
+    "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": PATCH}}],
 }
 
 
@@ -244,3 +245,111 @@ def test_the_status_of_a_policy():
     new = {**old, "metadata": {**old["metadata"], "labels": {"a": "b"}}}
     kind.prepare_status_update(new, old)
     assert "labels" not in new["metadata"]
+
+
+VARIABLES = [
+    {"name": "most", "expression": "5"},
+    {"name": "replicas", "expression": "has(object.spec.replicas) ? object.spec.replicas : variables.most"},
+]
+PARAM_KIND = {"apiVersion": "v1", "kind": "ConfigMap"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"variables": VARIABLES, "validations": [{"expression": "variables.replicas <= variables.most"}]},
+        {"paramKind": PARAM_KIND, "validations": [{"expression": "string(object.spec.replicas) == params.data.most"}]},
+        {"validations": [{"expression": "authorizer.requestResource.check('update').allowed()"}]},
+        {"validations": [{"expression": "request.userInfo.groups.exists(g, g == 'admins')"}]},
+        {
+            "validations": [
+                {"expression": "namespaceObject.metadata.creationTimestamp < timestamp('2026-01-02T00:00:00Z')"}
+            ]
+        },
+        {"validations": [{"expression": "true", "messageExpression": "'has ' + string(object.spec.replicas)"}]},
+        {"auditAnnotations": [{"key": "a", "valueExpression": "null"}]},
+        {"matchConditions": [{"name": "a", "expression": "request.operation != 'DELETE'"}]},
+    ],
+)
+def test_expressions_that_compile(fields):
+    assert create_errors(validating(**fields)) == []
+
+
+def undeclared(name, column=1, source=None):
+    dots = "." * (column - 1)
+    text = f"ERROR: <input>:1:{column}: undeclared reference to '{name}' (in container '')"
+    return f"compilation failed: {text}\\n | {source or name}\\n | {dots}^"
+
+
+@pytest.mark.parametrize(
+    ("fields", "errors"),
+    [
+        (
+            {"validations": [{"expression": "1"}]},
+            ['validations[0].expression: Invalid value: "1": must evaluate to bool but got int'],
+        ),
+        (
+            {"validations": [{"expression": "params.a"}]},
+            ['validations[0].expression: Invalid value: "params.a": ' + undeclared("params", source="params.a")],
+        ),
+        (
+            {"validations": [{"expression": "true", "messageExpression": "authorizer"}]},
+            ['validations[0].messageExpression: Invalid value: "authorizer": ' + undeclared("authorizer")],
+        ),
+        (
+            {"variables": VARIABLES[::-1]},
+            [
+                'variables[0].expression: Invalid value: "has(object.spec.replicas) ? object.spec.replicas : '
+                "variables.most\": compilation failed: ERROR: <input>:1:61: undefined field 'most'"
+            ],
+        ),
+        (
+            {"auditAnnotations": [{"key": "a", "valueExpression": "1"}]},
+            [
+                'auditAnnotations[0].valueExpression: Invalid value: "1": '
+                "must evaluate to one of [string null_type] but got int"
+            ],
+        ),
+    ],
+)
+def test_expressions_that_do_not(fields, errors):
+    found = create_errors(validating(**fields))
+    assert len(found) == len(errors)
+    for error, wanted in zip(found, errors, strict=True):
+        assert error.replace("\n", "\\n").startswith(f"spec.{wanted}")
+
+
+@pytest.mark.parametrize(
+    ("mutation", "errors"),
+    [
+        ({"patchType": "JSONPatch", "jsonPatch": {"expression": PATCH}}, []),
+        (
+            {
+                "patchType": "ApplyConfiguration",
+                "applyConfiguration": {"expression": "Object{spec: Object.spec{replicas: variables.most}}"},
+            },
+            [],
+        ),
+        (
+            {"patchType": "JSONPatch", "jsonPatch": {"expression": "[]"}},
+            ['jsonPatch.expression: Invalid value: "[]": must evaluate to list(JSONPatch) but got list(dyn)'],
+        ),
+        (
+            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "{'a': 1}"}},
+            [
+                "applyConfiguration.expression: Invalid value: \"{'a': 1}\": "
+                "must evaluate to Object but got map(string, int)"
+            ],
+        ),
+    ],
+)
+def test_what_mutations_make(mutation, errors):
+    manifest = mutating(variables=VARIABLES[:1], mutations=[mutation])
+    assert create_errors(manifest) == [f"spec.mutations[0].{error}" for error in errors]
+
+
+def test_conditions_that_do_not_change_are_not_compiled_again():
+    broken = {"matchConditions": [{"name": "a", "expression": "nothing"}]}
+    old = stored(validating(**broken))
+    assert update_errors(old, validating(**broken)) == []
+    assert len(update_errors(old, validating(**broken, paramKind=PARAM_KIND))) == 1

@@ -1,13 +1,12 @@
 """MutatingAdmissionPolicy: expressions that change an object before it is stored. v1beta1 is identical."""
 
-from sampan.kinds.admissionregistration.expressions import validate_expression
+from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
     V1,
     V1BETA1,
     policy_columns,
     same_conditions,
-    use,
     v1beta1,
     validate_policy,
 )
@@ -35,16 +34,17 @@ _PATCHES = {
 
 def _validate(policy: Object, conditions_changed: bool = True) -> Errors:
     spec = policy["spec"]
-    yield from validate_policy(spec, conditions_changed)
+    expressions = Expressions(params=spec.get("paramKind") is not None, variables=True)
+    yield from validate_policy(spec, expressions, conditions_changed)
     yield from validate_mutating_operations(spec.get("matchConstraints"), SPEC.child("matchConstraints"))
     if not spec.get("mutations"):
         yield required(_MUTATIONS, "mutations must contain at least one item")
     for index, mutation in enumerate(spec.get("mutations") or ()):
-        yield from _mutation(mutation, spec, _MUTATIONS.index(index))
+        yield from _mutation(mutation, expressions, _MUTATIONS.index(index))
     yield from one_of(SPEC.child("reinvocationPolicy"), spec.get("reinvocationPolicy"), REINVOCATION_POLICIES)
 
 
-def _mutation(mutation: Object, spec: Object, path: Path) -> Errors:
+def _mutation(mutation: Object, expressions: Expressions, path: Path) -> Errors:
     type_ = mutation.get("patchType") or ""
     yield from one_of(path.child("patchType"), type_, sorted(_PATCHES))
     if type_ not in _PATCHES:
@@ -55,7 +55,7 @@ def _mutation(mutation: Object, spec: Object, path: Path) -> Errors:
     elif not (expression := (patch.get("expression") or "").strip()):
         yield required(path.child(field, "expression"))
     else:
-        yield from validate_expression(expression, path.child(field, "expression"), use(spec, result))
+        yield from expressions.check(expression, path.child(field, "expression"), result)
     for other, _ in _PATCHES.values():
         if other != field and mutation.get(other) is not None:
             detail = f"must not be specified when patchType is {type_}"

@@ -6,7 +6,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/admissionregistration/validation.
 import re
 from datetime import datetime
 
-from sampan.kinds.admissionregistration.expressions import Use, validate_expression
+from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.rules import (
     FAILURE_POLICIES,
     GROUP,
@@ -46,7 +46,7 @@ DEFAULTS: FieldDefaults = {
 }
 
 
-def validate_policy(spec: Object, conditions_changed: bool) -> Errors:
+def validate_policy(spec: Object, expressions: Expressions, conditions_changed: bool) -> Errors:
     """The head of a policy: failure policy, parameters, what it matches, variables."""
     kind = spec.get("paramKind")
     yield from one_of(SPEC.child("failurePolicy"), spec.get("failurePolicy"), FAILURE_POLICIES)
@@ -61,7 +61,7 @@ def validate_policy(spec: Object, conditions_changed: bool) -> Errors:
     if conditions_changed:
         conditions = spec.get("matchConditions") or []
         yield from validate_match_conditions(conditions, SPEC.child("matchConditions"), params=kind is not None)
-    yield from _variables(spec)
+    yield from _variables(spec, expressions)
 
 
 def same_conditions(new: Object, old: Object) -> bool:
@@ -69,18 +69,7 @@ def same_conditions(new: Object, old: Object) -> bool:
     return all(semantic_equal(new["spec"].get(f), old["spec"].get(f)) for f in ("paramKind", "matchConditions"))
 
 
-def variables_before(spec: Object, end: int | None = None) -> dict[str, str]:
-    """The variables that expressions after the given place can use."""
-    variables = (spec.get("variables") or [])[:end]
-    return {v.get("name") or "": v.get("expression") or "" for v in variables}
-
-
-def use(spec: Object, result: str, *, authorizer: bool = True) -> Use:
-    """An expression of a policy that may use all of its variables."""
-    return Use(result, spec.get("paramKind") is not None, authorizer, variables_before(spec))
-
-
-def _variables(spec: Object) -> Errors:
+def _variables(spec: Object, expressions: Expressions) -> Errors:
     for index, variable in enumerate(spec.get("variables") or ()):
         path = SPEC.child("variables").index(index)
         name, expression = variable.get("name") or "", variable.get("expression") or ""
@@ -91,8 +80,7 @@ def _variables(spec: Object) -> Errors:
         if not expression.strip():
             yield required(path.child("expression"), "expression is not specified")
         else:
-            known = Use("any", spec.get("paramKind") is not None, variables=variables_before(spec, index))
-            yield from validate_expression(expression, path.child("expression"), known)
+            yield from expressions.variable(name, expression, path.child("expression"))
 
 
 def _param_kind(kind: Object, path: Path) -> Errors:

@@ -5,7 +5,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/admissionregistration/validation.
 
 from collections.abc import Iterator, Sequence
 
-from sampan.kinds.admissionregistration.expressions import Use, validate_expression
+from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.checks import Errors, supported
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import (
@@ -129,12 +129,13 @@ def validate_match_conditions(conditions: Sequence[Object], path: Path, *, param
     if len(conditions) > _MAX_CONDITIONS:
         yield too_many(path, len(conditions), _MAX_CONDITIONS)
     seen: set[str] = set()
+    expressions = Expressions(params=params)
     for index, condition in enumerate(conditions):
         name, expression, at = condition.get("name") or "", condition.get("expression") or "", path.index(index)
         if not expression.strip():
             yield required(at.child("expression"))
         else:
-            yield from validate_expression(expression.strip(), at.child("expression"), Use("bool", params=params))
+            yield from expressions.check(expression.strip(), at.child("expression"), "bool")
         if not name:
             yield required(at.child("name"))
             continue

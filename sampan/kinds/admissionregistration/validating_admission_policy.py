@@ -1,13 +1,12 @@
 """ValidatingAdmissionPolicy: expressions that may refuse a request. v1beta1 is identical."""
 
-from sampan.kinds.admissionregistration.expressions import validate_expression
+from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
     V1,
     no_line_breaks,
     policy_columns,
     same_conditions,
-    use,
     v1beta1,
     validate_policy,
 )
@@ -35,28 +34,29 @@ _STATUS = Path("status")
 
 def _validate(policy: Object, conditions_changed: bool = True) -> Errors:
     spec = policy["spec"]
-    yield from validate_policy(spec, conditions_changed)
+    expressions = Expressions(params=spec.get("paramKind") is not None, variables=bool(spec.get("variables")))
+    yield from validate_policy(spec, expressions, conditions_changed)
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         yield required(_VALIDATIONS, _NOTHING)
         yield required(_ANNOTATIONS, _NOTHING)
         return
     for index, validation in enumerate(spec.get("validations") or ()):
-        yield from _validation(validation, spec, _VALIDATIONS.index(index))
-    yield from _annotations(policy)
+        yield from _validation(validation, expressions, _VALIDATIONS.index(index))
+    yield from _annotations(policy, expressions)
 
 
-def _validation(validation: Object, spec: Object, path: Path) -> Errors:
+def _validation(validation: Object, expressions: Expressions, path: Path) -> Errors:
     expression, message = validation.get("expression") or "", validation.get("message") or ""
     if not expression.strip():
         yield required(path.child("expression"), "expression is not specified")
     else:
-        yield from validate_expression(expression, path.child("expression"), use(spec, "bool"))
+        yield from expressions.check(expression, path.child("expression"), "bool")
     if told := validation.get("messageExpression"):
         at = path.child("messageExpression")
         if not told.strip():
             yield invalid(at, told, "must be non-empty if specified")
         else:
-            yield from validate_expression(told, at, use(spec, "string", authorizer=False))
+            yield from expressions.check(told, at, "string", authorizer=False)
     if message and not message.strip():
         yield invalid(path.child("message"), message, "must be non-empty if specified")
     elif not no_line_breaks(message.strip()):
@@ -64,14 +64,14 @@ def _validation(validation: Object, spec: Object, path: Path) -> Errors:
     yield from supported(path.child("reason"), validation.get("reason"), _REASONS)
 
 
-def _annotations(policy: Object) -> Errors:
+def _annotations(policy: Object, expressions: Expressions) -> Errors:
     annotations, seen = policy["spec"].get("auditAnnotations") or [], set()
     if len(annotations) > _MAX_ANNOTATIONS:
         yield invalid(_ANNOTATIONS, annotations, f"must not have more than {_MAX_ANNOTATIONS} auditAnnotations")
     for index, annotation in enumerate(annotations):
         path, key = _ANNOTATIONS.index(index), annotation.get("key") or ""
         yield from _annotation_key(policy["metadata"].get("name") or "", key, path.child("key"))
-        yield from _annotation_value(annotation.get("valueExpression") or "", policy["spec"], path)
+        yield from _annotation_value(annotation.get("valueExpression") or "", expressions, path)
         if key in seen:
             yield duplicate(path.child("key"), key)
         seen.add(key)
@@ -84,14 +84,14 @@ def _annotation_key(name: str, key: str, path: Path) -> Errors:
         yield from check(path, f"{name}/{key}", qualified_name(f"{name}/{key}"))
 
 
-def _annotation_value(expression: str, spec: Object, path: Path) -> Errors:
+def _annotation_value(expression: str, expressions: Expressions, path: Path) -> Errors:
     at, trimmed = path.child("valueExpression"), expression.strip()
     if not trimmed:
         yield required(at, "valueExpression is not specified")
     elif len(trimmed.encode(errors="replace")) > _MAX_ANNOTATION:
         yield required(at, f"must not exceed {_MAX_ANNOTATION} bytes in length")
     else:
-        yield from validate_expression(trimmed, at, use(spec, "string or null"))
+        yield from expressions.check(trimmed, at, "string or null")
 
 
 def _validate_status_update(new: Object, old: Object) -> Errors:

@@ -141,7 +141,7 @@ class Environment:
         """The same environment with more variables and types. Cheap: the libraries are shared."""
         made = copy(self)
         made.variables = {**self.variables, **variables}
-        made._types = {**self._types, **(types or {})}
+        made._types = {**self._types, **types} if types else self._types
         return made
 
     def wrap_types(self, wrap: Callable[[Mapping[str, Type]], Mapping[str, Type]]) -> "Environment":

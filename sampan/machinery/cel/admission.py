@@ -1,0 +1,171 @@
+"""What expressions of admission may use: match conditions of webhooks, and everything in policies.
+
+    environment = with_variables(admission_environment(params=True), {"most": INT})
+    environment.compile("object.spec.replicas <= variables.most")
+
+`object`, `oldObject` and `params` may be anything; the request and its namespace have declared types. Called by
+kinds/admissionregistration, which asks whether expressions compile, and by what evaluates them. Upstream: apiserver
+pkg/admission/plugin/cel (compile.go, composition.go).
+"""
+
+from collections.abc import Mapping
+
+from sampan.machinery.cel.environment import KUBERNETES, Environment
+from sampan.machinery.cel.errors import CompileError, InstantiationError
+from sampan.machinery.cel.library.moments import parse_timestamp
+from sampan.machinery.cel.mutation import JSON_PATCH, MutationTypes
+from sampan.machinery.cel.types import (
+    BOOL,
+    DYN,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    Declaration,
+    DeclaredField,
+    Type,
+    list_of,
+    parse_type,
+    struct,
+)
+
+_PACKAGE = "kubernetes."
+_KIND = {"group": "string", "version": "string", "kind": "string"}
+_TYPES: Mapping[str, Mapping[str, str]] = {  # each after those that it names
+    "GroupVersionKind": _KIND,
+    "GroupVersionResource": {"group": "string", "version": "string", "resource": "string"},
+    "UserInfo": {
+        "username": "string",
+        "uid": "string",
+        "groups": "list(string)",
+        "extra": "map(string, list(string))",
+    },
+    "AdmissionRequest": {
+        "kind": "GroupVersionKind",
+        "resource": "GroupVersionResource",
+        "subResource": "string",
+        "requestKind": "GroupVersionKind",
+        "requestResource": "GroupVersionResource",
+        "requestSubResource": "string",
+        "name": "string",
+        "namespace": "string",
+        "operation": "string",
+        "userInfo": "UserInfo",
+        "dryRun": "bool",
+        "options": "dyn",
+    },
+    "NamespaceMetadata": {
+        "name": "string",
+        "generateName": "string",
+        "namespace": "string",
+        "labels": "map(string, string)",
+        "annotations": "map(string, string)",
+        "UID": "string",
+        "creationTimestamp": "timestamp",
+        "deletionGracePeriodSeconds": "int",
+        "deletionTimestamp": "timestamp",
+        "generation": "int",
+        "resourceVersion": "string",
+        "finalizers": "list(string)",
+    },
+    "NamespaceSpec": {"finalizers": "list(string)"},
+    "NamespaceCondition": {
+        "status": "string",
+        "type": "string",
+        "lastTransitionTime": "timestamp",
+        "message": "string",
+        "reason": "string",
+    },
+    "NamespaceStatus": {"conditions": "list(NamespaceCondition)", "phase": "string"},
+    "Namespace": {"metadata": "NamespaceMetadata", "spec": "NamespaceSpec", "status": "NamespaceStatus"},
+}
+_AUTHORIZER = {
+    "authorizer": parse_type("kubernetes.authorization.Authorizer"),
+    "authorizer.requestResource": parse_type("kubernetes.authorization.ResourceCheck"),
+}
+_LONG_NAMES = {
+    "null": "null_type",
+    "timestamp": "google.protobuf.Timestamp",
+    "duration": "google.protobuf.Duration",
+}
+# What an expression may have to make, by the name of its use.
+RESULTS: Mapping[str, tuple[Type, ...]] = {
+    "bool": (BOOL,),
+    "string": (STRING,),
+    "string or null": (STRING, NULL),
+    "apply configuration": (struct("Object"),),
+    "json patch": (list_of(struct("JSONPatch")),),
+    "any": (),
+}
+
+
+def admission_environment(*, params: bool = False, authorizer: bool = True, patches: bool = False) -> Environment:
+    """The environment of an expression. `patches`: it may construct what a mutating policy makes."""
+    types = _declared_types()
+    known = {"object": DYN, "oldObject": DYN}
+    known |= {"namespaceObject": types["Namespace"], "request": types["AdmissionRequest"]}
+    known |= {"params": DYN} if params else {}
+    known |= _AUTHORIZER if authorizer else {}
+    named = {type_.name: type_ for type_ in types.values()}
+    environment = Environment(known, (*KUBERNETES, JSON_PATCH) if patches else KUBERNETES, named)
+    return environment.wrap_types(MutationTypes) if patches else environment
+
+
+def with_variables(environment: Environment, variables: Mapping[str, Type]) -> Environment:
+    """The same for an expression of a policy that comes after some variables. Cheap."""
+    fields = {name: DeclaredField(name, _of(type_)) for name, type_ in variables.items()}
+    return environment.extend({"variables": _struct("variables", fields)})
+
+
+def compiled(environment: Environment, text: str, result: str) -> tuple[Type, str]:
+    """The type of an expression that shall make a result of RESULTS, and what is wrong with it; "" if nothing is.
+
+    What does not compile may be of any type, so that what uses it has no error of its own.
+    """
+    try:
+        made = environment.compile(text).result_type
+    except CompileError as error:
+        return DYN, f"compilation failed: {error}"
+    except InstantiationError as error:
+        return DYN, f"program instantiation failed: {error}"
+    wanted = RESULTS[result]
+    if not wanted or made in wanted:
+        return made, ""
+    allowed = " ".join(map(_shown, wanted))
+    what = allowed if len(wanted) == 1 else f"one of [{allowed}]"
+    return made, f"must evaluate to {what} but got {_shown(made)}"
+
+
+def _shown(type_: Type) -> str:
+    """A type in the words of cel-go's Type.String, which are not those of its errors."""
+    name = _LONG_NAMES.get(type_.kind, type_.name)
+    return f"{name}({', '.join(map(_shown, type_.parameters))})" if type_.parameters else name
+
+
+def _declared_types() -> dict[str, Type]:
+    known: dict[str, Type] = {}
+    for name, texts in _TYPES.items():
+        fields = {field: DeclaredField(field, _of(_type(text, known))) for field, text in texts.items()}
+        known[name] = _struct(name, fields)
+    return known
+
+
+def _struct(name: str, fields: Mapping[str, DeclaredField]) -> Type:
+    declaration = Declaration(fields=fields)
+    declaration.type = struct(_PACKAGE + name, declaration)
+    return declaration.type
+
+
+def _type(text: str, known: Mapping[str, Type]) -> Type:
+    item = text.removeprefix("list(").removesuffix(")")
+    if item in known:
+        return known[item] if item == text else list_of(known[item])
+    return parse_type(text)
+
+
+def _of(type_: Type) -> Declaration:
+    """The declaration of a field of some type; times are text in JSON."""
+    if type_.declaration is not None:
+        return type_.declaration
+    made = Declaration(read=parse_timestamp if type_ == TIMESTAMP else None)
+    made.type = Type(type_.kind, type_.name, type_.parameters, made)
+    return made
