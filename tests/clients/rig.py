@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -51,15 +52,21 @@ class Command:
     """Runs a program that takes a kubeconfig (kubectl, Helm) against a server."""
 
     def __init__(self, binary: Path, folder: Path, port: int) -> None:
-        self._binary, self._folder = binary, folder
         (folder / "config").write_text(yaml.safe_dump(kubeconfig(port)))
+        self.binary = binary
+        self._environment = {"KUBECONFIG": str(folder / "config"), "HOME": str(folder)}
+
+    def using(self, binary: Path, **environment: str) -> "Command":
+        """Another program that shares configuration and caches."""
+        other = copy.copy(self)
+        other.binary, other._environment = binary, self._environment | environment
+        return other
 
     async def run(self, *words: str, stdin: str = "") -> tuple[int, str, str]:
         """The exit status, what was said, and the errors and warnings."""
-        environment = {"KUBECONFIG": str(self._folder / "config"), "HOME": str(self._folder)}
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            self._binary, *words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+            self.binary, *words, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment
         )
         out, errors = await process.communicate(stdin.encode())
         assert process.returncode is not None

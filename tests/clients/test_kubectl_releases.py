@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.apiserver.harness import API
 from tests.clients.programs import program
 from tests.clients.rig import Command
@@ -97,3 +99,16 @@ async def test_kubectl_of_the_servers_release_sees_no_skew(tls: API, tmp_path: P
     status, said, errors = await kubectl.run("version")
     assert (status, errors) == (0, "")
     assert "Server Version: v1.37" in said
+
+
+async def test_a_plugin_leaves_kubectl_what_it_maps_by(every_kubectl: Command, tmp_path: Path) -> None:
+    """Plugins share kubectl's cache of discovery on disk, and are scanners."""
+    if every_kubectl.binary.name == "kubectl-1.37":
+        pytest.skip("it can't pass for a plugin: it always says its command")
+    plugin = tmp_path / "kubectl-tree"  # client-go calls itself by the name of the program
+    plugin.symlink_to(every_kubectl.binary)
+    as_plugin = every_kubectl.using(plugin, KUBECTL_COMMAND_HEADERS="false")
+    assert "extensions/v1beta1" not in await as_plugin("api-versions")
+    text = manifest("extensions/v1beta1", "Deployment", "web")
+    assert await every_kubectl("create -f -", text) == "deployment.extensions/web created\n"
+    assert "extensions/v1beta1" in await every_kubectl("api-versions")
