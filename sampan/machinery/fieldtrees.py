@@ -105,10 +105,16 @@ def _compare_item(
 
 
 class _Struct(Node):
-    __slots__ = ()
+    __slots__ = ("_known",)
+
+    def __init__(self, field: Field, memo: "_Memo", *, member: bool) -> None:
+        super().__init__(field, memo, member=member)
+        self._known: dict[str, tuple[str, Node | None]] | None = None
 
     def children(self, value: Any) -> Iterator[tuple[str, Node | None, Any]]:
-        fields = _fields(self.field.definition, self.memo)
+        fields = self._known
+        if fields is None:
+            fields = self._known = _fields(self.field.definition, self.memo)
         for name, item in value.items():
             step = fields.get(name)
             if step is not None:

@@ -76,6 +76,8 @@ def controller_ref(owner: Mapping[str, Any]) -> Object:
 
 def format_time(moment: datetime) -> str:
     """RFC 3339 in whole seconds, UTC: metav1.Time."""
+    if moment.tzinfo is UTC:
+        return moment.isoformat(timespec="seconds")[:-6] + "Z"
     return _utc(moment).isoformat(timespec="seconds") + "Z"
 
 

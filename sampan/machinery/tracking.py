@@ -5,7 +5,7 @@ Called by the API server. Rules: k8s.io/apimachinery/pkg/util/managedfields/inte
 managedfieldsupdater, capmanagers, buildmanagerinfo).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sampan.machinery.fieldtrees import EMPTY, Node, Tree, is_valid, minus, union, union_all
@@ -27,10 +27,11 @@ def track_update(
     old: Object | None,
     new: Object,
     *,
+    api_version: str,
     manager: str,
     now: str,
     subresource: str = "",
-    reset: Iterable[tuple[str, ...]] = (),
+    reset: Sequence[tuple[str, ...]] = (),
 ) -> None:
     """Record a create (no `old`) or an update in new's managedFields, in place.
 
@@ -39,26 +40,28 @@ def track_update(
     """
     entries = _known(old, new, from_request=not subresource)
     new["metadata"].pop(_FIELD, None)
-    if old is not None and not entries:
-        return
-    paths = tuple(reset)
-    changed, gone = root.compare(_visible(old, paths), _visible(new, paths))
-    entries = _recorded(entries, changed, gone, (manager or UNKNOWN, new["apiVersion"], subresource), now)
+    me, shown = (manager or UNKNOWN, api_version, subresource), _visible(new, reset)
     if entries:
-        new["metadata"][_FIELD] = entries
+        changed, gone = root.compare(_visible(old, reset) if old else {}, shown)
+        recorded = _recorded(entries, changed, gone, me, now) if changed or gone else entries
+    elif old is None and (fields := root.collect(shown)):
+        recorded = (_entry(me, fields, now),)
+    else:
+        return
+    new["metadata"][_FIELD] = list(recorded)
 
 
-def _visible(obj: Object | None, reset: Sequence[tuple[str, ...]]) -> Object:
+def _visible(obj: Object, reset: Sequence[tuple[str, ...]]) -> Object:
     """What of an object can be owned."""
-    if obj is None:
-        return {}
     shown = {name: value for name, value in obj.items() if name not in _UNOWNED}
-    hidden = {path[1] for path in reset if len(path) > 1 and path[0] == "metadata"} | _UNOWNED_META
-    if meta := {name: value for name, value in shown.pop("metadata").items() if name not in hidden}:
-        shown["metadata"] = meta
+    hidden = _UNOWNED_META
     for path in reset:
         if len(path) == 1:
             shown.pop(path[0], None)
+        elif path[0] == "metadata":
+            hidden = hidden | {path[1]}
+    if meta := {name: value for name, value in shown.pop("metadata").items() if name not in hidden}:
+        shown["metadata"] = meta
     return shown
 
 

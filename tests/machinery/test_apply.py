@@ -29,7 +29,9 @@ def applied(live, config, manager="one", now=T1, **more):
 
 
 def updated(old, new, manager="updater", now=T2, **more):
-    track_update(compile_tree(definition(DEPLOYMENT)), old, new, manager=manager, now=now, **more)
+    track_update(
+        compile_tree(definition(DEPLOYMENT)), old, new, api_version="apps/v1", manager=manager, now=now, **more
+    )
     return new
 
 

@@ -313,7 +313,7 @@ def test_very_many_managers():
     ]
     obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "managedFields": entries}}
     root = compile_tree(definition(CONFIG_MAP))
-    tracking.track_update(root, None, obj, manager="me", now="2024-01-01T00:00:00Z")
+    tracking.track_update(root, None, obj, api_version="v1", manager="me", now="2024-01-01T00:00:00Z")
     (joined,) = (e for e in obj["metadata"]["managedFields"] if e["manager"] == "ancient-changes")
     assert len(obj["metadata"]["managedFields"]) == tracking.MAX_UPDATERS
     assert len(joined["fieldsV1"]["f:data"]) == 30_000 - tracking.MAX_UPDATERS + 1

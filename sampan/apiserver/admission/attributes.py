@@ -4,17 +4,18 @@ Made by the write pipeline (writes/), by subresources whose body is not the obje
 CONNECT; read and, in the first phase, changed by plugins. Rules: k8s.io/apiserver/pkg/admission (Attributes).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call
+from sampan.apiserver.options import DeleteOptions, WriteOptions
 from sampan.machinery.kind import Kind, ObjectCodec, Served
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
+_OPTIONS = {CREATE: "CreateOptions", UPDATE: "UpdateOptions"}
 
 
 class GroupVersionKind(NamedTuple):
@@ -34,7 +35,7 @@ class Admission:
     obj: Object | None = None  # private to the request; None for DELETE
     old: Object | None = None  # shared, never to be changed; None for CREATE
     subresource: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)  # CreateOptions and the like, as a tree
+    given: WriteOptions | DeleteOptions | None = None  # None for CONNECT
     dry_run: bool = False
     foreign: bool = False  # whether obj and old are no objects of the resource: a Scale, an Eviction
     reinvoke: bool = False  # a plugin asks that all of the first phase run once more
@@ -44,6 +45,13 @@ class Admission:
     def served(self) -> Served:
         """The resource and the version that the request names."""
         return self.call.served
+
+    @property
+    def options(self) -> Object:
+        """CreateOptions and the like, as the tree that webhooks and policies are shown."""
+        if isinstance(self.given, WriteOptions):
+            return self.given.tree(_OPTIONS[self.operation])
+        return self.given.tree() if self.given else {}
 
     @property
     def kind(self) -> Kind:
@@ -68,9 +76,10 @@ class Admission:
     @property
     def namespace(self) -> str:
         """The request's namespace; a Namespace lies in itself."""
-        if self.kind.name == "Namespace" and not self.kind.group:
+        kind, info = self.call.served.kind, self.call.info
+        if not kind.namespaced and kind.name == "Namespace" and not kind.group:
             return self.name
-        return self.call.info.namespace
+        return info.namespace
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ async def mutated(
         operation=CREATE,
         obj=body,
         subresource=subresource,
-        options=options.tree("CreateOptions"),
+        given=options,
         dry_run=options.dry_run,
         foreign=foreign,
     )

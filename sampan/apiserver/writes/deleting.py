@@ -52,7 +52,7 @@ async def delete(
 
 
 async def _admit(services: Services, call: Call, old: Object, options: DeleteOptions) -> None:
-    admission = Admission(call=call, operation=DELETE, old=old, options=options.tree(), dry_run=options.dry_run)
+    admission = Admission(call=call, operation=DELETE, old=old, given=options, dry_run=options.dry_run)
     await services.admission.mutate(services, admission)
     await services.admission.validate(services, admission)
 

@@ -24,17 +24,22 @@ Paths = tuple[tuple[str, ...], ...]
 
 def record(call: Call, new: Object, old: Object | None, options: WriteOptions, subresource: str) -> None:
     """Note what changes hands, in place; both objects are in the storage version."""
-    after = in_version(call, new)
-    after["metadata"] = dict(new["metadata"])
+    served = call.served
+    before, after = old, new
+    if served.version.convert:
+        before, after = old and in_version(call, old), in_version(call, new)
     tracking.track_update(
-        call.catalogue.fields(call.served),
-        None if old is None else in_version(call, old),
+        call.catalogue.fields(served),
+        before,
         after,
+        api_version=served.version.api_version,
         manager=options.manager or manager_of(call),
         now=format_time(call.now),
         subresource=subresource,
-        reset=reset_paths(call.served.kind, subresource, new, old or {}),
+        reset=reset_paths(served.kind, subresource, new, old or {}),
     )
+    if after is new:
+        return
     if fields := after["metadata"].get(_FIELD):
         new["metadata"][_FIELD] = fields
     else:
@@ -52,8 +57,9 @@ def reset_paths(kind: Kind, subresource: str, new: Object, old: Object) -> Paths
 def manager_of(call: Call) -> str:
     """The name of a client that gives none: the beginning of its User-Agent."""
     agent = call.request.headers.get("user-agent", "").partition("/")[0]
-    name = "".join(char for char in agent if char.isprintable())
-    return name.encode()[:_MAX_MANAGER].decode(errors="ignore")
+    if not agent.isprintable():
+        agent = "".join(char for char in agent if char.isprintable())
+    return agent if len(agent) < _MAX_MANAGER // 4 else agent.encode()[:_MAX_MANAGER].decode(errors="ignore")
 
 
 def keep_times(new: Object, old: Object) -> None:

@@ -153,7 +153,7 @@ def _admission(write: Write, sent: Object, old: Object | None) -> Admission:
         obj=sent,
         old=shown,
         subresource=write.part.subresource,
-        options=write.options.tree("CreateOptions" if old is None else "UpdateOptions"),
+        given=write.options,
         dry_run=write.options.dry_run,
         foreign=write.form is not None,
     )

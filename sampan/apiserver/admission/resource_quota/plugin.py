@@ -29,13 +29,13 @@ class ResourceQuota:
         kind, namespace = admission.kind, admission.call.info.namespace
         if not kind.namespaced or not namespace or "get" not in kind.verbs:
             return
-        evaluator = evaluator_of(kind.group, kind.plural)
-        change = Change(admission.operation, admission.subresource, admission.new, admission.old)
-        if evaluator is None or not evaluator.handles(change):
-            return
         limited = [one for one in self._limited if (one.group, one.resource) == (kind.group, kind.plural)]
         prefix = prefix_of(QUOTA, namespace)
         if not limited and not services.cache.list(prefix).items:
+            return  # first of all: most namespaces have none
+        evaluator = evaluator_of(kind.group, kind.plural)
+        change = Change(admission.operation, admission.subresource, admission.new, admission.old)
+        if evaluator is None or not evaluator.handles(change):
             return
         request = Request(change, evaluator, limited, services.now())
         try:
