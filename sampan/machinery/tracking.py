@@ -43,7 +43,9 @@ def track_update(
     me, shown = (manager or UNKNOWN, api_version, subresource), _visible(new, reset)
     if entries:
         changed, gone = root.compare(_visible(old, reset) if old else {}, shown)
-        recorded = _recorded(entries, changed, gone, me, now) if changed or gone else entries
+        recorded = entries
+        if changed or gone or len(entries) > MAX_UPDATERS:
+            recorded = _recorded(entries, changed, gone, me, now)
     elif old is None and (fields := root.collect(shown)):
         recorded = (_entry(me, fields, now),)
     else:

@@ -51,7 +51,7 @@ async def replace(services: Services, kind: Kind, entry: Cached, new: Object, *,
     value = encode(new)
     if dry_run:
         return Tree(new, stored=True)
-    if value == entry.value:
+    if value == entry.value or _same(new, entry.object):
         return One(entry)
     try:
         if is_finished(kind, new):
@@ -59,6 +59,13 @@ async def replace(services: Services, kind: Kind, entry: Cached, new: Object, *,
         return One(await services.cache.update(entry.key, value, entry.revision))
     except StoreFull as error:
         raise store_full(error) from error
+
+
+def _same(new: Object, old: Object) -> bool:
+    """Whether two objects differ in the order of their fields at most. True and 1 are equal in Python, not here."""
+    return new == old and orjson.dumps(new, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        old, option=orjson.OPT_SORT_KEYS
+    )
 
 
 async def remove(services: Services, kind: Kind, entry: Cached, value: bytes | None = None) -> Cached:
