@@ -26,6 +26,8 @@ from sampan.machinery.fieldsets import (
     item_element,
     show,
 )
+from sampan.machinery.last_applied import MANAGER as KUBECTL
+from sampan.machinery.last_applied import still_so
 from sampan.machinery.managers import (
     APPLY,
     UPDATE,
@@ -56,12 +58,14 @@ def apply(
     force: bool = False,
     subresource: str = "",
     ignored: Iterable[str] = (),
+    last_applied: Object | None = None,
 ) -> Object:
     """The object after an apply, with its managedFields, as a new tree.
 
     `live` is None for a create; both objects are in the client's version, `applied` is type-checked but without
     defaults (Codec.check). `now` is RFC 3339; `ignored` are top-level fields that the request cannot change (status,
-    for the main part). Raises Conflict with a cause per field, BadRequest.
+    for the main part); `last_applied` is what client-side apply set, defaulted, for kubectl to take over. Raises
+    Conflict with a cause per field, BadRequest.
     """
     if applied.get("metadata", {}).get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
@@ -77,7 +81,8 @@ def apply(
     _prune(field, merged, last - mine, mine.union(*theirs))
     changed, gone = (without_system(paths, skipped) for paths in compare(field, before, merged))
     if not force:
-        _refuse_conflicts(managers, changed, id_)
+        taken_over = still_so(field, last_applied, before) if manager == KUBECTL else NO_FIELDS
+        _refuse_conflicts(managers, changed - taken_over, id_)
     managers = lose(managers, changed | gone, id_)
     if mine != last or changed or gone:
         managers[id_] = Owned(mine, api_version, now)

@@ -14,9 +14,10 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.writes import pipeline
 from sampan.apiserver.writes.ownership import reset_paths
 from sampan.apiserver.writes.write import MAIN, Part, Write
-from sampan.machinery import yamlio
+from sampan.machinery import last_applied, yamlio
 from sampan.machinery.apply import apply
 from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
+from sampan.machinery.kind import ObjectCodec
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import REMOVED, deep_copy, with_changes
 
@@ -65,8 +66,9 @@ def _configuration(call: Call, options: WriteOptions) -> Object:
 
 
 def _merged(call: Call, live: Object | None, applied: Object, options: WriteOptions, part: Part) -> Object:
+    codec = call.catalogue.codec(call.served)
     reset = reset_paths(call.served.kind, part.subresource, applied, live or {})
-    return apply(
+    merged = apply(
         live,
         with_changes(applied, dict.fromkeys(reset, REMOVED)),
         definition=call.catalogue.definition(call.served.version),
@@ -75,4 +77,18 @@ def _merged(call: Call, live: Object | None, applied: Object, options: WriteOpti
         force=options.force,
         subresource=part.subresource,
         ignored=[path[0] for path in reset if len(path) == 1],
+        last_applied=_last_applied(codec, live) if live and options.manager == last_applied.MANAGER else None,
     )
+    if options.manager == last_applied.MANAGER:
+        last_applied.follow(merged, applied)
+    return merged
+
+
+def _last_applied(codec: ObjectCodec, live: Object) -> Object | None:
+    """What client-side apply set, with the defaults that it was given; None where that is no object of this version."""
+    try:
+        last, _ = codec.check(last_applied.read(live), "Ignore")
+    except BadRequest:
+        return None
+    codec.default(last)
+    return last
