@@ -16,10 +16,10 @@ Reads from the cache pass through without a task: a handler that answers at once
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from time import perf_counter
 
-from sampan.apiserver.accept import Wanted, negotiate
+from sampan.apiserver.accept import Wanted, negotiate, negotiate_plain
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.guard import authorize, impersonate
 from sampan.apiserver.call import Call, Payload, Result
@@ -31,7 +31,7 @@ from sampan.apiserver.render.reply import render
 from sampan.apiserver.render.status import error_reply
 from sampan.apiserver.requestinfo import RequestInfo, parse_request
 from sampan.apiserver.routes import Routes
-from sampan.apiserver.services import Services
+from sampan.apiserver.services import Services, Verb
 from sampan.apiserver.warnings import deprecation
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import APIError, InternalError, MethodNotAllowed, Timeout
@@ -102,10 +102,13 @@ class App:
         authorize(self.services, user, info)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
-        streams = info.subresource in _STREAMS
-        wanted = Wanted() if streams else negotiate(request.headers.get("accept", ""))
+        header = request.headers.get("accept", "")
+        wanted = Wanted() if info.subresource in _STREAMS else negotiate(header)
         payload = Payload(request.body, request.headers.get("content-type", ""))
-        call, result = self._dispatch(request, user, info, payload, trace.warnings)
+        call, verb = self._route(request, user, info, query, payload, trace.warnings)
+        if wanted.view and not call.served.kind.is_stored:
+            wanted = negotiate_plain(header)  # what is only answered has no table and no metadata
+        result = verb(self.services, call)
         if inspect.isawaitable(result):
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
@@ -114,24 +117,31 @@ class App:
         self, request: Request, user: User, payload: Payload
     ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
-        info = parse_request(request.method, request.path, parse_query(request.raw_query))
+        query = parse_query(request.raw_query)
+        info = parse_request(request.method, request.path, query)
         authorize(self.services, user, info)
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
-        return self._dispatch(request, user, info, payload, [])
+        call, verb = self._route(request, user, info, query, payload, [])
+        return call, verb(self.services, call)
 
-    def _dispatch(
-        self, request: Request, user: User, info: RequestInfo, payload: Payload, warnings: list[str]
-    ) -> tuple[Call, Result | Awaitable[Result]]:
+    def _route(
+        self,
+        request: Request,
+        user: User,
+        info: RequestInfo,
+        query: Mapping[str, str],
+        payload: Payload,
+        warnings: list[str],
+    ) -> tuple[Call, Verb]:
+        """The request as a call of the verb that it is for."""
         if not info.verb:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         endpoint, verb = self.routes.find(info)
-        query = parse_query(request.raw_query)
         served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
-        call = Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={})
-        if endpoint.served.version.deprecated:
-            call.warnings.append(deprecation(endpoint.served))
-        return call, verb(self.services, call)
+        if served.version.deprecated:
+            warnings.append(deprecation(served))
+        return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
 
 
 async def _render_later(call: Call, result: Awaitable[Result], wanted: Wanted) -> Reply:

@@ -79,14 +79,18 @@ def _fits(endpoint: Endpoint, info: RequestInfo) -> bool:
         return False
     if not endpoint.served.kind.namespaced:
         # A namespace lies in itself, so that roles in it apply to it; another one's path would lend it its roles.
-        in_itself = info.resource == "namespaces" and info.namespace == info.name and not info.is_collection
+        in_itself = _is_namespace(info) and info.namespace == info.name and not info.is_collection
         return not info.namespace or in_itself
     return bool(info.namespace) or (plain and verb in _ACROSS_NAMESPACES)
 
 
+def _is_namespace(info: RequestInfo) -> bool:
+    return (info.group, info.resource) == ("", "namespaces")
+
+
 def _misplaced(endpoint: Endpoint, info: RequestInfo) -> NotFound | MethodNotAllowed:
     namespaced = endpoint.served.kind.namespaced
-    in_namespace = info.namespace not in ("", info.name if info.resource == "namespaces" else "")
+    in_namespace = info.namespace not in ("", info.name if _is_namespace(info) else "")
     if namespaced != in_namespace and (not namespaced or not info.is_collection):
         return NotFound.path()
     return MethodNotAllowed("the server does not allow this method on the requested resource", details={})

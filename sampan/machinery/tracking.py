@@ -43,14 +43,12 @@ def track_update(
     me, shown = (manager or UNKNOWN, api_version, subresource), _visible(new, reset)
     if entries:
         changed, gone = root.compare(_visible(old, reset) if old else {}, shown)
-        recorded = entries
         if changed or gone or len(entries) > MAX_UPDATERS:
-            recorded = _recorded(entries, changed, gone, me, now)
+            entries = _recorded(entries, changed, gone, me, now)
     elif old is None and (fields := root.collect(shown)):
-        recorded = (_entry(me, fields, now),)
-    else:
-        return
-    new["metadata"][_FIELD] = list(recorded)
+        entries = (_entry(me, fields, now),)
+    if entries:
+        new["metadata"][_FIELD] = list(entries)
 
 
 def _visible(obj: Object, reset: Sequence[tuple[str, ...]]) -> Object:

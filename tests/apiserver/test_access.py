@@ -239,3 +239,12 @@ async def test_access_reviews(api: API) -> None:
     both = {"spec": {"resourceAttributes": attributes, "nonResourceAttributes": {"path": "/", "verb": "get"}}}
     assert (await api.call("POST", f"{REVIEWS}/selfsubjectaccessreviews", both)).status == 422
     assert (await api.call("POST", f"{REVIEWS}/subjectaccessreviews", own)).status == 422
+
+
+async def test_what_is_only_answered_has_no_table(api: API) -> None:
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"spec": {"nonResourceAttributes": {"path": "/", "verb": "get"}}}
+    table = "application/json;as=Table;g=meta.k8s.io;v=v1"
+    assert (await api.call("POST", path, review, accept=table)).status == 406
+    plain = await api.call("POST", path, review, accept=f"{table},application/json")
+    assert (plain.status, plain.body["kind"]) == (201, "SelfSubjectAccessReview")

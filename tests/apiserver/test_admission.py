@@ -69,3 +69,22 @@ async def test_one_global_default_priority(api: API) -> None:
 async def test_new_nodes_take_no_pods_yet(api: API) -> None:
     node = await api.create("/api/v1/nodes", {"metadata": {"name": "n"}})
     assert node["spec"]["taints"] == [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]
+
+
+async def test_an_update_that_knows_nothing_of_the_default_tolerations_may_add_its_own(api: API) -> None:
+    await api.service_account()
+    made = await api.create(PODS, pod("p"))
+    own = {"key": "k", "operator": "Exists", "effect": "NoSchedule"}
+    sent = {**made, "spec": {**made["spec"], "tolerations": [own]}}
+    answer = await api.call("PUT", f"{PODS}/p", sent)
+    assert answer.status == 200, answer.body
+    keys = [toleration["key"] for toleration in answer.body["spec"]["tolerations"]]
+    assert keys == ["k", "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+
+
+async def test_an_update_that_leaves_the_priority_out_keeps_it(api: API) -> None:
+    await api.service_account()
+    made = await api.create(PODS, pod("p"))
+    spec = {name: value for name, value in made["spec"].items() if name not in ("priority", "preemptionPolicy")}
+    answer = await api.call("PUT", f"{PODS}/p", {**made, "spec": spec})
+    assert (answer.status, answer.body["spec"]["priority"]) == (200, 0)

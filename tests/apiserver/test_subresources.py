@@ -145,6 +145,23 @@ async def test_a_pod_without_a_node_has_an_empty_log(api: API, monkeypatch: pyte
     assert (target, reply.status, reply.body) == (None, 200, b"")
 
 
+async def test_an_eviction_says_why_in_the_status_first(bound: API) -> None:
+    await bound.create(f"{PODS}/one/eviction", {"metadata": {"name": "one"}}, query={"dryRun": "All"})
+    assert "deletionTimestamp" not in (await bound.get(f"{PODS}/one"))["metadata"]
+    async with bound.watch(PODS, query={"fieldSelector": "metadata.name=one"}) as events:
+        assert (await anext(events))["type"] == "ADDED"
+        version = (await bound.get(f"{PODS}/one"))["metadata"]["resourceVersion"]
+        options = {"preconditions": {"resourceVersion": version}}
+        await bound.create(f"{PODS}/one/eviction", {"metadata": {"name": "one"}, "deleteOptions": options})
+        first, second = [(await anext(events))["object"] for _ in range(2)]
+    (condition,) = (c for c in first["status"]["conditions"] if c["type"] == "DisruptionTarget")
+    assert (condition["status"], condition["reason"]) == ("True", "EvictionByEvictionAPI")
+    assert condition["message"] == "Eviction API: evicting" and condition["lastTransitionTime"]
+    assert "deletionTimestamp" not in first["metadata"] and second["metadata"]["deletionTimestamp"]
+    stale = {"metadata": {"name": "two"}, "deleteOptions": options}
+    assert (await bound.call("POST", f"{PODS}/two/eviction", stale)).status == 409
+
+
 async def test_ephemeral_containers_are_only_added(api: API) -> None:
     await api.service_account()
     await api.create(PODS, pod("p"))

@@ -15,6 +15,7 @@ from sampan.kinds.apiextensions.schema_validation import Tools
 from sampan.kinds.apiextensions.schema_warnings import schema_warnings
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import CREATED_AT, NAME, text
+from sampan.kinds.prepare import STATUS_METADATA, in_metadata, keeping_metadata
 from sampan.machinery.cel.crd_rules import RuleChecks
 from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.rule_audit import RuleAudit
@@ -131,6 +132,8 @@ KIND = Kind(
     defaults={v1beta1.V1 + "ServiceReference": {"port": 443}},
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    prepare_status_update=keeping_metadata(*STATUS_METADATA),
+    reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate_status_update=_validate_status,
     slow_validation=True,
     warnings=_warnings,

@@ -210,4 +210,5 @@ KIND = Kind(
         CORE + "ISCSIPersistentVolumeSource": POD_SPEC_DEFAULTS[CORE + "ISCSIVolumeSource"],
         CORE + "ScaleIOPersistentVolumeSource": POD_SPEC_DEFAULTS[CORE + "ScaleIOVolumeSource"],
     },
+    returns_deleted=True,
 )

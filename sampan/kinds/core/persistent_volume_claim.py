@@ -217,4 +217,5 @@ KIND = Kind(
     selectable_fields={"name": lambda claim: str(claim["metadata"].get("name") or "")},
     has_generation=False,
     defaults={**CLAIM_DEFAULTS, _DEFINITION: {**CLAIM_DEFAULTS[_DEFINITION], "spec": {}}},
+    returns_deleted=True,
 )

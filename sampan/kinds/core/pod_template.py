@@ -47,4 +47,5 @@ KIND = Kind(
     has_status=False,
     defaults=TEMPLATE_DEFAULTS,
     default_functions=POD_SPEC_FUNCTIONS,
+    returns_deleted=True,
 )

@@ -151,4 +151,5 @@ KIND = Kind(
     create_warnings=_warnings,
     has_generation=False,
     defaults={_DEFINITION: {"spec": {}}},
+    returns_deleted=True,
 )

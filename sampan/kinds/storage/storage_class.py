@@ -123,4 +123,5 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     defaults={_DEFINITION: {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}},
+    returns_deleted=True,
 )
