@@ -22,6 +22,7 @@ from sampan.apiserver.admission import (
     mountable_secrets,
     namespace_lifecycle,
     node_restriction,
+    owner_references_permission,
     persistent_volume_claim_resize,
     pod_resize,
     pod_topology_labels,
@@ -87,6 +88,9 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("ExtendedResourceToleration", _WRITE, _PODS, mutate=extended_resource_toleration.mutate, by_flag=True),
         Plugin("DefaultStorageClass", _CREATE, _CLAIMS, mutate=default_storage_class.mutate),
         Plugin("StorageObjectInUseProtection", _CREATE, _PROTECTED, mutate=storage_object_in_use_protection.mutate),
+        Plugin(
+            "OwnerReferencesPermissionEnforcement", _WRITE, validate=owner_references_permission.validate, by_flag=True
+        ),
         Plugin("PersistentVolumeClaimResize", _UPDATE, _CLAIMS, validate=persistent_volume_claim_resize.validate),
         Plugin("RuntimeClass", _CREATE, _PODS, mutate=runtime_class.mutate, validate=runtime_class.validate),
         Plugin("DefaultIngressClass", _CREATE, _INGRESSES, mutate=default_ingress_class.mutate),

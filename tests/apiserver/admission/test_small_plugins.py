@@ -232,3 +232,47 @@ async def test_pods_carry_the_zone_of_their_node(api: API) -> None:
     assert (await api.get(f"{PODS}/p"))["metadata"]["labels"] == places
     direct = await api.create(PODS, pod("q", nodeName="n"))
     assert direct["metadata"]["labels"] == places
+
+
+# OwnerReferencesPermissionEnforcement
+
+
+async def may(api: API, *verbs: str, resource: str) -> None:
+    """Let joe do this."""
+    name = f"{'-'.join(verbs)}-{resource.replace('/', '-')}"
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+    rule = {"apiGroups": [""], "resources": [resource], "verbs": list(verbs)}
+    await api.create(f"{path}/roles", {"metadata": {"name": name}, "rules": [rule]})
+    joe = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "joe"}
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    await api.create(f"{path}/rolebindings", {"metadata": {"name": name}, "roleRef": ref, "subjects": [joe]})
+
+
+async def test_owners_are_set_by_those_who_may_delete() -> None:
+    maps = "/api/v1/namespaces/default/configmaps"
+    owner = {"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": "1"}
+    blocking = {**owner, "blockOwnerDeletion": True}
+
+    async def owned(refs: list[Object], name: str = "m") -> tuple[int, str]:
+        answer = await api.patch(f"{maps}/{name}", {"metadata": {"ownerReferences": refs}}, user="joe")
+        return answer.status, answer.body.get("message", "")
+
+    async with running(**flags("OwnerReferencesPermissionEnforcement")) as api:
+        await may(api, "create", "get", "update", "patch", resource="configmaps")
+        body = {"metadata": {"name": "m", "ownerReferences": [owner]}}
+        assert (await api.call("POST", maps, body, user="joe")).status == 201
+        assert await owned([]) == (
+            403,
+            'configmaps "m" is forbidden: cannot set an ownerRef on a resource you can\'t delete: , <nil>',
+        )
+        await may(api, "delete", resource="configmaps")
+        assert await owned([blocking]) == (
+            403,
+            'configmaps "m" is forbidden: cannot set blockOwnerDeletion if an ownerReference refers to a resource '
+            "you can't set finalizers on: , <nil>",
+        )
+        unknown = {**blocking, "kind": "Nothing"}
+        assert "cannot find RESTMapping for APIVersion v1 Kind Nothing" in (await owned([unknown]))[1]
+        await may(api, "update", resource="secrets/finalizers")
+        assert (await owned([blocking]))[0] == 200
+        assert (await owned([blocking, {**owner, "uid": "2"}]))[0] == 200

@@ -67,6 +67,8 @@ def parse_level(text: str) -> str:
 def read(labels: Mapping[str, str], defaults: Policy) -> ReadPolicy:
     """The policy of a namespace. A wrong label fails closed in enforcing, open in auditing and warning."""
     errors: list[FieldError] = []
+    if not any(label.startswith(PREFIX) for label in labels):
+        return ReadPolicy(defaults, errors)
     enforce = _mode(labels, "enforce", defaults.enforce, RESTRICTED, errors)
     audit = _mode(labels, "audit", defaults.audit, PRIVILEGED, errors)
     warn = _mode(labels, "warn", defaults.warn, PRIVILEGED, errors)

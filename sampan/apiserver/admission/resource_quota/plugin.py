@@ -37,6 +37,10 @@ class ResourceQuota:
         change = Change(admission.operation, admission.subresource, admission.new, admission.old)
         if evaluator is None or not evaluator.handles(change):
             return
+        evaluator = evaluator_of(kind.group, kind.plural)
+        change = Change(admission.operation, admission.subresource, admission.new, admission.old)
+        if evaluator is None or not evaluator.handles(change):
+            return
         request = Request(change, evaluator, limited, services.now())
         try:
             await self._ledger.charge(services.cache, prefix, request, dry_run=admission.dry_run)
