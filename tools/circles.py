@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from grimp import ImportGraph
-from importlinter import Contract, ContractCheck, fields, output
+from importlinter import Contract, ContractCheck, output
 
 
 def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
@@ -22,20 +22,12 @@ def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 class NoCircles(Contract):
-    """See the module. `ignore_imports`: "a -> b", each with a reason in the configuration."""
-
-    ignore_imports = fields.SetField(subfield=fields.StringField(), required=False)  # type: ignore[no-untyped-call]
+    """See the module."""
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         root: str = self.session_options["root_packages"][0]
         own = [module for module in graph.modules if module == root or module.startswith(f"{root}.")]
-        ignored = {tuple(line.split(" -> ")) for line in self.ignore_imports or ()}
-
-        def imports(module: str) -> list[str]:
-            found = sorted(graph.find_modules_directly_imported_by(module))
-            return [imported for imported in found if (module, imported) not in ignored]
-
-        found = circle({module: imports(module) for module in sorted(own)})
+        found = circle({module: sorted(graph.find_modules_directly_imported_by(module)) for module in sorted(own)})
         return ContractCheck(kept=not found, metadata={"circle": found})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
