@@ -26,7 +26,7 @@ META_GROUP = "meta.k8s.io"
 _MOST_CLAUSES = 100  # of a header; what follows is not looked at
 
 
-class Wanted(NamedTuple):
+class MediaTypeOptions(NamedTuple):
     """The form of the answer. `view` is Table, PartialObjectMetadata(List), or "" for the object itself."""
 
     media_type: str = JSON
@@ -47,20 +47,20 @@ class _Clause(NamedTuple):
 
 
 @remembered(512)
-def negotiate(header: str) -> Wanted:
+def negotiate(header: str) -> MediaTypeOptions:
     """The best form that both sides know, tables and metadata included; raises NotAcceptable."""
     return _best(header, views=True)
 
 
 @remembered(512)
-def negotiate_plain(header: str) -> Wanted:
+def negotiate_plain(header: str) -> MediaTypeOptions:
     """The best form where neither tables nor metadata can be given; raises NotAcceptable."""
     return _best(header, views=False)
 
 
-def _best(header: str, views: bool) -> Wanted:
+def _best(header: str, views: bool) -> MediaTypeOptions:
     if not header:
-        return Wanted()
+        return MediaTypeOptions()
     clauses = header.split(",", _MOST_CLAUSES)[:_MOST_CLAUSES]
     for clause in sorted(map(_parse, clauses), key=lambda clause: -clause.quality):
         wanted = _offer(clause, views)
@@ -82,14 +82,14 @@ def _parse(text: str) -> _Clause:
     return _Clause(media_type.lower(), parameters, quality)
 
 
-def _offer(clause: _Clause, views: bool) -> Wanted | None:
+def _offer(clause: _Clause, views: bool) -> MediaTypeOptions | None:
     media_type = _TYPES.get(clause.media_type)
     if media_type is None:
         return None
     view = clause.parameters.get("as", "")
     items = tuple(clause.parameters.items())
     if not view:
-        return Wanted(media_type, parameters=items)
+        return MediaTypeOptions(media_type, parameters=items)
     version = clause.parameters.get("v", "")
     known = view in _VIEWS and clause.parameters.get("g") == META_GROUP and version in _VIEW_VERSIONS
-    return Wanted(media_type, view, version, items) if views and known else None
+    return MediaTypeOptions(media_type, view, version, items) if views and known else None

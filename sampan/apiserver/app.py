@@ -19,7 +19,7 @@ import logging
 from collections.abc import Awaitable, Mapping
 from time import perf_counter
 
-from sampan.apiserver.accept import Wanted, negotiate, negotiate_plain
+from sampan.apiserver.accept import MediaTypeOptions, negotiate, negotiate_plain
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.guard import authorize, impersonate
 from sampan.apiserver.call import Call, Payload, Result
@@ -103,7 +103,7 @@ class App:
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
         header = request.headers.get("accept", "")
-        wanted = Wanted() if info.subresource in _STREAMS else negotiate(header)
+        wanted = MediaTypeOptions() if info.subresource in _STREAMS else negotiate(header)
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, verb = self._route(request, user, info, query, payload, trace.warnings)
         if wanted.view and not call.served.kind.is_stored:
@@ -144,7 +144,7 @@ class App:
         return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
 
 
-async def _render_later(call: Call, result: Awaitable[Result], wanted: Wanted) -> Reply:
+async def _render_later(call: Call, result: Awaitable[Result], wanted: MediaTypeOptions) -> Reply:
     return render(call, await result, wanted)
 
 

@@ -12,13 +12,13 @@ def collection(group: str, plural: str) -> str:
     return f"/{group or 'core'}/{plural}/"
 
 
-def prefix_of(kind: Kind, namespace: str = "") -> str:
+def storage_prefix(kind: Kind, namespace: str = "") -> str:
     """The prefix of a kind's objects, of one namespace or of all."""
     root = collection(kind.group, kind.plural)
     return f"{root}{namespace}/" if namespace else root
 
 
-def key_of(kind: Kind, namespace: str, name: str) -> str:
+def storage_key(kind: Kind, namespace: str, name: str) -> str:
     """The key of an object."""
     root = collection(kind.group, kind.plural)
     return f"{root}{namespace}/{name}" if kind.namespaced else root + name

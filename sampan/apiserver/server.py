@@ -181,7 +181,7 @@ class APIServer:
     def _stored(self) -> Iterator[tuple[str, int]]:
         for kind in self.services.catalogue.kinds:
             if kind.is_stored:
-                yield qualified(kind.plural, kind.group), len(self._cache.list(keys.prefix_of(kind)).items)
+                yield qualified(kind.plural, kind.group), len(self._cache.list(keys.storage_prefix(kind)).items)
 
     # What nonresource/table.py asks for
 

@@ -11,7 +11,7 @@ from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
-from sampan.apiserver.keys import key_of, prefix_of
+from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -53,12 +53,12 @@ class Services:
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """The current object, shared; None where there is none."""
-        entry = self.cache.get(key_of(kind, namespace, name))
+        entry = self.cache.get(storage_key(kind, namespace, name))
         return entry.object if entry else None
 
     def all(self, kind: Kind, namespace: str = "") -> list[Object]:
         """The current objects of a kind, shared."""
-        return [entry.object for entry in self.cache.list(prefix_of(kind, namespace)).items]
+        return [entry.object for entry in self.cache.list(storage_prefix(kind, namespace)).items]
 
 
 Verb = Callable[[Services, Call], Result | Awaitable[Result]]

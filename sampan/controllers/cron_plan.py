@@ -16,7 +16,7 @@ from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.batch.schedule import Schedule, parse
 from sampan.machinery.meta import Object, controller_ref, format_time, is_deleting, later, parse_time
 from sampan.reconcile.action import WAIT, Action, after
-from sampan.reconcile.events import Told, reference
+from sampan.reconcile.events import PlannedEvent, reference
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MANY = 100  # missed times that call for a warning
@@ -30,16 +30,16 @@ class Plan:
     status: Object
     create: Object | None = None
     delete: Sequence[Object] = ()
-    events: list[Told] = field(default_factory=list)
+    events: list[PlannedEvent] = field(default_factory=list)
     then: Action = WAIT
 
 
 def plan(cron_job: Object, jobs: Sequence[Object], now: datetime) -> Plan:
     """The next step. `jobs`: all that the CronJob controls."""
-    events: list[Told] = []
+    events: list[PlannedEvent] = []
     status = _seen(cron_job, jobs, events)
     old = superseded(cron_job, jobs)
-    events += [Told("Normal", "SuccessfulDelete", f"Deleted job {_name(job)}") for job in old]
+    events += [PlannedEvent("Normal", "SuccessfulDelete", f"Deleted job {_name(job)}") for job in old]
     made = Plan(status, delete=old, events=events)
     if is_deleting(cron_job) or cron_job["spec"].get("suspend"):
         return made
@@ -63,17 +63,17 @@ def ended_with(job: Object) -> str:
     return next(ends, "")
 
 
-def _seen(cron_job: Object, jobs: Sequence[Object], events: list[Told]) -> Object:
+def _seen(cron_job: Object, jobs: Sequence[Object], events: list[PlannedEvent]) -> Object:
     """The status with what has become of active Jobs."""
     status = dict(cron_job.get("status") or {})
     by_uid, active = {job["metadata"]["uid"]: job for job in jobs}, []
     for ref in status.get("active") or ():
         job = by_uid.get(ref["uid"])
         if job is None:
-            events.append(Told("Normal", "MissingJob", f"Active job went missing: {ref['name']}"))
+            events.append(PlannedEvent("Normal", "MissingJob", f"Active job went missing: {ref['name']}"))
         elif ending := ended_with(job):
             message = f"Saw completed job: {ref['name']}, condition: {ending}"
-            events.append(Told("Normal", "SawCompletedJob", message))
+            events.append(PlannedEvent("Normal", "SawCompletedJob", message))
         else:
             active.append(ref)
     status["active"] = active
@@ -96,7 +96,9 @@ def superseded(cron_job: Object, jobs: Sequence[Object]) -> list[Object]:
     return gone
 
 
-def _due(cron_job: Object, status: Object, schedule: Schedule, now: datetime, events: list[Told]) -> datetime | None:
+def _due(
+    cron_job: Object, status: Object, schedule: Schedule, now: datetime, events: list[PlannedEvent]
+) -> datetime | None:
     """The latest time that has passed and not been served yet."""
     start = parse_time(status.get("lastScheduleTime") or cron_job["metadata"]["creationTimestamp"])
     limit = cron_job["spec"].get("startingDeadlineSeconds")
@@ -107,7 +109,7 @@ def _due(cron_job: Object, status: Object, schedule: Schedule, now: datetime, ev
         return missed[-1] if missed else None
     message = f"too many missed start times: {len(missed)}. "
     message += "Set or decrease .spec.startingDeadlineSeconds or check clock skew"
-    events.append(Told("Warning", "TooManyMissedTimes", message))
+    events.append(PlannedEvent("Warning", "TooManyMissedTimes", message))
     return _latest(schedule, now, zone_of(cron_job))
 
 
@@ -124,12 +126,12 @@ def _start(cron_job: Object, jobs: Sequence[Object], made: Plan, due: datetime, 
     policy, active = cron_job["spec"].get("concurrencyPolicy", "Allow"), made.status.get("active") or []
     if policy == "Forbid" and active:
         message = "Not starting job because prior execution is running and concurrency policy is Forbid"
-        return replace(made, events=[*made.events, Told("Normal", "JobAlreadyActive", message)])
+        return replace(made, events=[*made.events, PlannedEvent("Normal", "JobAlreadyActive", message)])
     replaced: list[Object] = []
     if policy == "Replace":
         running = {ref["uid"] for ref in active}
         replaced = [job for job in jobs if job["metadata"]["uid"] in running]
-    events = [Told("Normal", "SuccessfulDelete", f"Deleted job {_name(job)}") for job in replaced]
+    events = [PlannedEvent("Normal", "SuccessfulDelete", f"Deleted job {_name(job)}") for job in replaced]
     status = {**made.status, "lastScheduleTime": format_time(due)}
     if replaced:
         status["active"] = []

@@ -12,7 +12,7 @@ from sampan.controllers.daemon_pods import GENERATION, GENERATION_NOTE, Belongs,
 from sampan.controllers.pods import is_available, is_finished, is_ready, phase_of
 from sampan.controllers.revisions import HASH_LABEL
 from sampan.machinery.meta import Object, annotations_of, is_deleting, labels_of
-from sampan.reconcile.events import Told
+from sampan.reconcile.events import PlannedEvent
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Plan:
 
     create: list[str] = field(default_factory=list)  # names of nodes
     delete: list[Object] = field(default_factory=list)
-    events: list[Told] = field(default_factory=list)
+    events: list[PlannedEvent] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,12 @@ def is_failed(pod: Object) -> bool:
     return phase_of(pod) == "Failed"
 
 
-def _ended(pod: Object, node: str) -> Told:
+def _ended(pod: Object, node: str) -> PlannedEvent:
     meta = pod["metadata"]
     what = f"daemon pod {meta['namespace']}/{meta['name']} on node {node}, will try to "
     if is_failed(pod):
-        return Told("Warning", "FailedDaemonPod", f"Found failed {what}kill it")
-    return Told("Normal", "SucceededDaemonPod", f"Found succeeded {what}delete it")
+        return PlannedEvent("Warning", "FailedDaemonPod", f"Found failed {what}kill it")
+    return PlannedEvent("Normal", "SucceededDaemonPod", f"Found succeeded {what}delete it")
 
 
 def _duplicates(seen: View, alive: Sequence[Object]) -> list[Object]:

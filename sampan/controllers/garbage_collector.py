@@ -107,7 +107,7 @@ class GarbageCollector(Controller):
         elif node.waits_for_dependents:
             await self._delete_dependents(node)
         elif node.owners and not node.is_deleting:
-            await self._judge(node)
+            await self._attempt_to_delete(node)
         return WAIT
 
     # Objects that are being deleted
@@ -133,7 +133,7 @@ class GarbageCollector(Controller):
 
     # Objects that may have lost their owners
 
-    async def _judge(self, node: Node) -> None:
+    async def _attempt_to_delete(self, node: Node) -> None:
         fresh = await self._fresh(node)
         if fresh is None or not fresh.owners or fresh.is_deleting:
             return

@@ -19,7 +19,7 @@ from sampan.controllers.pod_control import BURST
 from sampan.controllers.pods import first_to_delete, is_active, is_finished, is_ready
 from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.reconcile.action import WAIT, Action, after
-from sampan.reconcile.events import Told
+from sampan.reconcile.events import PlannedEvent
 
 COMPLETE, ENDED_BADLY, SUSPENDED = "Complete", "Failed", "Suspended"
 
@@ -32,7 +32,7 @@ class Plan:
     release: Sequence[Object] = ()
     delete: Sequence[Object] = ()
     create: Sequence[int | None] = ()  # the index of each new pod; None where pods have none
-    events: Sequence[Told] = ()
+    events: Sequence[PlannedEvent] = ()
     then: Action = WAIT
 
 
@@ -60,12 +60,14 @@ def _end(job: Object, pods: Sequence[Object], counted: Count, ending: Ending, no
     leaving = [pod for pod in pods if is_deleting(pod) and not is_finished(pod)]
     status = _status(job, pods, counted)
     found = _conditioned(status["conditions"], ending.condition, TRUE, ending.reason, ending.message, now)
-    events: list[Told] = []
+    events: list[PlannedEvent] = []
     if not active and not leaving and not any(counted.uncounted.values()):
         failed = ending.condition == FAILURE_TARGET
         found = _conditioned(found, ENDED_BADLY if failed else COMPLETE, TRUE, ending.reason, ending.message, now)
         events.append(
-            Told("Warning", ending.reason, ending.message) if failed else Told("Normal", "Completed", "Job completed")
+            PlannedEvent("Warning", ending.reason, ending.message)
+            if failed
+            else PlannedEvent("Normal", "Completed", "Job completed")
         )
         status |= {} if failed else {"completionTime": format_time(now)}
     return Plan(status | {"conditions": found}, counted.release, active, events=events)
@@ -80,7 +82,7 @@ def _suspend(job: Object, pods: Sequence[Object], counted: Count, now: datetime)
     if before is not None and before["status"] == TRUE:
         events = []
     else:
-        events = [Told("Normal", SUSPENDED, "Job suspended")]
+        events = [PlannedEvent("Normal", SUSPENDED, "Job suspended")]
     status["conditions"] = _conditioned(status["conditions"], SUSPENDED, TRUE, "JobSuspended", "Job suspended", now)
     status.pop("startTime", None)
     return Plan(status, counted.release, [pod for pod in pods if is_active(pod)], events=events)
@@ -88,11 +90,11 @@ def _suspend(job: Object, pods: Sequence[Object], counted: Count, now: datetime)
 
 def _run(job: Object, pods: Sequence[Object], counted: Count, now: datetime) -> Plan:
     status = _status(job, pods, counted)
-    events: list[Told] = []
+    events: list[PlannedEvent] = []
     before = conditions.find(status["conditions"], SUSPENDED)
     if before is not None and before["status"] == TRUE:
         status["conditions"] = _conditioned(status["conditions"], SUSPENDED, FALSE, "JobResumed", "Job resumed", now)
-        events.append(Told("Normal", "Resumed", "Job resumed"))
+        events.append(PlannedEvent("Normal", "Resumed", "Job resumed"))
     status.setdefault("startTime", format_time(now))
     left = deadline_left({**job, "status": status}, now)
     deadline = after(left) if left is not None else WAIT

@@ -18,6 +18,7 @@ from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kubelet import service_env
 from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.dns import read_resolv_conf
 from sampan.kubelet.gc import collect_garbage
@@ -31,7 +32,6 @@ from sampan.kubelet.orphans import pods_on_disk, remove_orphan, remove_traces
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.server import KubeletServer
-from sampan.kubelet.services import Services
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import follow_exits
 from sampan.kubelet.volumes.manager import Volumes
@@ -67,7 +67,7 @@ class Kubelet:
         self._allocatable = allocatable(machine, config.max_pods)
         recorder = EventRecorder(client, "kubelet", clock, host=config.node_name)
         sources = SourceReader(client)
-        self.services = Services(
+        self.services = KubeletContext(
             client=client,
             config=config,
             clock=clock,

@@ -7,36 +7,36 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.machine import Pressure, read_pressure
-from sampan.kubelet.services import Services
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 300.0
 
 
-async def collect_garbage(at: Services) -> None:
+async def collect_garbage(context: KubeletContext) -> None:
     """Every five minutes, until cancelled."""
     while True:
-        await at.clock.sleep(INTERVAL)
+        await context.clock.sleep(INTERVAL)
         try:
-            await collect_images(at)
+            await collect_images(context)
         except (CRIError, OSError) as error:
             log.warning("images could not be collected: %s", error)
 
 
-async def collect_images(at: Services) -> None:
+async def collect_images(context: KubeletContext) -> None:
     """Remove unused images if the disk is too full; raises CRIError, OSError."""
-    excess = bytes_to_free(read_pressure(at.config), at.config.image_gc_high, at.config.image_gc_low)
+    excess = bytes_to_free(read_pressure(context.config), context.config.image_gc_high, context.config.image_gc_low)
     if excess <= 0:
         return
-    used = {container.image_ref for container in await at.cri.list_containers()}
-    for image in unused(await at.cri.list_images(), used):
+    used = {container.image_ref for container in await context.cri.list_containers()}
+    for image in unused(await context.cri.list_images(), used):
         if excess <= 0:
             return
         log.info("removing the unused image %s to free %d bytes", (*image.repo_tags, image.id)[0], image.size)
-        await at.cri.remove_image(image.id)
+        await context.cri.remove_image(image.id)
         excess -= image.size
 
 

@@ -13,38 +13,38 @@ from typing import Any
 
 from sampan.kubelet import cri_pb2 as pb
 from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.runtime import POD_NAME, POD_NAMESPACE, POD_UID
-from sampan.kubelet.services import Services
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 10.0
 
 
-async def rotate_logs(at: Services) -> None:
+async def rotate_logs(context: KubeletContext) -> None:
     """Every ten seconds, until cancelled."""
     while True:
-        await at.clock.sleep(INTERVAL)
+        await context.clock.sleep(INTERVAL)
         try:
-            for container in await at.cri.list_containers():
-                path = log_of(at.config, container)
+            for container in await context.cri.list_containers():
+                path = log_of(context.config, container)
                 if (
                     path is not None
                     and container.state == pb.CONTAINER_RUNNING
-                    and _size(path) > at.config.log_max_size
+                    and _size(path) > context.config.log_max_size
                 ):
-                    await rotate(at, container.id, path)
+                    await rotate(context, container.id, path)
         except (CRIError, OSError) as error:
             log.warning("a log could not be rotated: %s", error)
 
 
-async def rotate(at: Services, container: str, path: Path) -> None:
+async def rotate(context: KubeletContext, container: str, path: Path) -> None:
     """Rotate the log of a running container; raises CRIError, OSError."""
-    moment = f"{at.clock.now():%Y%m%d-%H%M%S}"
-    aside = await asyncio.to_thread(_put_aside, path, moment, at.config.log_max_files)
+    moment = f"{context.clock.now():%Y%m%d-%H%M%S}"
+    aside = await asyncio.to_thread(_put_aside, path, moment, context.config.log_max_files)
     try:
-        await at.cri.reopen_log(container)
+        await context.cri.reopen_log(container)
     except CRIError:
         await asyncio.to_thread(aside.rename, path)  # the runtime still writes there
         raise

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sampan.kubelet import cgroups
 from sampan.kubelet.backoff import RestartBackoff
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.plan import (
     Action,
@@ -27,7 +28,6 @@ from sampan.kubelet.podspec import all_containers, full_name, grace_period, uses
 from sampan.kubelet.resources import cgroup_parent, pod_limits
 from sampan.kubelet.runtime import PodRuntime
 from sampan.kubelet.sandbox_config import sandbox_config
-from sampan.kubelet.services import Services
 from sampan.kubelet.start import Start, StartError
 from sampan.kubelet.stop import MIN_GRACE, end_container
 from sampan.kubelet.volumes.content import VolumeError
@@ -48,8 +48,8 @@ SETUP_RETRY = (0.5, 122.0)  # volumes and sandboxes: first and longest wait
 class Operations:
     """See the module."""
 
-    def __init__(self, at: Services, wake: Callable[[], None], ended: Callable[[str], None]) -> None:
-        self.at = at
+    def __init__(self, context: KubeletContext, wake: Callable[[], None], ended: Callable[[str], None]) -> None:
+        self.context = context
         self.waiting: dict[str, tuple[str, str]] = {}  # why a container is not running, by its name
         self.restarts = RestartBackoff()
         self._wake = wake
@@ -71,7 +71,7 @@ class Operations:
     def halt(self) -> None:
         """The pod is to stop; its grace period begins."""
         if not self._halt.is_set():
-            self._halted_since = self.at.clock.monotonic()
+            self._halted_since = self.context.clock.monotonic()
             self._halt.set()
 
     def cancel(self) -> None:
@@ -96,9 +96,9 @@ class Operations:
             case KillContainer():
                 doing = self._kill(pod, runtime, action)
             case StopSandbox():
-                doing = self.at.cri.stop_sandbox(action.id)
+                doing = self.context.cri.stop_sandbox(action.id)
             case RemoveContainer():
-                doing = self.at.cri.remove_container(action.id)
+                doing = self.context.cri.remove_container(action.id)
         key = subject(action)
         self._tasks[key] = group.create_task(self._operate(pod, key, doing), name=f"{key} of {full_name(pod)}")
 
@@ -110,10 +110,10 @@ class Operations:
             log.debug("%s of %s was given up: the pod stops", key, full_name(pod))
         except CRIError as error:
             log.warning("%s of %s: %s", key, full_name(pod), error)
-            await self.at.clock.sleep(RUNTIME_RETRY)
+            await self.context.clock.sleep(RUNTIME_RETRY)
         except Exception:
             log.exception("%s of %s failed", key, full_name(pod))
-            await self.at.clock.sleep(DEFAULT_RETRY)
+            await self.context.clock.sleep(DEFAULT_RETRY)
         finally:
             del self._tasks[key]
             self._wake()
@@ -121,38 +121,38 @@ class Operations:
     async def _start_sandbox(self, pod: Object, runtime: PodRuntime, action: StartSandbox) -> None:
         if runtime.sandbox is not None:
             message = "Pod sandbox changed, it will be killed and re-created."
-            self.at.tell(pod, "Normal", "SandboxChanged", message)
+            self.context.tell(pod, "Normal", "SandboxChanged", message)
         await self._until_done(lambda: self._set_up(pod, action.attempt))
 
     async def _set_up(self, pod: Object, attempt: int) -> bool:
         """Volumes, cgroup, sandbox; False, with an event told, where it has to be tried again."""
         try:
-            await self.at.volumes.prepare(pod)
+            await self.context.volumes.prepare(pod)
             await self._make_cgroup(pod)
-            config = sandbox_config(pod, attempt, self.at.config, self.at.resolver)
-            async with self.at.sandbox_slots:
-                await self.at.cri.run_sandbox(config)
+            config = sandbox_config(pod, attempt, self.context.config, self.context.resolver)
+            async with self.context.sandbox_slots:
+                await self.context.cri.run_sandbox(config)
         except (VolumeError, APIError, OSError) as error:
-            self.at.tell(pod, "Warning", "FailedMount", str(error))
+            self.context.tell(pod, "Warning", "FailedMount", str(error))
             return False
         except CRIError as error:
-            self.at.tell(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+            self.context.tell(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
             return False
         return True
 
     async def _make_cgroup(self, pod: Object) -> None:
-        if not self.at.config.systemd_cgroup:
-            path = cgroup_parent(pod, self.at.config.cgroup_root, False)
+        if not self.context.config.systemd_cgroup:
+            path = cgroup_parent(pod, self.context.config.cgroup_root, False)
             await asyncio.to_thread(cgroups.create, path, pod_limits(pod))
 
     async def _start_container(self, pod: Object, runtime: PodRuntime, action: StartContainer) -> None:
         spec = next(spec for spec in all_containers(pod) if spec["name"] == action.name)
         previous = runtime.latest(action.name)
         if previous is not None and previous.finished is not None:
-            self.restarts.advance(backoff_key(pod, action.name), self.at.clock.now())
+            self.restarts.advance(backoff_key(pod, action.name), self.context.clock.now())
         assert runtime.sandbox is not None, "plan() starts containers in a sandbox that is ready"
-        config = sandbox_config(pod, runtime.sandbox.attempt, self.at.config, self.at.resolver)
-        start = Start(self.at, with_address(pod, runtime), spec, runtime, config)
+        config = sandbox_config(pod, runtime.sandbox.attempt, self.context.config, self.context.resolver)
+        start = Start(self.context, with_address(pod, runtime), spec, runtime, config)
         try:
             image = await self._unless_halted(start.image())
             await start.run(image, action.restart_count)
@@ -161,13 +161,13 @@ class Operations:
             self.waiting[action.name] = (error.reason, str(error))
             self._wake()
             if error.reason not in ("RunContainerError", "PostStartHookError"):  # those leave an instance, and back off
-                await self._unless_halted(self.at.clock.sleep(START_RETRY.get(error.reason, DEFAULT_RETRY)))
+                await self._unless_halted(self.context.clock.sleep(START_RETRY.get(error.reason, DEFAULT_RETRY)))
 
     async def _kill(self, pod: Object, runtime: PodRuntime, action: KillContainer) -> None:
         spec = next((spec for spec in all_containers(pod) if spec["name"] == action.name), None)
-        self.at.tell(pod, "Normal", "Killing", action.message, action.name)
+        self.context.tell(pod, "Normal", "Killing", action.message, action.name)
         grace = self._grace(pod, spec, action)
-        await end_container(self.at, pod, spec, action.id, pod_ip(self.at, pod, runtime), grace)
+        await end_container(self.context, pod, spec, action.id, pod_ip(self.context, pod, runtime), grace)
         self._ended(action.id)
 
     def _grace(self, pod: Object, spec: Object | None, action: KillContainer) -> int:
@@ -177,7 +177,7 @@ class Operations:
         if own is not None and not self.halted:
             return int(own)
         whole = grace_period(pod)
-        used = round(self.at.clock.monotonic() - self._halted_since) if self.halted else 0
+        used = round(self.context.clock.monotonic() - self._halted_since) if self.halted else 0
         return whole if used <= 0 else max(whole - used, min(whole, MIN_GRACE))
 
     async def _unless_halted(self, doing: Awaitable[T]) -> T:
@@ -187,7 +187,7 @@ class Operations:
     async def _until_done(self, attempt: Callable[[], Awaitable[bool]]) -> None:
         wait, longest = SETUP_RETRY
         while not await attempt():
-            await self._unless_halted(self.at.clock.sleep(wait))
+            await self._unless_halted(self.context.clock.sleep(wait))
             wait = min(wait * 2, longest)
 
 
@@ -199,8 +199,8 @@ def with_address(pod: Object, runtime: PodRuntime) -> Object:
     return pod | {"status": {**(pod.get("status") or {}), "podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}}
 
 
-def pod_ip(at: Services, pod: Object, runtime: PodRuntime) -> str:
+def pod_ip(context: KubeletContext, pod: Object, runtime: PodRuntime) -> str:
     """The address at which probes and hooks reach a pod; "" before it has one."""
     if uses_host_network(pod):
-        return at.config.node_ip
+        return context.config.node_ip
     return next(iter(runtime.sandbox.ips), "") if runtime.sandbox else ""

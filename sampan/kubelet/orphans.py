@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from sampan.kubelet import cgroups
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.resources import orphan_cgroups
 from sampan.kubelet.runtime import POD_GRACE
-from sampan.kubelet.services import Services
 from sampan.kubelet.stop import remove_cgroup
 
 log = logging.getLogger(__name__)
@@ -17,29 +17,29 @@ log = logging.getLogger(__name__)
 DEFAULT_GRACE = 30
 
 
-async def remove_orphan(at: Services, namespace: str, name: str, uid: str) -> None:
+async def remove_orphan(context: KubeletContext, namespace: str, name: str, uid: str) -> None:
     """End its containers as gently as their pod asked, then remove all that is left. Raises CRIError, OSError."""
     log.info("removing the pod %s/%s, which the API no longer has", namespace, name)
-    runtime = await at.runtime.pod(uid)
+    runtime = await context.runtime.pod(uid)
     running = runtime.running()
     graces = [int(c.annotations.get(POD_GRACE, DEFAULT_GRACE)) for c in running]
-    stops = (at.cri.stop_container(c.id, grace) for c, grace in zip(running, graces, strict=True))
+    stops = (context.cri.stop_container(c.id, grace) for c, grace in zip(running, graces, strict=True))
     for result in await asyncio.gather(*stops, return_exceptions=True):
         if isinstance(result, CRIError):
             log.warning("a container of the orphan %s/%s: %s", namespace, name, result)
     for sandbox in runtime.sandboxes:
-        await at.cri.stop_sandbox(sandbox.id)
-        await at.cri.remove_sandbox(sandbox.id)
-    await remove_traces(at, uid)
+        await context.cri.stop_sandbox(sandbox.id)
+        await context.cri.remove_sandbox(sandbox.id)
+    await remove_traces(context, uid)
 
 
-async def remove_traces(at: Services, uid: str) -> None:
+async def remove_traces(context: KubeletContext, uid: str) -> None:
     """Remove volumes, cgroups and logs of a pod that has no containers; raises OSError."""
-    await at.volumes.tear_down(uid)
-    if not at.config.systemd_cgroup:
-        for path in orphan_cgroups(uid, at.config.cgroup_root):
-            await remove_cgroup(at, path)
-    for logs in await asyncio.to_thread(_log_dirs, at.config.log_dir, uid):
+    await context.volumes.tear_down(uid)
+    if not context.config.systemd_cgroup:
+        for path in orphan_cgroups(uid, context.config.cgroup_root):
+            await remove_cgroup(context, path)
+    for logs in await asyncio.to_thread(_log_dirs, context.config.log_dir, uid):
         await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
 
 

@@ -95,16 +95,16 @@ class Plan:
         self.wake_at = moment if self.wake_at is None else min(self.wake_at, moment)
 
 
-def plan(at: Situation) -> Plan:
+def plan(situation: Situation) -> Plan:
     """See the module."""
     found = Plan()
-    if at.stopping:
-        _stop(at, found)
-    elif (sandbox := at.runtime.sandbox) is not None and sandbox.ready:
-        _run(at, sandbox, found)
+    if situation.stopping:
+        _stop(situation, found)
+    elif (sandbox := situation.runtime.sandbox) is not None and sandbox.ready:
+        _run(situation, sandbox, found)
     else:
-        _begin(at, found)
-    found.actions = [action for action in found.actions if subject(action) not in at.busy]
+        _begin(situation, found)
+    found.actions = [action for action in found.actions if subject(action) not in situation.busy]
     return found
 
 
@@ -129,114 +129,118 @@ def initialized(pod: Object, runtime: PodRuntime) -> bool:
 # Beginning
 
 
-def _begin(at: Situation, found: Plan) -> None:
+def _begin(situation: Situation, found: Plan) -> None:
     """There is no sandbox that works: end what is left of an old one, then make a new one if anything is to run."""
-    if left := at.runtime.running():
+    if left := situation.runtime.running():
         found.actions += [KillContainer(c.id, c.name, f"Stopping container {c.name}") for c in left]
         return
-    if not _has_work(at):
+    if not _has_work(situation):
         return
-    old = at.runtime.sandbox
+    old = situation.runtime.sandbox
     found.actions.append(StartSandbox(old.attempt + 1 if old else 0))
 
 
-def _has_work(at: Situation) -> bool:
+def _has_work(situation: Situation) -> bool:
     """Whether a new sandbox would have anything to run."""
-    specs = containers(at.pod)
-    if at.runtime.sandbox and at.runtime.containers and at.pod["spec"].get("restartPolicy") == "Never":
+    specs = containers(situation.pod)
+    if (
+        situation.runtime.sandbox
+        and situation.runtime.containers
+        and situation.pod["spec"].get("restartPolicy") == "Never"
+    ):
         return False  # it had its one chance
-    latest = [(spec, at.runtime.latest(spec["name"])) for spec in specs]
-    return any(c is None or c.state is not State.EXITED or should_restart(at.pod, spec, c) for spec, c in latest)
+    latest = [(spec, situation.runtime.latest(spec["name"])) for spec in specs]
+    return any(c is None or c.state is not State.EXITED or should_restart(situation.pod, spec, c) for spec, c in latest)
 
 
 # Running
 
 
-def _run(at: Situation, sandbox: Sandbox, found: Plan) -> None:
-    for spec in ephemeral_containers(at.pod):
-        if at.runtime.latest(spec["name"]) is None:
+def _run(situation: Situation, sandbox: Sandbox, found: Plan) -> None:
+    for spec in ephemeral_containers(situation.pod):
+        if situation.runtime.latest(spec["name"]) is None:
             found.actions.append(StartContainer(spec["name"], 0))
-    past_init = initialized(at.pod, at.runtime)
-    if _initialize(at, sandbox, past_init, found):
-        for spec in containers(at.pod):
-            _keep(at, spec, at.runtime.latest(spec["name"]), found)
-    _forget_old(at, found)
+    past_init = initialized(situation.pod, situation.runtime)
+    if _initialize(situation, sandbox, past_init, found):
+        for spec in containers(situation.pod):
+            _keep(situation, spec, situation.runtime.latest(spec["name"]), found)
+    _forget_old(situation, found)
 
 
-def _initialize(at: Situation, sandbox: Sandbox, past_init: bool, found: Plan) -> bool:
+def _initialize(situation: Situation, sandbox: Sandbox, past_init: bool, found: Plan) -> bool:
     """One init container after the other, sidecars staying on; whether the ordinary containers may start."""
-    for spec in init_containers(at.pod):
-        instance = at.runtime.latest(spec["name"])
+    for spec in init_containers(situation.pod):
+        instance = situation.runtime.latest(spec["name"])
         current = instance if instance and instance.sandbox == sandbox.id else None
         if is_sidecar(spec):
-            _keep(at, spec, instance, found)
-            if not past_init and not (current and _has_started(at, spec, current)):
+            _keep(situation, spec, instance, found)
+            if not past_init and not (current and _has_started(situation, spec, current)):
                 return False
-        elif not past_init and not _init_done(at, spec, current, found):
+        elif not past_init and not _init_done(situation, spec, current, found):
             return False
     return True
 
 
-def _init_done(at: Situation, spec: Object, instance: Container | None, found: Plan) -> bool:
+def _init_done(situation: Situation, spec: Object, instance: Container | None, found: Plan) -> bool:
     if instance is None or instance.state is State.CREATED:
-        found.actions.append(StartContainer(spec["name"], _next_count(at, spec["name"])))
+        found.actions.append(StartContainer(spec["name"], _next_count(situation, spec["name"])))
         return False
     if instance.state is not State.EXITED:
         return False
     if instance.exit_code == 0:
         return True
-    if restart_policy(at.pod, spec) != "Never":
-        _restart(at, spec, instance, found)
+    if restart_policy(situation.pod, spec) != "Never":
+        _restart(situation, spec, instance, found)
     return False
 
 
-def _has_started(at: Situation, spec: Object, instance: Container) -> bool:
-    return instance.state is State.RUNNING and is_started(spec, at.verdicts.get(instance.id, NOTHING_KNOWN))
+def _has_started(situation: Situation, spec: Object, instance: Container) -> bool:
+    return instance.state is State.RUNNING and is_started(spec, situation.verdicts.get(instance.id, NOTHING_KNOWN))
 
 
-def _keep(at: Situation, spec: Object, instance: Container | None, found: Plan) -> None:
+def _keep(situation: Situation, spec: Object, instance: Container | None, found: Plan) -> None:
     """See that a container runs if it should, and is the one that it should be."""
     if instance is None or instance.state is State.CREATED:
-        found.actions.append(StartContainer(spec["name"], _next_count(at, spec["name"])))
+        found.actions.append(StartContainer(spec["name"], _next_count(situation, spec["name"])))
     elif instance.state is State.EXITED:
-        if should_restart(at.pod, spec, instance):
-            _restart(at, spec, instance, found)
-    elif why := _reason_to_kill(at, spec, instance):
+        if should_restart(situation.pod, spec, instance):
+            _restart(situation, spec, instance, found)
+    elif why := _reason_to_kill(situation, spec, instance):
         found.actions.append(why)
 
 
-def _reason_to_kill(at: Situation, spec: Object, instance: Container) -> KillContainer | None:
+def _reason_to_kill(situation: Situation, spec: Object, instance: Container) -> KillContainer | None:
     name = spec["name"]
     if instance.state is State.UNKNOWN:
         return KillContainer(instance.id, name, "Container is in unknown state, try killing it before restart")
     if instance.hash and instance.hash != container_hash(spec):
         return KillContainer(instance.id, name, f"Container {name} definition changed, will be restarted")
-    if probe := failed_probe(at.verdicts.get(instance.id, NOTHING_KNOWN)):
-        after = "" if restart_policy(at.pod, spec) == "Never" else ", will be restarted"
+    if probe := failed_probe(situation.verdicts.get(instance.id, NOTHING_KNOWN)):
+        after = "" if restart_policy(situation.pod, spec) == "Never" else ", will be restarted"
         return KillContainer(instance.id, name, f"Container {name} failed {probe} probe{after}", probe)
     return None
 
 
-def _restart(at: Situation, spec: Object, instance: Container, found: Plan) -> None:
+def _restart(situation: Situation, spec: Object, instance: Container, found: Plan) -> None:
     """Start again, or say until when that has to wait."""
-    name, key = spec["name"], backoff_key(at.pod, spec["name"])
-    if name in at.busy:
+    name, key = spec["name"], backoff_key(situation.pod, spec["name"])
+    if name in situation.busy:
         return  # being started: its back-off has been advanced already
-    allowed = at.restarts.until(key, instance.finished or at.now)
-    if allowed is None or allowed <= at.now:
-        found.actions.append(StartContainer(name, _next_count(at, name)))
+    allowed = situation.restarts.until(key, instance.finished or situation.now)
+    if allowed is None or allowed <= situation.now:
+        found.actions.append(StartContainer(name, _next_count(situation, name)))
         return
-    wait = go_duration(at.restarts.wait(key))
-    message = f"back-off {wait} restarting failed container={name} pod={full_name(at.pod)}"
+    wait = go_duration(situation.restarts.wait(key))
+    message = f"back-off {wait} restarting failed container={name} pod={full_name(situation.pod)}"
     found.waiting[name] = ("CrashLoopBackOff", message)
     found.wake(allowed)
 
 
-def _next_count(at: Situation, name: str) -> int:
+def _next_count(situation: Situation, name: str) -> int:
     """The restart count of the next instance; what the API remembers counts where the runtime has forgotten."""
-    if (latest := at.runtime.latest(name)) is not None:
+    if (latest := situation.runtime.latest(name)) is not None:
         return latest.restart_count + 1
-    status = at.pod.get("status") or {}
+    status = situation.pod.get("status") or {}
     for field_name in ("containerStatuses", "initContainerStatuses"):
         for old in status.get(field_name) or ():
             if old["name"] == name:  # without an id it awaits its next start, which is counted already
@@ -244,9 +248,9 @@ def _next_count(at: Situation, name: str) -> int:
     return 0
 
 
-def _forget_old(at: Situation, found: Plan) -> None:
-    for name in {container.name for container in at.runtime.containers}:
-        for old in at.runtime.instances(name)[KEPT_INSTANCES:]:
+def _forget_old(situation: Situation, found: Plan) -> None:
+    for name in {container.name for container in situation.runtime.containers}:
+        for old in situation.runtime.instances(name)[KEPT_INSTANCES:]:
             if old.state in (State.EXITED, State.CREATED):
                 found.actions.append(RemoveContainer(old.id))
 
@@ -254,20 +258,20 @@ def _forget_old(at: Situation, found: Plan) -> None:
 # Stopping
 
 
-def _stop(at: Situation, found: Plan) -> None:
+def _stop(situation: Situation, found: Plan) -> None:
     """Ordinary containers first, then sidecars from the last to the first, then the sandbox (KEP-753)."""
-    left = at.runtime.running()
+    left = situation.runtime.running()
     if left:
-        sidecars = [spec["name"] for spec in init_containers(at.pod) if is_sidecar(spec)]
+        sidecars = [spec["name"] for spec in init_containers(situation.pod) if is_sidecar(spec)]
         chosen = [c for c in left if c.name not in sidecars]
         if not chosen:
             last = max(sidecars.index(c.name) for c in left)
             chosen = [c for c in left if c.name == sidecars[last]]
         found.actions += [KillContainer(c.id, c.name, f"Stopping container {c.name}") for c in chosen]
         return
-    ready = [sandbox for sandbox in at.runtime.sandboxes if sandbox.ready]
+    ready = [sandbox for sandbox in situation.runtime.sandboxes if sandbox.ready]
     found.actions += [StopSandbox(sandbox.id) for sandbox in ready]
-    found.stopped = not ready and not at.busy
+    found.stopped = not ready and not situation.busy
 
 
 def subject(action: Action) -> str:

@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sampan.kubelet import cri_pb2 as pb
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.log_access import LogUnavailable, find_log
 from sampan.kubelet.logs import parse_options, read_log
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Container, State
-from sampan.kubelet.services import Services
 from sampan.kubelet.stats import metrics_text, summary
 from sampan.machinery.meta import Object
 from sampan.transport.connection import HTTPClient
@@ -44,8 +44,8 @@ class HTTPError(Exception):
 class KubeletServer:
     """Serves one node. `pods` gives the node's pods as they are now."""
 
-    def __init__(self, at: Services, pods: Callable[[], list[Object]]) -> None:
-        self._at = at
+    def __init__(self, context: KubeletContext, pods: Callable[[], list[Object]]) -> None:
+        self._context = context
         self._pods = pods
         self._server = HTTPServer(self.handle)
         self._routes: Mapping[str, Route] = {
@@ -62,7 +62,7 @@ class KubeletServer:
 
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError, ssl.SSLError."""
-        config = self._at.config
+        config = self._context.config
         context = server_context(config.tls_certificate, config.tls_key, config.client_ca)
         return await self._server.start(config.listen, config.port, context)
 
@@ -88,14 +88,14 @@ class KubeletServer:
         if request.peer_certificate is None:
             raise HTTPError(401, "Unauthorized")
         name = common_name(request.peer_certificate)
-        if name not in self._at.config.allowed_clients:
+        if name not in self._context.config.allowed_clients:
             verb = "get" if request.method == "GET" else "create"
             raise HTTPError(403, f"Forbidden (user={name}, verb={verb}, resource=nodes, subresource(s)=[proxy])")
 
     # What monitoring asks for
 
     async def _healthz(self, request: Request, rest: Sequence[str]) -> Reply:
-        await self._at.cri.version()
+        await self._context.cri.version()
         return Response(200, b"ok", TEXT)
 
     async def _list_pods(self, request: Request, rest: Sequence[str]) -> Reply:
@@ -105,20 +105,20 @@ class KubeletServer:
     async def _stats(self, request: Request, rest: Sequence[str]) -> Reply:
         if list(rest) != ["summary"]:
             raise HTTPError(404, "404 page not found")
-        return Response(200, orjson.dumps(await summary(self._at, self._pods())))
+        return Response(200, orjson.dumps(await summary(self._context, self._pods())))
 
     async def _metrics(self, request: Request, rest: Sequence[str]) -> Reply:
-        return Response(200, (await metrics_text(self._at)).encode(), "text/plain; version=0.0.4; charset=utf-8")
+        return Response(200, (await metrics_text(self._context)).encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     # Logs
 
     async def _logs(self, request: Request, rest: Sequence[str]) -> Reply:
         pod, name = self._pod(rest, parts=3), rest[2]
         try:
-            options = parse_options(dict(parse_qsl(request.raw_query)), self._at.clock.now())
+            options = parse_options(dict(parse_qsl(request.raw_query)), self._context.clock.now())
         except ValueError as error:
             raise HTTPError(400, str(error)) from error
-        runtime = await self._at.runtime.pod(uid_of(pod))
+        runtime = await self._context.runtime.pod(uid_of(pod))
         try:
             container, path = find_log(pod, name, runtime, options.previous)
         except LogUnavailable as error:
@@ -130,7 +130,7 @@ class KubeletServer:
 
         async def alive() -> bool:
             try:
-                status = await self._at.cri.container_status(container.id)
+                status = await self._context.cri.container_status(container.id)
             except CRIError:
                 return False
             return bool(status.state == pb.CONTAINER_RUNNING)
@@ -141,20 +141,20 @@ class KubeletServer:
 
     async def _exec(self, request: Request, rest: Sequence[str]) -> Reply:
         container, query = await self._container(rest), parse_qs(request.raw_query)
-        url = await self._at.cri.exec_url(container.id, query.get("command", []), _streams(query))
+        url = await self._context.cri.exec_url(container.id, query.get("command", []), _streams(query))
         return await self._relay(request, url)
 
     async def _attach(self, request: Request, rest: Sequence[str]) -> Reply:
         container, query = await self._container(rest), parse_qs(request.raw_query)
-        return await self._relay(request, await self._at.cri.attach_url(container.id, _streams(query)))
+        return await self._relay(request, await self._context.cri.attach_url(container.id, _streams(query)))
 
     async def _port_forward(self, request: Request, rest: Sequence[str]) -> Reply:
         pod = self._pod(rest, parts=2)
-        sandbox = (await self._at.runtime.pod(uid_of(pod))).sandbox
+        sandbox = (await self._context.runtime.pod(uid_of(pod))).sandbox
         if sandbox is None or not sandbox.ready:
             raise HTTPError(404, f'pod "{rest[1]}" is not running')
         ports = [int(port) for port in parse_qs(request.raw_query).get("port", []) if port.isdigit()]
-        return await self._relay(request, await self._at.cri.port_forward_url(sandbox.id, ports))
+        return await self._relay(request, await self._context.cri.port_forward_url(sandbox.id, ports))
 
     async def _relay(self, request: Request, url: str) -> Reply:
         if "upgrade" not in request.headers:
@@ -178,7 +178,7 @@ class KubeletServer:
     async def _container(self, rest: Sequence[str]) -> Container:
         """The running container that a path names."""
         pod = self._pod(rest, parts=3)
-        latest = (await self._at.runtime.pod(uid_of(pod))).latest(rest[2])
+        latest = (await self._context.runtime.pod(uid_of(pod))).latest(rest[2])
         if latest is None or latest.state is not State.RUNNING:
             raise HTTPError(404, f'container not found ("{rest[2]}")')
         return latest

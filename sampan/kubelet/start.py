@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sampan.kubelet.container_config import Prepared, container_config
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.handlers import Target
 from sampan.kubelet.hooks import HookFailed, hook_of, run_hook
 from sampan.kubelet.images import ImageError
 from sampan.kubelet.pod_env import ConfigError, EnvContext, environment, wanted
 from sampan.kubelet.runtime import PodRuntime, Sandbox
-from sampan.kubelet.services import Services
 from sampan.kubelet.stop import end_container
 from sampan.kubelet.volumes.content import VolumeError
 from sampan.kubelet.volumes.mounts import container_mounts
@@ -34,9 +34,11 @@ class StartError(Exception):
 class Start:
     """One attempt at one container. `image` first (it may take minutes and may be abandoned), then `run`."""
 
-    def __init__(self, at: Services, pod: Object, spec: Object, runtime: PodRuntime, sandbox_config: Any) -> None:
+    def __init__(
+        self, context: KubeletContext, pod: Object, spec: Object, runtime: PodRuntime, sandbox_config: Any
+    ) -> None:
         assert runtime.sandbox is not None, "containers are started in sandboxes"
-        self._at = at
+        self._context = context
         self._pod = pod  # with its addresses in status
         self._spec = spec
         self._runtime = runtime
@@ -47,9 +49,9 @@ class Start:
         """The CRI Image, pulled if need be; raises StartError."""
         names = [entry["name"] for entry in self._pod["spec"].get("imagePullSecrets") or ()]
         try:
-            secrets = await self._at.sources.secrets(self._pod["metadata"]["namespace"], names)
+            secrets = await self._context.sources.secrets(self._pod["metadata"]["namespace"], names)
             uid = self._pod["metadata"]["uid"]
-            return await self._at.images.ensure(self._spec, uid, self._tell, secrets, self._sandbox_config)
+            return await self._context.images.ensure(self._spec, uid, self._tell, secrets, self._sandbox_config)
         except ImageError as error:
             self._tell("Warning", "Failed", f"Error: {error.reason}")
             raise StartError(error.reason, str(error)) from error
@@ -62,7 +64,7 @@ class Start:
         identity = await self._create(config)
         self._tell("Normal", "Created", f"Created container: {self._spec['name']}")
         try:
-            await self._at.cri.start_container(identity)
+            await self._context.cri.start_container(identity)
         except CRIError as error:
             self._failed(f"Error: {error.message}")
             raise StartError("RunContainerError", error.message) from error
@@ -74,7 +76,13 @@ class Start:
         try:
             env = await self._environment()
             mounts = await asyncio.to_thread(
-                container_mounts, self._pod, self._spec, env, self._sandbox.ips, self._at.volumes, self._at.config
+                container_mounts,
+                self._pod,
+                self._spec,
+                env,
+                self._sandbox.ips,
+                self._context.volumes,
+                self._context.config,
             )
             prepared = Prepared(
                 pod=self._pod,
@@ -83,18 +91,18 @@ class Start:
                 image=image,
                 env=env,
                 mounts=mounts,
-                memory_capacity=self._at.memory_capacity,
+                memory_capacity=self._context.memory_capacity,
                 target=self._target(),
             )
-            return container_config(prepared, self._at.config)
+            return container_config(prepared, self._context.config)
         except (ConfigError, VolumeError, APIError, OSError) as error:
             self._failed(f"Error: {error}")
             raise StartError("CreateContainerConfigError", str(error)) from error
 
     async def _environment(self) -> Mapping[str, str]:
-        sources = await self._at.sources.read(self._pod["metadata"]["namespace"], wanted(self._spec))
-        services = self._at.service_env(self._pod)
-        return environment(self._spec, EnvContext(self._pod, sources, services, self._at.allocatable()))
+        sources = await self._context.sources.read(self._pod["metadata"]["namespace"], wanted(self._spec))
+        services = self._context.service_env(self._pod)
+        return environment(self._spec, EnvContext(self._pod, sources, services, self._context.allocatable()))
 
     def _target(self) -> str:
         """The container into whose processes an ephemeral container looks."""
@@ -103,11 +111,11 @@ class Start:
 
     async def _create(self, config: Any) -> str:
         try:
-            identity = await self._at.cri.create_container(self._sandbox.id, config, self._sandbox_config)
+            identity = await self._context.cri.create_container(self._sandbox.id, config, self._sandbox_config)
         except CRIError as error:
             self._failed(f"Error: {error.message}")
             raise StartError("CreateContainerError", error.message) from error
-        self._at.runtime.claim(identity, self._pod["metadata"]["uid"])
+        self._context.runtime.claim(identity, self._pod["metadata"]["uid"])
         return identity
 
     async def _post_start(self, identity: str) -> None:
@@ -116,15 +124,15 @@ class Start:
             return
         target = Target(self._spec, identity, next(iter(self._sandbox.ips), ""))
         try:
-            await run_hook(hook, target, self._at.handlers)
+            await run_hook(hook, target, self._context.handlers)
         except HookFailed as error:
             self._tell("Warning", "FailedPostStartHook", "PostStartHook failed")  # its words may hold secrets
             self._tell("Normal", "Killing", "FailedPostStartHook")
-            await end_container(self._at, self._pod, self._spec, identity, target.pod_ip)
+            await end_container(self._context, self._pod, self._spec, identity, target.pod_ip)
             raise StartError("PostStartHookError", f"PostStartHook failed: {error}") from error
 
     def _tell(self, type_: str, reason: str, message: str) -> None:
-        self._at.tell(self._pod, type_, reason, message, self._spec["name"])
+        self._context.tell(self._pod, type_, reason, message, self._spec["name"])
 
     def _failed(self, message: str) -> None:
         self._tell("Warning", "Failed", message)

@@ -6,28 +6,28 @@ The summary has the form of upstream's kubelet stats/v1alpha1, with the fields t
 from collections.abc import Iterable
 from typing import Any
 
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import POD_UID
-from sampan.kubelet.services import Services
 from sampan.machinery.meta import Object, format_time
 
 
-async def summary(at: Services, pods: Iterable[Object]) -> Object:
+async def summary(context: KubeletContext, pods: Iterable[Object]) -> Object:
     """The node's and its pods' use of processor and memory; raises CRIError."""
     by_pod: dict[str, list[Any]] = {}
-    for entry in await at.cri.container_stats():
+    for entry in await context.cri.container_stats():
         by_pod.setdefault(entry.attributes.labels.get(POD_UID, ""), []).append(entry)
-    now = format_time(at.clock.now())
+    now = format_time(context.clock.now())
     everything = [entry for entries in by_pod.values() for entry in entries]
-    node = {"nodeName": at.config.node_name, "startTime": now, **_usage(everything, now)}
+    node = {"nodeName": context.config.node_name, "startTime": now, **_usage(everything, now)}
     return {"node": node, "pods": [_pod(pod, by_pod.get(uid_of(pod), []), now) for pod in pods]}
 
 
-async def metrics_text(at: Services) -> str:
+async def metrics_text(context: KubeletContext) -> str:
     """A few gauges in Prometheus's text format; raises CRIError."""
-    stats = await at.cri.container_stats()
+    stats = await context.cri.container_stats()
     running = len({entry.attributes.labels.get(POD_UID) for entry in stats})
-    node = at.config.node_name
+    node = context.config.node_name
     lines = [
         "# HELP kubelet_node_name The node's name. The count is always 1.",
         "# TYPE kubelet_node_name gauge",

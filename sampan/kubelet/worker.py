@@ -11,13 +11,13 @@ import logging
 from datetime import datetime
 
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.operations import Operations, pod_ip
 from sampan.kubelet.plan import Plan, Situation, deadline, plan
 from sampan.kubelet.podspec import all_containers, full_name, grace_period, is_finished, uid_of
 from sampan.kubelet.probes import Prober
 from sampan.kubelet.runtime import Container, PodRuntime, State
-from sampan.kubelet.services import Services
 from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.status_writer import StatusWriter
 from sampan.kubelet.stop import forget_pod, release_resources
@@ -35,19 +35,19 @@ SETTLE_TRIES, SETTLE_WAIT = 100, 0.01  # until CRI has taken note of an exit tha
 class PodWorker:
     """See the module."""
 
-    def __init__(self, at: Services, pod: Object) -> None:
-        self.at = at
+    def __init__(self, context: KubeletContext, pod: Object) -> None:
+        self.context = context
         self.uid = uid_of(pod)
         self._pod = pod  # as the informer has it
-        self._writer = StatusWriter(at.client, at.clock, pod)
+        self._writer = StatusWriter(context.client, context.clock, pod)
         self._wake = asyncio.Event()
         self._announced: set[str] = set()  # containers that have ended, says containerd
         self.removed = False  # the API has deleted it; only set here
-        self._operations = Operations(at, self._wake.set, self._announced.add)
+        self._operations = Operations(context, self._wake.set, self._announced.add)
         self._verdict: tuple[str, str] | None = None  # why the kubelet itself failed the pod
         self._told: set[str] = set()  # ended instances whose back-off has been told
         self._released = False
-        self._prober = Prober(at.handlers, at.clock, self._wake.set, self._tell_probe)
+        self._prober = Prober(context.handlers, context.clock, self._wake.set, self._tell_probe)
         self._adopted = False
 
     # Called by app.py
@@ -108,7 +108,7 @@ class PodWorker:
             await self._sleep_until(found.wake_at)
 
     def _step(self, group: asyncio.TaskGroup, runtime: PodRuntime) -> Plan:
-        pod, now = self._writer.current(), self.at.clock.now()
+        pod, now = self._writer.current(), self.context.clock.now()
         limit = self._check_deadline(pod, now)
         stopping = self._check_stopping(pod)
         self._adopt_once(pod, runtime)
@@ -129,24 +129,24 @@ class PodWorker:
         tries = SETTLE_TRIES
         while True:
             try:
-                runtime = await self.at.runtime.pod(self.uid)
+                runtime = await self.context.runtime.pod(self.uid)
             except CRIError as error:
                 log.warning("%s: the runtime does not answer: %s", full_name(self._pod), error)
-                await self.at.clock.sleep(RUNTIME_RETRY)
+                await self.context.clock.sleep(RUNTIME_RETRY)
                 continue
             tries -= 1
             alive = {c.id for c in runtime.running()} | {s.id for s in runtime.sandboxes if s.ready}
             if tries == 0 or not self._announced & alive:
                 self._announced.clear()
                 return runtime
-            await self.at.clock.sleep(SETTLE_WAIT)
+            await self.context.clock.sleep(SETTLE_WAIT)
 
     def _report(self, pod: Object, runtime: PodRuntime, now: datetime, found: Plan) -> None:
         seen = Observation(
             pod,
             runtime,
             now,
-            self.at.config.node_ip,
+            self.context.config.node_ip,
             {**self._operations.waiting, **found.waiting},
             self._prober.verdicts,
             self._verdict,
@@ -171,7 +171,7 @@ class PodWorker:
             return limit
         message = "Pod was active on the node longer than the specified deadline"
         self._verdict = ("DeadlineExceeded", message)
-        self.at.tell(pod, "Normal", "DeadlineExceeded", message)
+        self.context.tell(pod, "Normal", "DeadlineExceeded", message)
         return None
 
     async def _sleep_until(self, moment: datetime | None) -> None:
@@ -179,19 +179,19 @@ class PodWorker:
         if moment is None:
             await self._wake.wait()
             return
-        seconds = max((moment - self.at.clock.now()).total_seconds(), 0)
-        await first_of(self._wake.wait(), self.at.clock.sleep(seconds))
+        seconds = max((moment - self.context.clock.now()).total_seconds(), 0)
+        await first_of(self._wake.wait(), self.context.clock.sleep(seconds))
 
     async def _refresh_volumes(self) -> None:
         """Bring ConfigMaps, Secrets and tokens in running containers up to date, from time to time."""
         while True:
-            await self.at.clock.sleep(self.at.config.sync_interval)
+            await self.context.clock.sleep(self.context.config.sync_interval)
             if self._operations.halted or "sandbox" in self._operations.busy:
                 continue
             try:
-                await self.at.volumes.prepare(self._writer.current())
+                await self.context.volumes.prepare(self._writer.current())
             except (VolumeError, APIError, OSError) as error:
-                self.at.tell(self._pod, "Warning", "FailedMount", str(error))
+                self.context.tell(self._pod, "Warning", "FailedMount", str(error))
 
     # Probes
 
@@ -213,10 +213,10 @@ class PodWorker:
             latest = runtime.latest(spec["name"])
             if latest is not None and latest.state is State.RUNNING:
                 running[latest.id] = (spec, latest)
-        self._prober.sync(group, running, pod_ip(self.at, pod, runtime), stopping)
+        self._prober.sync(group, running, pod_ip(self.context, pod, runtime), stopping)
 
     def _tell_probe(self, spec: Object, reason: str, message: str) -> None:
-        self.at.tell(self._pod, "Warning", reason, message, spec["name"])
+        self.context.tell(self._pod, "Warning", reason, message, spec["name"])
 
     def _tell_backoff(self, pod: Object, runtime: PodRuntime, found: Plan) -> None:
         self._told &= {container.id for container in runtime.containers}
@@ -225,14 +225,14 @@ class PodWorker:
             if latest and latest.id not in self._told:
                 self._told.add(latest.id)
                 message = f"Back-off restarting failed container {name} in pod {full_name(pod)}"
-                self.at.tell(pod, "Warning", "BackOff", message, name)
+                self.context.tell(pod, "Warning", "BackOff", message, name)
 
     # The end
 
     async def _after_stop(self, runtime: PodRuntime) -> bool:
         """Nothing runs any more: release everything; True when the pod is gone from the API too."""
         if not self._released:
-            await release_resources(self.at, self._pod)
+            await release_resources(self.context, self._pod)
             self._released = True
         await self._writer.flush()
         pod = self._writer.current()
@@ -240,18 +240,18 @@ class PodWorker:
             return False
         if not (self.removed or self._writer.gone):
             await self._delete(pod)
-        await forget_pod(self.at, pod, runtime)
-        self.at.images.forget(self.uid)
+        await forget_pod(self.context, pod, runtime)
+        self.context.images.forget(self.uid)
         return True
 
     async def _delete(self, pod: Object) -> None:
         meta = pod["metadata"]
         while True:
             try:
-                await self.at.client.delete(POD, meta["name"], meta["namespace"], grace_period=0, uid=self.uid)
+                await self.context.client.delete(POD, meta["name"], meta["namespace"], grace_period=0, uid=self.uid)
                 return
             except (NotFound, Conflict):  # gone, or another one of that name
                 return
             except (APIError, OSError) as error:
                 log.warning("%s could not be deleted: %s", full_name(pod), error)
-                await self.at.clock.sleep(RUNTIME_RETRY)
+                await self.context.clock.sleep(RUNTIME_RETRY)

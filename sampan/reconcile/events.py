@@ -30,7 +30,7 @@ RETRY_SECONDS = 10.0
 NORMAL, WARNING = "Normal", "Warning"
 
 
-class Told(NamedTuple):
+class PlannedEvent(NamedTuple):
     """An event that a pure plan wants told; `recorder.event(obj, *told)` tells it."""
 
     type: str  # NORMAL or WARNING

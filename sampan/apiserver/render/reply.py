@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from sampan.apiserver import warnings
-from sampan.apiserver.accept import YAML, Wanted
+from sampan.apiserver.accept import YAML, MediaTypeOptions
 from sampan.apiserver.call import Call, Many, One, Result, Tree, Watching
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.views import view
@@ -20,7 +20,7 @@ Headers = Sequence[tuple[str, str]]
 _NO_CACHE = (("Cache-Control", "no-cache, private"),)
 
 
-def render(call: Call, result: Result, wanted: Wanted) -> Reply:
+def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply:
     """The response to a result, in the form that the client wants."""
     headers: Headers = _NO_CACHE
     if call.warnings:
@@ -36,7 +36,7 @@ def render(call: Call, result: Result, wanted: Wanted) -> Reply:
     return result
 
 
-def _one(call: Call, result: One, wanted: Wanted, headers: Headers) -> Response:
+def _one(call: Call, result: One, wanted: MediaTypeOptions, headers: Headers) -> Response:
     version = call.served.version
     if wanted.view:
         return _respond(result.status, view(call, [result.entry.object], wanted, None), wanted, headers)
@@ -47,7 +47,7 @@ def _one(call: Call, result: One, wanted: Wanted, headers: Headers) -> Response:
     )
 
 
-def _many(call: Call, result: Many, wanted: Wanted, headers: Headers) -> Response:
+def _many(call: Call, result: Many, wanted: MediaTypeOptions, headers: Headers) -> Response:
     meta = list_meta(result)
     if wanted.view:
         return _respond(200, view(call, [entry.object for entry in result.entries], wanted, meta), wanted, headers)
@@ -74,7 +74,7 @@ def _item(call: Call, entry: Cached) -> Object:
     return {name: value for name, value in tree.items() if name not in ("apiVersion", "kind")}
 
 
-def _tree(call: Call, result: Tree, wanted: Wanted, headers: Headers) -> Response:
+def _tree(call: Call, result: Tree, wanted: MediaTypeOptions, headers: Headers) -> Response:
     tree = in_version(call, result.tree) if result.stored else result.tree
     if wanted.view and result.stored:
         tree = view(call, [result.tree], wanted, None)
@@ -101,7 +101,7 @@ def list_tree(call: Call, result: Many) -> Object:
     }
 
 
-def _respond(status: int, tree: Any, wanted: Wanted, headers: Headers) -> Response:
+def _respond(status: int, tree: Any, wanted: MediaTypeOptions, headers: Headers) -> Response:
     if wanted.media_type == YAML:
         return Response(status, yamlio.dump_yaml(tree), content_type=YAML, headers=headers)
     return Response(status, orjson.dumps(tree) + b"\n", headers=headers)

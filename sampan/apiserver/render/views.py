@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sampan.apiserver.accept import Wanted
+from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.call import Call
 from sampan.apiserver.render.versions import in_version
 from sampan.machinery import tables
@@ -14,7 +14,7 @@ from sampan.machinery.meta import Object
 _INCLUDES = ("", "None", "Metadata", "Object")
 
 
-def view(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any] | None) -> Object:
+def view(call: Call, objects: list[Object], wanted: MediaTypeOptions, meta: dict[str, Any] | None) -> Object:
     """Stored objects in the wanted view; `meta` is the ListMeta of a list, None for a single object."""
     if wanted.view == "Table":
         given = meta if meta is not None else {"resourceVersion": objects[0]["metadata"].get("resourceVersion", "")}
@@ -27,7 +27,7 @@ def view(call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any]
     raise NotAcceptable(f"you requested {wanted.view}, but the requested object is a {kind} object")
 
 
-def event_view(call: Call, wanted: Wanted, now: Callable[[], datetime]) -> Callable[[Object], Object]:
+def event_view(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]) -> Callable[[Object], Object]:
     """The view of one watch event after another, as of `now`; only the first Table has column definitions."""
     if wanted.view != "Table":
         return lambda obj: tables.partial_metadata(obj, wanted.view_api_version)
@@ -42,7 +42,7 @@ def event_view(call: Call, wanted: Wanted, now: Callable[[], datetime]) -> Calla
 
 
 def _table(
-    call: Call, objects: list[Object], wanted: Wanted, meta: dict[str, Any], now: datetime, *, headers: bool
+    call: Call, objects: list[Object], wanted: MediaTypeOptions, meta: dict[str, Any], now: datetime, *, headers: bool
 ) -> Object:
     include = call.query.get("includeObject", "")
     if include not in _INCLUDES:

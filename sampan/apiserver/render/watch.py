@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sampan.apiserver.accept import Wanted
+from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.call import Call, Change, Watching
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.views import event_view
@@ -19,7 +19,9 @@ Encode = Callable[[Change], bytes]
 INITIAL_END = "k8s.io/initial-events-end"
 
 
-def watch_reply(call: Call, result: Watching, wanted: Wanted, headers: Sequence[tuple[str, str]]) -> StreamResponse:
+def watch_reply(
+    call: Call, result: Watching, wanted: MediaTypeOptions, headers: Sequence[tuple[str, str]]
+) -> StreamResponse:
     """The stream of a watch."""
     return StreamResponse(200, _lines(result.changes, _encoder(call, wanted, result.now)), "application/json", headers)
 
@@ -34,7 +36,7 @@ async def _lines(changes: AsyncGenerator[Sequence[Change], None], encode: Encode
         await changes.aclose()
 
 
-def _encoder(call: Call, wanted: Wanted, now: Callable[[], datetime]) -> Encode:
+def _encoder(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]) -> Encode:
     if wanted.view:
         view = event_view(call, wanted, now)
         return lambda change: _frame(change.type, _bookmark_or(call, change, view))

@@ -8,7 +8,7 @@ from typing import Any
 from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
@@ -42,7 +42,7 @@ async def bind(services: Services, call: Call) -> Tree:
     await services.admission.validate(services, admission)
 
     # KEP-5067 as released: the node of a pod is no part of what its generation counts
-    key = key_of(POD, call.info.namespace, name)
+    key = storage_key(POD, call.info.namespace, name)
     await guaranteed_update(services, POD, key, lambda pod: _bound(call, name, binding, pod), dry_run=options.dry_run)
     return Tree(_SUCCESS, 201)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import DeleteOptions, delete_options, write_options
 from sampan.apiserver.services import Services
@@ -51,7 +51,7 @@ def _check_name(call: Call, meta: Any) -> None:
 
 async def _evict(services: Services, call: Call, deletion: DeleteOptions) -> None:
     """Say why in the pod's status, then delete it; no admission of its own concerns that deletion."""
-    key = key_of(POD, call.info.namespace, call.info.name)
+    key = storage_key(POD, call.info.namespace, call.info.name)
     if not deletion.dry_run:
 
         def change(pod: Object) -> Object:

@@ -8,7 +8,7 @@ from typing import Any
 from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes.storing import guaranteed_update
@@ -32,7 +32,7 @@ async def rollback(services: Services, call: Call) -> Tree:
         return {**old, "metadata": {**old["metadata"], "annotations": annotations}}
 
     kind, info = call.served.kind, call.info
-    key = key_of(kind, info.namespace, info.name)
+    key = storage_key(kind, info.namespace, info.name)
     await guaranteed_update(services, kind, key, change, dry_run=options.dry_run)
     message = f'rollback request for deployment "{info.name}" succeeded'
     status = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.options import delete_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes import deleting
@@ -16,7 +16,7 @@ async def delete(services: Services, call: Call) -> One | Tree:
     """The object while its deletion is under way, a Status (or the last state) when it is gone. Raises NotFound."""
     options = delete_options(call.query, None if call.payload.is_empty else read_body(call))
     kind, info = call.served.kind, call.info
-    deleted = await deleting.delete(services, call, key_of(kind, info.namespace, info.name), options)
+    deleted = await deleting.delete(services, call, storage_key(kind, info.namespace, info.name), options)
     if deleted.gone and not kind.returns_deleted:
         return Tree(_success(kind, deleted.object))
     if not deleted.gone and options.orphan is False:

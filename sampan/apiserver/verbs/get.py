@@ -4,7 +4,7 @@
 """
 
 from sampan.apiserver.call import Call, One
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.machinery.errors import NotFound
 from sampan.storage.cached import Cached
@@ -18,7 +18,7 @@ def get(services: Services, call: Call) -> One:
 def current(services: Services, call: Call) -> Cached:
     """The stored object that the call names; raises NotFound."""
     kind, info = call.served.kind, call.info
-    entry = services.cache.get(key_of(kind, info.namespace, info.name))
+    entry = services.cache.get(storage_key(kind, info.namespace, info.name))
     if entry is None:
         raise NotFound.of(kind.plural, kind.group, info.name)
     return entry

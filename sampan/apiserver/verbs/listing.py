@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sampan.apiserver.call import Call
-from sampan.apiserver.keys import key_of, prefix_of
+from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.options import ListOptions
 from sampan.machinery import field_selectors, selectors
 from sampan.machinery.meta import labels_of
@@ -34,15 +34,15 @@ def selection(call: Call, options: ListOptions) -> Selection:
     """The selection of a collection request; raises SelectorError (400)."""
     kind, namespace = call.served.kind, _namespace(call)
     if call.info.name and not call.info.is_collection:  # the old /watch/.../name
-        return Selection(key_of(kind, namespace, call.info.name), None)
+        return Selection(storage_key(kind, namespace, call.info.name), None)
     if not options.label_selector and not options.field_selector:
-        return Selection(prefix_of(kind, namespace), None)
+        return Selection(storage_prefix(kind, namespace), None)
     labels, fields = selectors.parse(options.label_selector), field_selectors.parse(options.field_selector)
     of_object = fields.bind(kind)
-    prefix = prefix_of(kind, namespace)
+    prefix = storage_prefix(kind, namespace)
     name = fields.equals("metadata.name")
     if name and "/" not in name and (namespace or not kind.namespaced):
-        prefix = key_of(kind, namespace, name)
+        prefix = storage_key(kind, namespace, name)
     by_labels = labels.matches
     if not fields.terms:
         return Selection(prefix, lambda entry: by_labels(labels_of(entry.object)))

@@ -22,7 +22,7 @@ from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
 from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call, One, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes import ownership
 from sampan.apiserver.writes.owners import drop_duplicates
@@ -65,7 +65,7 @@ def _not_generated(kind: Kind, name: str) -> AlreadyExists:
 async def update(services: Services, write: Write) -> One | Tree:
     """Replace an object, or make it where the write says so. Raises NotFound, Conflict, Invalid, Forbidden."""
     kind, info = write.call.served.kind, write.call.info
-    key = key_of(kind, info.namespace, write.name)
+    key = storage_key(kind, info.namespace, write.name)
     for _ in range(MAX_CONFLICTS):
         entry = services.cache.get(key)
         try:

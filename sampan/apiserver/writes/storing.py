@@ -8,7 +8,7 @@ from collections.abc import Callable
 import orjson
 
 from sampan.apiserver.call import One, Tree
-from sampan.apiserver.keys import key_of
+from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.machinery.errors import AlreadyExists, Conflict, NotFound, ServiceUnavailable
 from sampan.machinery.kind import Kind
@@ -29,7 +29,7 @@ def encode(obj: Object) -> bytes:
 async def insert(services: Services, kind: Kind, obj: Object, *, dry_run: bool) -> One | Tree:
     """Store a new object, 201. Raises AlreadyExists."""
     meta = obj["metadata"]
-    key = key_of(kind, meta.get("namespace") or "", meta["name"])
+    key = storage_key(kind, meta.get("namespace") or "", meta["name"])
     if dry_run:
         if (there := services.cache.get(key)) is not None:
             raise taken(kind, there.object)

@@ -7,7 +7,7 @@ from sampan.apiserver.admission.refusals import forbidden, name_of
 from sampan.apiserver.admission.resource_quota.check import Refusal, Request, ScopeRefusal
 from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
 from sampan.apiserver.admission.resource_quota.limited import LimitedResource
-from sampan.apiserver.keys import prefix_of
+from sampan.apiserver.keys import storage_prefix
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes.storing import encode, store_full
 from sampan.kinds.core.resource_quota import KIND as QUOTA
@@ -30,7 +30,7 @@ class ResourceQuota:
         if not kind.namespaced or not namespace or "get" not in kind.verbs:
             return
         limited = [one for one in self._limited if (one.group, one.resource) == (kind.group, kind.plural)]
-        prefix = prefix_of(QUOTA, namespace)
+        prefix = storage_prefix(QUOTA, namespace)
         if not limited and not services.cache.list(prefix).items:
             return  # first of all: most namespaces have none
         evaluator = evaluator_of(kind.group, kind.plural)

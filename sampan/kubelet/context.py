@@ -23,7 +23,7 @@ SANDBOXES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class KubeletContext:
     """See the module."""
 
     client: Client
