@@ -5,6 +5,7 @@
     library/         the functions; costs.py what calls cost, estimate.py and estimates.py what they may cost
     structural_types.py, field_types.py   types from the schemas of custom resources and of built-in kinds
     crd_rules.py     the rules of custom resources evaluated; rule_audit.py the rules of a definition judged
+    policies.py      what expressions of admission policies may use, and their variables
     mutation.py      Object{...} and JSONPatch{...} of mutating policies
 
 Pure: nothing here waits or reads a file, and a Program has no state, so that an expensive evaluation can be repeated in

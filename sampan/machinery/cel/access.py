@@ -53,7 +53,7 @@ def select(scope: Scope, node: Select) -> Code:
     if node.operand.type.optional:
         return Code(_optional_field(operand.run, key, read), operand.cost + (0 if operand.attribute else 1), True)
     cost = operand.cost + (1 if operand.attribute else 2)
-    chosen = _select_declared if declared else _select
+    chosen = _select_declared if declared and not declared.nullable else _select
     return Code(chosen(operand.run, key, read), cost, True)
 
 

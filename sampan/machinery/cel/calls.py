@@ -16,6 +16,7 @@ from sampan.machinery.cel.library.patterns import compile_pattern
 from sampan.machinery.cel.syntax import Call
 from sampan.machinery.cel.types import Type
 from sampan.machinery.cel.values import Duration, Extension, Optional, Timestamp, TypeValue, UInt, type_name
+from sampan.machinery.structural.patterns import Pattern
 
 SPECIAL: dict[str, Callable[[Scope, Call], Code]] = {}
 _CLASSES: Mapping[str, type] = {
@@ -44,12 +45,11 @@ def call(scope: Scope, node: Call) -> Code:
     runs = [code.run for code in codes]
     if folded := _folded(scope, node, codes):
         return folded
-    _check_pattern(node, codes)
+    pattern = _constant_pattern(node, codes)
     dispatch = _Dispatch(node.function, _candidates(scope, node))
-    invoke = _specialized(node, runs) or _invoke(dispatch, runs)
     if isinstance(cost, int):
-        return Code(invoke, fixed + cost)
-    return Code(_costed(_overload_call(node, dispatch), runs, cost), fixed)
+        return Code(_specialized(node, runs) or _invoke(dispatch, runs), fixed + cost)
+    return Code(_costed(_matcher(pattern) if pattern else _overload_call(node, dispatch), runs, cost), fixed)
 
 
 def _candidates(scope: Scope, node: Call) -> Sequence[Overload]:
@@ -81,13 +81,24 @@ def _folded(scope: Scope, node: Call, codes: Sequence[Code]) -> Code | None:
         raise InstantiationError(str(error)) from None
 
 
-def _check_pattern(node: Call, codes: Sequence[Code]) -> None:
-    """A constant pattern is compiled beforehand."""
-    if node.function in ("find", "findAll", "matches") and codes[-1].known and isinstance(codes[-1].value, str):
-        try:
-            compile_pattern(codes[-1].value)
-        except EvaluationError as error:
-            raise InstantiationError(str(error)) from None
+def _constant_pattern(node: Call, codes: Sequence[Code]) -> Pattern | None:
+    """A constant pattern is compiled beforehand; gives that of matches()."""
+    if node.function not in ("find", "findAll", "matches") or not codes[1].known or not isinstance(codes[1].value, str):
+        return None
+    try:
+        pattern = compile_pattern(codes[1].value)
+    except EvaluationError as error:
+        raise InstantiationError(str(error)) from None
+    return pattern if node.function == "matches" else None
+
+
+def _matcher(pattern: Pattern) -> Callable[..., Any]:
+    def match(text: Any, _: Any) -> bool:
+        if type(text) is not str:
+            raise no_such_overload()
+        return pattern.found_in(text)
+
+    return match
 
 
 class _Dispatch:

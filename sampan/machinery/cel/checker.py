@@ -212,11 +212,9 @@ class _Checker:
 
     def _instance(self, overload: Overload) -> tuple[Sequence[Type], Type]:
         """An overload's parameters and result with type parameters of their own."""
-        if not overload.generic:
+        if not overload.type_parameters:
             return overload.parameters, overload.result
-        fresh: Meanings = {}
-        for name in sorted({name for each in (*overload.parameters, overload.result) for name in _parameters(each)}):
-            fresh[name] = self._variable()
+        fresh: Meanings = {name: self._variable() for name in overload.type_parameters}
         return [substitute(fresh, each) for each in overload.parameters], substitute(fresh, overload.result)
 
     def _logical(self, node: Call) -> Type:
@@ -335,12 +333,6 @@ def _dotted(node: Node) -> str:
     if not isinstance(node, Ident):
         return ""
     return ".".join([node.name, *reversed(parts)])
-
-
-def _parameters(type_: Type) -> set[str]:
-    if type_.kind == "param":
-        return {type_.name}
-    return {name for each in type_.parameters for name in _parameters(each)}
 
 
 _CHECKS: Mapping[type, Callable[[_Checker, Any], Type]] = {

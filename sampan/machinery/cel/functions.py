@@ -6,6 +6,7 @@ costs.py has what a call cost, estimates.py what it may cost. Called by library/
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sampan.machinery.cel.types import Type, parse_type
@@ -27,10 +28,10 @@ class Overload:
     since: Version = ALWAYS
     until: Version | None = None
 
-    @property
-    def generic(self) -> bool:
-        """It has type parameters."""
-        return self.result.open or any(parameter.open for parameter in self.parameters)
+    @cached_property
+    def type_parameters(self) -> tuple[str, ...]:
+        """The names of its type parameters."""
+        return tuple(sorted({name for type_ in (*self.parameters, self.result) for name in type_.unbound}))
 
 
 @dataclass(frozen=True)

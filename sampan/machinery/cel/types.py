@@ -36,6 +36,13 @@ class Type:
         return self.kind == "param" or any(parameter.open for parameter in self.parameters)
 
     @property
+    def unbound(self) -> set[str]:
+        """The names of the type parameters in it."""
+        if self.kind == "param":
+            return {self.name}
+        return {name for parameter in self.parameters for name in parameter.unbound}
+
+    @property
     def optional(self) -> bool:
         """It is optional_type(T)."""
         return self.kind == "opaque" and self.name == "optional_type"
@@ -47,6 +54,7 @@ class DeclaredField:
 
     key: str
     declaration: "Declaration"
+    nullable: bool = False  # null is a value like others; else it is as good as no field
 
     @property
     def type(self) -> Type:

@@ -10,6 +10,7 @@ from sampan.machinery.cel.types import DYN, Type
 
 Mapping = dict[str, Type]
 _NULLABLE = frozenset(("opaque", "struct", "duration", "timestamp", "null"))
+_PRIMITIVE = frozenset(("bool", "int", "uint", "double", "string", "bytes"))
 _CONTAINERS = frozenset(("opaque", "list", "map"))
 
 
@@ -36,11 +37,18 @@ def assign(mapping: Mapping, source: Type, target: Type) -> bool:
 
 def assign_all(mapping: Mapping, sources: Sequence[Type], targets: Sequence[Type]) -> bool:
     """The same for several at once, all or nothing."""
+    if any(map(_never, sources, targets)):
+        return False
     trial = dict(mapping)
     if len(sources) != len(targets) or not all(_assign(trial, *pair) for pair in zip(sources, targets, strict=True)):
         return False
     mapping.update(trial)
     return True
+
+
+def _never(source: Type, target: Type) -> bool:
+    """A quick look that settles most overloads: two scalar types that differ."""
+    return source.kind != target.kind and source.kind in _PRIMITIVE and target.kind in _PRIMITIVE
 
 
 def _assign(mapping: Mapping, source: Type, target: Type) -> bool:

@@ -1,10 +1,11 @@
 """Patterns in RE2's language, as Go's regexp has it: matched in time linear in the text, whoever wrote them.
 
 Python's own engine backtracks, so that a pattern of a dozen characters could hold the server for minutes; google-re2
-is the C++ original of Go's package, and shares its language and limits but for rarities (`\\C`). Called by strings.py
-and by what checks CustomResourceDefinitions. Error texts: Go's regexp/syntax.
+is the C++ original of Go's package, and shares its language and limits but for rarities (`\\C`). Called by strings.py,
+by what checks CustomResourceDefinitions, and by cel/library/patterns.py. Error texts: Go's regexp/syntax.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import re2
@@ -42,7 +43,16 @@ class Pattern:
 
     def found_in(self, value: str) -> bool:
         """Whether it matches anywhere in a text."""
-        return self._compiled.search(value.encode(errors="replace").decode()) is not None
+        return self._compiled.search(_text(value)) is not None
+
+    def matches_in(self, value: str) -> Iterator[str]:
+        """Every match in a text, from the left; they do not overlap."""
+        return (str(match.group(0)) for match in self._compiled.finditer(_text(value)))
+
+
+def _text(value: str) -> str:
+    """The text without lone surrogates, which UTF-8 has no form for."""
+    return value.encode(errors="replace").decode()
 
 
 def _options() -> Any:
