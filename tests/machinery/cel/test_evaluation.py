@@ -25,6 +25,8 @@ COMPILED = {
     for name, environment in (("int", INTS), ("uint", UINTS))
     for word in OPERATORS
 }
+WORDS = ("(", ")", "[", "]", "{", "}", "a", "b.c", "1", "'x'", "+", "-", "*", "&&", "||", "!", "?", ":", ",", ".", "in")
+WORDS += ("has(", ".all(x,", "x)", "==")
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)),
@@ -109,40 +111,7 @@ def test_no_text_does_more_than_fail_to_compile(text: str) -> None:
         assert str(error).startswith("ERROR: <input>:")
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            [
-                "(",
-                ")",
-                "[",
-                "]",
-                "{",
-                "}",
-                "a",
-                "b.c",
-                "1",
-                "'x'",
-                "+",
-                "-",
-                "*",
-                "&&",
-                "||",
-                "!",
-                "?",
-                ":",
-                ",",
-                ".",
-                "in",
-                "has(",
-                ".all(x,",
-                "x)",
-                "==",
-            ]
-        ),
-        max_size=14,
-    )
-)
+@given(st.lists(st.sampled_from(WORDS), max_size=14))
 def test_no_words_do_more_than_fail_to_compile(words: list[str]) -> None:
     try:
         ANY.compile(" ".join(words))

@@ -1,4 +1,4 @@
-"""What policies' expressions may use: requests, namespaces, variables, authorizers, objects and patches made by them."""
+"""What policies' expressions may use: requests, namespaces, variables, authorizers, and objects made by them."""
 
 from typing import Any
 
@@ -204,5 +204,5 @@ def test_types_of_built_in_objects_are_checked() -> None:
         compile_expression(typed, "object.spec.replica > 1")
     with pytest.raises(ExpressionError, match="applied to '\\(int, string\\)'"):
         compile_expression(typed, "object.spec.replicas > 'x'")
-    with pytest.raises(ExpressionError, match="must evaluate to string but got list\\(Deployment.spec"):
+    with pytest.raises(ExpressionError, match=r"must evaluate to string but got list\(Deployment\.spec"):
         compile_expression(typed, "object.spec.template.spec.containers", STRING)
