@@ -75,6 +75,8 @@ def _select(operand: Run, key: str, read: Any) -> Run:
 
     def converted(frame: Frame) -> Any:
         value = run(frame)
+        if value is None:
+            return None
         return read(value) if type(value) is not Optional else _map_optional(value, read)
 
     return run if read is None else converted

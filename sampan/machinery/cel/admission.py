@@ -10,7 +10,8 @@ pkg/admission/plugin/cel (compile.go, composition.go).
 
 from collections.abc import Mapping
 
-from sampan.machinery.cel.environment import KUBERNETES, Environment
+from sampan.machinery.cel.engine import KUBERNETES
+from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.errors import CompileError, InstantiationError
 from sampan.machinery.cel.library.moments import parse_timestamp
 from sampan.machinery.cel.mutation import JSON_PATCH, MutationTypes

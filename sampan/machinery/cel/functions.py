@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sampan.machinery.cel.settings import Version
 from sampan.machinery.cel.types import Type, parse_type
 
-Version = tuple[int, int]
 ALWAYS: Version = (1, 0)
 
 

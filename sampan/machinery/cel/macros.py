@@ -6,7 +6,7 @@ tells the compiler which loop it is. Upstream: cel-go parser/macro.go, ext/compr
 
 from collections.abc import Callable, Mapping
 
-from sampan.machinery.cel.functions import Version
+from sampan.machinery.cel.settings import Version
 from sampan.machinery.cel.syntax import (
     Call,
     Comprehension,

@@ -1,166 +1,25 @@
-"""What expressions of admission policies and match conditions may use, and variables that refer to each other.
+"""Variables of policies, which refer to each other: named expressions that are worked out when they are looked at.
 
-    environment = policy_environment(base, params=True)
-    composition = Composition(environment)
+    composition = Composition(admission_environment(params=True))
     composition.add("replicas", "object.spec.replicas")
-    program = compile_expression(composition.environment, "variables.replicas <= 5", BOOL)
+    program = composition.environment.compile("variables.replicas <= 5")
     bindings = composition.bind({"object": ..., "request": ...})
-    program.evaluate(bindings); bindings.cost          # of the variables that were looked at
+    program.evaluate(bindings)
+    bindings.cost          # of the variables that were looked at
 
-Called by admission's policies and webhooks. Upstream: apiserver pkg/admission/plugin/cel/{compile,composition}.go.
+Called by what evaluates admission policies. Upstream: apiserver pkg/admission/plugin/cel/composition.go.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.machinery.cel.environment import PER_CALL_LIMIT, Environment, Program
+from sampan.machinery.cel.engine import Program
+from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, InstantiationError
-from sampan.machinery.cel.library.authorizer import Authorizer, ResourceCheck
-from sampan.machinery.cel.library.moments import parse_timestamp
-from sampan.machinery.cel.mutation import MutationTypes
-from sampan.machinery.cel.types import (
-    DYN,
-    TIMESTAMP,
-    Declaration,
-    DeclaredField,
-    Type,
-    parse_type,
-    struct,
-)
+from sampan.machinery.cel.settings import PER_CALL_LIMIT
+from sampan.machinery.cel.types import DYN, Declaration, DeclaredField, struct
 
-OBJECT, OLD_OBJECT, PARAMS, REQUEST = "object", "oldObject", "params", "request"
-NAMESPACE, VARIABLES, AUTHORIZER, REQUEST_RESOURCE = (
-    "namespaceObject", "variables", "authorizer", "authorizer.requestResource"
-)  # fmt: skip
-_KIND = {"group": "string", "version": "string", "kind": "string"}
-_RESOURCE = {"group": "string", "version": "string", "resource": "string"}
-_USER = {
-    "username": "string",
-    "uid": "string",
-    "groups": "list(string)",
-    "extra": "map(string, list(string))",
-}
-_ADMISSION_REQUEST = {
-    "kind": "kubernetes.GroupVersionKind",
-    "resource": "kubernetes.GroupVersionResource",
-    "subResource": "string",
-    "requestKind": "kubernetes.GroupVersionKind",
-    "requestResource": "kubernetes.GroupVersionResource",
-    "requestSubResource": "string",
-    "name": "string",
-    "namespace": "string",
-    "operation": "string",
-    "userInfo": "kubernetes.UserInfo",
-    "dryRun": "bool",
-    "options": "dyn",
-}
-_METADATA = {
-    "name": "string",
-    "generateName": "string",
-    "namespace": "string",
-    "labels": "map(string, string)",
-    "annotations": "map(string, string)",
-    "UID": "string",
-    "creationTimestamp": "timestamp",
-    "deletionGracePeriodSeconds": "int",
-    "deletionTimestamp": "timestamp",
-    "generation": "int",
-    "resourceVersion": "string",
-    "finalizers": "list(string)",
-}
-_CONDITION = {
-    "status": "string",
-    "type": "string",
-    "lastTransitionTime": "timestamp",
-    "message": "string",
-    "reason": "string",
-}
-_STRUCTS: Mapping[str, Mapping[str, str]] = {
-    "kubernetes.GroupVersionKind": _KIND,
-    "kubernetes.GroupVersionResource": _RESOURCE,
-    "kubernetes.UserInfo": _USER,
-    "kubernetes.AdmissionRequest": _ADMISSION_REQUEST,
-    "kubernetes.NamespaceMetadata": _METADATA,
-    "kubernetes.NamespaceSpec": {"finalizers": "list(string)"},
-    "kubernetes.NamespaceCondition": _CONDITION,
-    "kubernetes.NamespaceStatus": {"conditions": "list(kubernetes.NamespaceCondition)", "phase": "string"},
-    "kubernetes.Namespace": {
-        "metadata": "kubernetes.NamespaceMetadata",
-        "spec": "kubernetes.NamespaceSpec",
-        "status": "kubernetes.NamespaceStatus",
-    },
-}
-
-
-class ExpressionError(Exception):
-    """An expression that cannot be used; str() is upstream's wording."""
-
-
-def policy_environment(
-    base: Environment,
-    *,
-    params: bool = False,
-    authorizer: bool = True,
-    patches: bool = False,
-    object_type: Type = DYN,
-    params_type: Type = DYN,
-) -> Environment:
-    """The environment of a policy's expressions. `patches`: Object{} and JSONPatch{} can be made.
-
-    For jsonpatch.escapeKey the base must have the library mutation.JSON_PATCH.
-    """
-    variables = {
-        OBJECT: object_type,
-        OLD_OBJECT: object_type,
-        NAMESPACE: declared("kubernetes.Namespace"),
-        REQUEST: declared("kubernetes.AdmissionRequest"),
-    }
-    if params:
-        variables[PARAMS] = params_type
-    if authorizer:
-        variables |= {AUTHORIZER: struct(Authorizer.name), REQUEST_RESOURCE: struct(ResourceCheck.name)}
-    made = base.extend(variables)
-    return made.wrap_types(MutationTypes) if patches else made
-
-
-def declared(text: str) -> Type:
-    """A type of the tables above, with its fields."""
-    return _with_declaration(parse_type(text))
-
-
-def _with_declaration(type_: Type) -> Type:
-    parameters = tuple(_with_declaration(parameter) for parameter in type_.parameters)
-    made = Declaration()
-    if type_.name in _STRUCTS:
-        made.fields = {name: _field(name, text) for name, text in _STRUCTS[type_.name].items()}
-    if type_ == TIMESTAMP:
-        made.read = _timestamp
-    made.type = Type(type_.kind, type_.name, parameters, made)
-    return made.type
-
-
-def _field(name: str, text: str) -> DeclaredField:
-    declaration = declared(text).declaration
-    assert declaration is not None
-    return DeclaredField(name, declaration)
-
-
-def _timestamp(value: Any) -> Any:
-    return parse_timestamp(value) if isinstance(value, str) else value
-
-
-def compile_expression(environment: Environment, text: str, *results: Type) -> Program:
-    """The program of an expression that must have one of some types, of any if none is named; or ExpressionError."""
-    try:
-        program = environment.compile(text)
-    except CompileError as error:
-        raise ExpressionError(f"compilation failed: {error}") from None
-    except InstantiationError as error:
-        raise ExpressionError(f"program instantiation failed: {error}") from None
-    if results and program.result_type not in results:
-        shown = str(results[0]) if len(results) == 1 else f"one of [{' '.join(map(str, results))}]"
-        raise ExpressionError(f"must evaluate to {shown} but got {program.result_type}")
-    return program
+VARIABLES = "variables"
 
 
 class Composition:
@@ -173,23 +32,29 @@ class Composition:
         declaration.type = struct("kubernetes.variables", declaration)
         self.environment = environment.extend({VARIABLES: declaration.type})
 
-    def add(self, name: str, text: str) -> Program:
-        """Add a variable. One that does not compile raises ExpressionError, and fails where it is used."""
+    def add(self, name: str, text: str) -> str:
+        """Add a variable. Gives what is wrong with one that does not compile; such a one fails where it is used."""
         declaration = Declaration()
         declaration.type = DYN
         self._fields[name] = DeclaredField(name, declaration, nullable=True)
-        try:
-            program = compile_expression(self.environment, text)
-        except ExpressionError as error:
-            self._programs[name] = str(error)
-            raise
-        declaration.type = program.result_type
-        self._programs[name] = program
-        return program
+        program, wrong = _compiled(self.environment, text)
+        if program is not None:
+            declaration.type = program.result_type
+        self._programs[name] = program if program is not None else wrong
+        return wrong
 
     def bind(self, bindings: Mapping[str, Any]) -> "Bindings":
         """The bindings with the variables, which are worked out when they are looked at, once."""
         return Bindings(bindings, self._programs)
+
+
+def _compiled(environment: Environment, text: str) -> tuple[Program | None, str]:
+    try:
+        return environment.compile(text), ""
+    except CompileError as error:
+        return None, f"compilation failed: {error}"
+    except InstantiationError as error:
+        return None, f"program instantiation failed: {error}"
 
 
 class Bindings(dict[str, Any]):

@@ -1,6 +1,6 @@
 """One rule of x-kubernetes-validations, compiled: its program, that of its message, and what upstream refuses in it.
 
-Called by crd_rules.py (evaluation) and rule_audit.py (a definition's own validation).
+Called by node_rules.py (evaluation) and rule_walk.py (a definition's own validation).
 Upstream: apiextensions-apiserver pkg/apiserver/schema/cel/compilation.go.
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sampan.machinery.cel.environment import Environment, Program
+from sampan.machinery.cel.engine import Program
+from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.errors import CompileError, InstantiationError
 from sampan.machinery.cel.sizes import MAX_REQUEST
 from sampan.machinery.cel.types import BOOL, STRING, Declaration, Type, optional_of
