@@ -203,7 +203,7 @@ async def test_metrics_have_no_labels_of_the_clients_choice(api: API) -> None:
 async def test_warnings_come_with_errors_too(api: API) -> None:
     answer = await api.call("GET", "/apis/apps/v1beta1/namespaces/default/deployments/none")
     assert answer.status == 404
-    assert "apps/v1beta1 Deployment is deprecated" in answer.warnings[0]
+    assert "apps/v1beta1 Deployment was removed from Kubernetes in 1.16" in answer.warnings[0]
 
 
 @pytest.mark.parametrize(
