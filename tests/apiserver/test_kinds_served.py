@@ -38,6 +38,11 @@ BODIES: dict[str, Object] = {
         "spec": {name: {"rule": "RunAsAny"} for name in ("seLinux", "runAsUser", "supplementalGroups", "fsGroup")}
     },
     "StorageClass": {"provisioner": "p.io/x"},
+    "CSIDriver": {"spec": {"tokenRequests": [{"audience": "a"}]}},
+    "CSINode": {"spec": {"drivers": [{"name": "d.io", "nodeID": "n", "topologyKeys": []}]}},
+    "CSIStorageCapacity": {"storageClassName": "fast", "capacity": "1Gi"},
+    "VolumeAttachment": {"spec": {"attacher": "d.io", "nodeName": "n", "source": {"persistentVolumeName": "pv"}}},
+    "VolumeAttributesClass": {"driverName": "d.io", "parameters": {"iops": "5"}},
     "PersistentVolume": {
         "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/a"}}
     },

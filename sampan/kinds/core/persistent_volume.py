@@ -48,6 +48,12 @@ _GONE = {
 }
 
 
+def _default(volume: Object) -> None:
+    """Of a volume, not of every spec of one: VolumeAttachments have some."""
+    volume["spec"].setdefault("persistentVolumeReclaimPolicy", "Retain")
+    volume["spec"].setdefault("volumeMode", "Filesystem")
+
+
 def _prepare_create(volume: Object) -> None:
     volume["status"] = {"phase": "Pending", "lastPhaseTransitionTime": volume["metadata"].get("creationTimestamp")}
 
@@ -162,7 +168,7 @@ def _claim(volume: Object, now: datetime) -> str:
 KIND = Kind(
     name="PersistentVolume",
     plural="persistentvolumes",
-    versions=(ServedVersion("", "v1", _DEFINITION),),
+    versions=(ServedVersion("", "v1", _DEFINITION, default=_default),),
     namespaced=False,
     short_names=("pv",),
     columns=(
@@ -204,7 +210,6 @@ KIND = Kind(
     defaults={
         **{CORE + name: POD_SPEC_DEFAULTS[CORE + name] for name in ("HostPathVolumeSource", "AzureDiskVolumeSource")},
         _DEFINITION: {"spec": {}},
-        _DEFINITION + "Spec": {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},
         _DEFINITION + "Status": {"phase": "Pending"},
         CORE + "RBDPersistentVolumeSource": POD_SPEC_DEFAULTS[CORE + "RBDVolumeSource"],
         CORE + "ISCSIPersistentVolumeSource": POD_SPEC_DEFAULTS[CORE + "ISCSIVolumeSource"],

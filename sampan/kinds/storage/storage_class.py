@@ -9,39 +9,26 @@ from datetime import datetime
 from sampan.kinds.checks import Errors, supported, unchanged
 from sampan.kinds.columns import AGE, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.storage.provisioners import validate_parameters, validate_provisioner
+from sampan.kinds.storage.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tables import name
-from sampan.machinery.validation import Path, check, duplicate, invalid, qualified_name, required, too_long
+from sampan.machinery.validation import Path, check, duplicate, qualified_name, required
 
 _DEFINITION = "io.k8s.api.storage.v1.StorageClass"
 _IS_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-_MAX_PARAMETERS, _MAX_PARAMETERS_SIZE = 512, 256 * 1024
 _MODES = ("Immediate", "WaitForFirstConsumer")
 _TOPOLOGIES = Path("allowedTopologies")
 
 
 def _validate(storage_class: Object) -> Errors:
-    if not (provisioner := storage_class.get("provisioner")):
-        yield required("provisioner")
-    else:
-        yield from check("provisioner", provisioner.lower(), qualified_name(provisioner.lower()))
-    yield from _parameters(storage_class.get("parameters") or {})
+    yield from validate_provisioner(storage_class.get("provisioner") or "", "provisioner")
+    yield from validate_parameters(storage_class.get("parameters") or {})
     policy = storage_class.get("reclaimPolicy")
     yield from supported("reclaimPolicy", policy or None, ("Delete", "Retain"))
     yield from supported("volumeBindingMode", storage_class.get("volumeBindingMode"), _MODES)
     yield from _topologies(storage_class.get("allowedTopologies") or [])
-
-
-def _parameters(parameters: dict[str, str]) -> Errors:
-    if len(parameters) > _MAX_PARAMETERS:
-        yield too_long("parameters", _MAX_PARAMETERS)
-        return
-    if "" in parameters:
-        yield invalid("parameters", "", "field can not be empty.")
-    texts = (text for pair in parameters.items() for text in pair)
-    if sum(len(text.encode(errors="replace")) for text in texts) > _MAX_PARAMETERS_SIZE:
-        yield too_long("parameters", _MAX_PARAMETERS_SIZE)
 
 
 def _topologies(terms: list[Object]) -> Errors:
@@ -103,17 +90,7 @@ def _columns() -> Iterator[Column]:
 KIND = Kind(
     name="StorageClass",
     plural="storageclasses",
-    versions=(
-        ServedVersion("storage.k8s.io", "v1", _DEFINITION),
-        ServedVersion(
-            "storage.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.19",
-            removed="1.22",
-            replacement="storage.k8s.io/v1 StorageClass",
-        ),
-    ),
+    versions=versions("StorageClass", "1.19", "1.22"),
     namespaced=False,
     short_names=("sc",),
     columns=tuple(_columns()),
