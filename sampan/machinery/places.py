@@ -21,8 +21,14 @@ def note(found: list[str], place: Place) -> None:
 
 def text(place: Place) -> str:
     """The text of a place."""
-    steps: list[str] = []
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}" for step in steps_of(place)]
+    return "".join(steps).removeprefix(".")
+
+
+def steps_of(place: Place) -> list[str | int]:
+    """The keys and indexes that lead to a place, from the outside in."""
+    steps: list[str | int] = []
     while place is not None:
         place, step = place
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}")
-    return "".join(reversed(steps)).removeprefix(".")
+        steps.append(step)
+    return steps[::-1]

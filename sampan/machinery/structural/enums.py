@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan.machinery import errors
 from sampan.machinery.places import Place
-from sampan.machinery.structural.problems import Problem, Problems
+from sampan.machinery.structural.problems import Problem, Problems, as_go_shows
 from sampan.machinery.structural.schema import Structural
 from sampan.machinery.structural.words import Check, same
 
@@ -31,7 +31,7 @@ def enum_check(node: Structural) -> Iterator[Check]:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    text = value if isinstance(value, str) else json.dumps(as_go_shows(value), separators=(",", ":"))
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 

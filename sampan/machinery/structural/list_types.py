@@ -8,6 +8,7 @@ from typing import Any
 
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import Path, invalid
+from sampan.machinery.structural.problems import as_go_shows
 from sampan.machinery.structural.schema import Structural
 from sampan.machinery.structural.words import identity
 from sampan.machinery.validation import duplicate
@@ -42,7 +43,7 @@ def _in_object(value: dict[str, Any], node: Structural, path: Path) -> Iterator[
 def _in_map(items: list[Any], node: Structural, path: Path) -> Iterator[FieldError]:
     for index, item in enumerate(items):
         if item is not None and type(item) is not dict:
-            yield invalid(path.index(index), item, "must be an object for an array of list-type map")
+            yield invalid(path.index(index), as_go_shows(item), "must be an object for an array of list-type map")
             return
     yield from _twice([key_of(item or {}, node) for item in items], items, path)
 
@@ -60,4 +61,4 @@ def _twice(keys: list[Any], items: list[Any], path: Path) -> Iterator[FieldError
         text = identity(key)
         seen[text] = seen.get(text, 0) + 1
         if seen[text] == 2:
-            yield duplicate(path.index(index), key)
+            yield duplicate(path.index(index), as_go_shows(key))

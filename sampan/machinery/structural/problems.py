@@ -55,12 +55,21 @@ class Problems(list[Problem]):
         self.append(Problem(errors.FIELD_INVALID, place, place, detail, "", True))
 
 
+def as_go_shows(value: Any) -> Any:
+    """A value as Go writes it that knows no type of it: fields sorted, whole floats without a point."""
+    if isinstance(value, dict):
+        return {key: as_go_shows(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [as_go_shows(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e21 else value
+
+
 def field_errors(problems: Iterable[Problem], base: str = "") -> list[FieldError]:
     """Problems as field errors, each once. `base` is the path of what was validated."""
     found: dict[tuple[str, str, str], FieldError] = {}
     for problem in problems:
         below = "" if problem.whole else text(problem.place)
         path = ".".join(part for part in (base, below) if part) or "<nil>"
-        error = FieldError(problem.type, path, problem.detail, problem.value)
+        error = FieldError(problem.type, path, problem.detail, as_go_shows(problem.value))
         found.setdefault((problem.type, path, problem.detail), error)
     return list(found.values())

@@ -9,11 +9,13 @@ Upstream: apiserver/validation/ratcheting.go, k8s.io/apiserver/pkg/cel/common/eq
 from collections.abc import Iterable
 from typing import Any
 
-from sampan.machinery.places import Place
+from sampan.machinery.places import Place, steps_of
 from sampan.machinery.structural.list_types import key_of
 from sampan.machinery.structural.problems import Problem
 from sampan.machinery.structural.schema import META_FIELDS, Structural
 from sampan.machinery.structural.words import identity, same
+
+_SCALARS = (bool, float, int, str)
 
 
 class Correlation:
@@ -40,12 +42,19 @@ class Correlation:
 
     def old_item(self, item: Any) -> Any:
         """The old item with the keys of a new one, if the list is a map; None if there is none."""
-        if self.node.list_type != "map" or type(self.old) is not list or type(item) is not dict:
+        if self.node.list_type != "map" or type(self.old) is not list:
             return None
         if self._old_items is None:
-            keyed = [(identity(key_of(one, self.node)), one) for one in self.old if type(one) is dict]
-            self._old_items = dict(reversed(keyed))
-        return self._old_items.get(identity(key_of(item, self.node)))
+            keyed = [(self._identity(one), one) for one in self.old]
+            self._old_items = {key: one for key, one in reversed(keyed) if key is not None}
+        key = self._identity(item)
+        return None if key is None else self._old_items.get(key)
+
+    def _identity(self, item: Any) -> bytes | None:
+        """What tells an item from others; None where one of its keys is missing or no scalar."""
+        key = key_of(item, self.node) if type(item) is dict else {}
+        complete = len(key) == len(self.node.list_map_keys) > 0
+        return identity(key) if complete and all(type(one) in _SCALARS for one in key.values()) else None
 
     def _field(self, name: str) -> "Correlation | None":
         child = self.node.field(name)
@@ -81,7 +90,7 @@ def remaining(problems: Iterable[Problem], whole: Correlation | None, is_object:
 def _is_forgiven(place: Place, whole: Correlation, is_object: bool) -> bool:
     if whole.unchanged:
         return True
-    steps = _steps(place)
+    steps = steps_of(place)
     if is_object and steps and steps[0] in META_FIELDS[:2]:
         return False
     at: Correlation | None = whole
@@ -90,11 +99,3 @@ def _is_forgiven(place: Place, whole: Correlation, is_object: bool) -> bool:
         if at is not None and at.unchanged:
             return True
     return False
-
-
-def _steps(place: Place) -> list[str | int]:
-    steps: list[str | int] = []
-    while place is not None:
-        place, step = place
-        steps.append(step)
-    return steps[::-1]

@@ -14,11 +14,26 @@ from dataclasses import replace
 from typing import Any
 
 from sampan.machinery.errors import FIELD_INVALID, FieldError
-from sampan.machinery.places import Place, note, text
+from sampan.machinery.paths import Path
+from sampan.machinery.places import Place, note, steps_of
 from sampan.machinery.structural.schema import META_FIELDS, Structural
 
 # Reads metadata in place and returns the paths of unknown fields below it; raises ValueError.
 ReadMetadata = Callable[[Any], list[str]]
+
+
+class _MapKey(str):
+    """A key of a map, which field paths write in brackets."""
+
+    __slots__ = ()
+
+
+def _path_text(place: Place) -> str:
+    """A place as a field path: the fields of maps in brackets."""
+    path = Path()
+    for step in steps_of(place):
+        path = path.key(str(step)) if isinstance(step, (int, _MapKey)) else path.child(step)
+    return str(path)
 
 
 class Unreadable(Exception):
@@ -74,7 +89,7 @@ def _compile(node: Structural) -> Visit:
                 if rule[1]:
                     gone.append(key)
             elif (type(item) is dict or type(item) is list) and key not in own:
-                rule[0](item, state, (place, key))
+                rule[0](item, state, (place, key if key in rules else _MapKey(key)))
         for key in gone:
             del value[key]
         if node.embedded:
@@ -140,11 +155,11 @@ def _read_embedded(value: dict[str, Any], node: Structural, state: State, place:
     for key in ("apiVersion", "kind"):
         if key in value and type(value[key]) is not str:
             if not state.lenient:
-                raise Unreadable(text((place, key)), value[key], "must be a string")
+                raise Unreadable(_path_text((place, key)), value[key], "must be a string")
             del value[key]
     if "metadata" not in value:
         return
-    where = text((place, "metadata"))
+    where = _path_text((place, "metadata"))
     try:
         unknown = state.read_metadata(value["metadata"])
     except ValueError as error:

@@ -14,8 +14,8 @@ from sampan.machinery.structural.words import Check
 
 def string_checks(node: Structural) -> list[Check]:
     """The checks of a node for strings."""
-    found = [_shape(node)] if any(node.raw.get(word) for word in ("maxLength", "minLength", "pattern")) else []
-    found += [_no_length] if node.raw.get("maxLength") == 0 else []
+    limited = node.raw.get("maxLength") is not None or node.raw.get("minLength") or node.raw.get("pattern")
+    found = [_shape(node)] if limited else []
     format_ = format_of(node)
     check = formats.check_of(format_) if format_ else None
     return [*found, _format(format_, check)] if check else found
@@ -28,18 +28,13 @@ def format_of(node: Structural) -> str:
     return format_ if format_ and formats.is_known(type_, format_) else ""
 
 
-def _no_length(value: str, place: Place, out: Problems) -> None:
-    if value:
-        _too_long(place, 0, out)
-
-
 def _too_long(place: Place, limit: int, out: Problems) -> None:
     detail = f"may not be more than {limit} byte{'' if limit == 1 else 's'}"
     out.append(Problem(errors.FIELD_TOO_LONG, place, place, detail, None))
 
 
 def _shape(node: Structural) -> Check:
-    longest, shortest = node.raw.get("maxLength") or None, node.raw.get("minLength") or 0
+    longest, shortest = node.raw.get("maxLength"), node.raw.get("minLength") or 0
     pattern = _pattern(str(node.raw.get("pattern") or ""))
 
     def check(value: str, place: Place, out: Problems) -> None:
