@@ -11,7 +11,7 @@ from typing import Any
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import Path, invalid
 from sampan.machinery.structural.embedded import embedded_errors
-from sampan.machinery.structural.problems import field_errors
+from sampan.machinery.structural.problems import as_go_shows, field_errors
 from sampan.machinery.structural.reading import ReadMetadata, State, Unreadable, visitor
 from sampan.machinery.structural.rules import RuleCompiler, Rules
 from sampan.machinery.structural.schema import META_FIELDS, Structural
@@ -69,17 +69,17 @@ def _own_default(node: Structural, path: Path, context: Context, inside: _Inside
     if inside.in_metadata:
         wrong = _in_metadata(value, inside, context)
         if wrong:
-            yield invalid(path, node.default, f"must result in valid metadata: {wrong}")
+            yield invalid(path, as_go_shows(node.default), f"must result in valid metadata: {wrong}")
             return
     else:
         tried = list(_unreadable(value, node, path, context))
         if context.must_be_pruned and _has_unknown(node, context):
-            yield invalid(path, node.default, _UNKNOWN)
+            yield invalid(path, as_go_shows(node.default), _UNKNOWN)
         tried += [] if tried else embedded_errors(value, node, path)
         if tried:
             yield from tried
             return
-    wrong_values = field_errors(problems(node.default, node), str(path))
+    wrong_values = field_errors(problems(node.default, Structural(node.raw, of_default=True)), str(path))
     yield from wrong_values
     if context.rules and not wrong_values:
         yield from Rules(context.rules).of_default(node, node.default, path)

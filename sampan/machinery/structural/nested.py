@@ -29,7 +29,7 @@ _FORBIDDEN = {
     "x-kubernetes-map-type": "must be undefined to be structural",
     "x-kubernetes-validations": "must be empty to be structural",
 }
-_GIVEN_WHEN_EMPTY = {"default", "x-kubernetes-list-type", "x-kubernetes-map-type"}
+_GIVEN_WHEN_EMPTY = {"additionalProperties", "default", "x-kubernetes-list-type", "x-kubernetes-map-type"}
 
 
 def forbidden_in_junctors(schema: Tree, path: Path, *, int_or_string: bool = False) -> Iterator[FieldError]:
@@ -68,7 +68,7 @@ def _nested(schema: Tree, path: Path, *, int_or_string: bool = False) -> Iterato
         yield from _nested(child, path.child("properties").key(name))
     for keyword, told in _FORBIDDEN.items():
         given = schema.get(keyword)
-        if given or (keyword in _GIVEN_WHEN_EMPTY and given is not None):
+        if given or (keyword in _GIVEN_WHEN_EMPTY and given is not None and given is not False):
             yield forbidden(path.child(keyword), told)
     if "metadata" in properties:
         yield forbidden(path.child("properties").key("metadata"), "must not be specified in a nested context")

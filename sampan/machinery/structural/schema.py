@@ -21,13 +21,17 @@ META_FIELDS = ("apiVersion", "kind", "metadata")
 class Structural:
     """A node. `raw` is its JSONSchemaProps."""
 
-    def __init__(self, raw: Tree | None, *, resource_root: bool = False, max_count: int | None = 1) -> None:
+    def __init__(
+        self, raw: Tree | None, *, resource_root: bool = False, max_count: int | None = 1, of_default: bool = False
+    ) -> None:
         """`resource_root`: the root of a whole object, which has metadata whether the schema says so or not.
 
         `max_count` is how many values an object can have at this node at most; None if there is no bound.
+        `of_default`: for values that are defaults, of which upstream takes any to be an int-or-string.
         """
         self.raw: Tree = _EMPTY if raw is None else raw
         self.resource_root = resource_root
+        self.of_default = of_default
         self.max_count = max_count
         self._memo: dict[str, Any] = {}
 
@@ -39,7 +43,7 @@ class Structural:
     @cached_property
     def types(self) -> tuple[str, ...]:
         """The JSON types that a value may have; none means any."""
-        if self.int_or_string:
+        if self.int_or_string and not self.of_default:
             return ("integer", "string")
         return (self.type,) if self.type else ()
 
@@ -137,7 +141,7 @@ class Structural:
 
     def _below(self, raw: Tree, factor: int | None = 1) -> "Structural":
         count = None if factor is None or self.max_count is None else self.max_count * factor
-        return Structural(raw, max_count=count)
+        return Structural(raw, max_count=count, of_default=self.of_default)
 
     def _multiplied(self, limit: str) -> int | None:
         """By how much a list or map multiplies the values below it."""

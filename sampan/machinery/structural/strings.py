@@ -33,6 +33,11 @@ def _too_long(place: Place, limit: int, out: Problems) -> None:
     out.append(Problem(errors.FIELD_TOO_LONG, place, place, detail, None))
 
 
+def declared_format(node: Structural) -> str:
+    """The format that decides which types pass; upstream drops those that mean nothing, but not for defaults."""
+    return str(node.raw.get("format") or "") if node.of_default else format_of(node)
+
+
 def _shape(node: Structural) -> Check:
     longest, shortest = node.raw.get("maxLength"), node.raw.get("minLength") or 0
     pattern = _pattern(str(node.raw.get("pattern") or ""))

@@ -18,7 +18,7 @@ from sampan.machinery.structural.junctors import junctor_checks
 from sampan.machinery.structural.numbers import number_checks
 from sampan.machinery.structural.problems import Problem, Problems
 from sampan.machinery.structural.schema import Structural
-from sampan.machinery.structural.strings import format_of, string_checks
+from sampan.machinery.structural.strings import declared_format, string_checks
 from sampan.machinery.structural.words import TYPES, Check, identity, is_whole
 
 Plan = dict[type, tuple[Check, ...]]
@@ -70,10 +70,10 @@ def _branch(node: Structural) -> Check:
 
 def _weight(node: Structural, kind: type, type_fails: bool) -> int:
     """How many checks upstream counts for a value of a kind, those below aside."""
-    typed = (1 if type_fails else 2) if node.types or format_of(node) else 0
+    typed = (1 if type_fails else 2) if node.types or declared_format(node) else 0
     if kind is type(None):
         return 0 if type_fails else 1
-    applies = {str: 2 if format_of(node) else 1, int: 2, float: 2, bool: 0, list: 2, dict: 1}
+    applies = {str: 2 if declared_format(node) else 1, int: 2, float: 2, bool: 0, list: 2, dict: 1}
     return typed + applies[kind] + 4
 
 
@@ -86,7 +86,7 @@ def _count(weight: int) -> Check:
 
 def _type_check(node: Structural, kind: type) -> Iterator[Check]:
     """The check that refuses a kind of value, if the schema does not always take it."""
-    types, format_, found = node.types, format_of(node), TYPES[kind]
+    types, format_, found = node.types, declared_format(node), TYPES[kind]
     if kind is type(None):
         if types and not node.nullable:
             yield _refuse(",".join(types), found)
@@ -100,7 +100,7 @@ def _type_check(node: Structural, kind: type) -> Iterator[Check]:
 
 def _passed_on(node: Structural, kind: type) -> bool:
     """Texts and lists are left to the format, where there is one."""
-    return bool(format_of(node)) and kind in (str, list) and not {"number", "integer"} & set(node.types)
+    return bool(declared_format(node)) and kind in (str, list) and not {"number", "integer"} & set(node.types)
 
 
 def _mismatch(types: tuple[str, ...], format_: str, found: str) -> Check:
