@@ -1,7 +1,7 @@
 """Schemas and objects of ours against upstream's answers.
 
-Each line of upstream.jsonl is the schema of a field `spec` with what Kubernetes 1.37.2 made of it: the errors of
-the definition; or of an object what was unknown, what it became, and the errors of creating it and of its replacing another.
+Each line of upstream.jsonl is the schema of a field `spec` with what Kubernetes 1.37.2 made of it: the errors of the
+definition; or of an object what was unknown, what it became, and the errors of creating it and of replacing another.
 """
 
 import json
