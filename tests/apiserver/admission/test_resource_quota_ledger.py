@@ -93,7 +93,7 @@ class Contended(Cache):
 async def test_a_quota_that_is_always_changed_by_others() -> None:
     cache = await cache_with(q=1)
     cache.__class__ = Contended
-    with pytest.raises(Busy):
+    with pytest.raises(Busy, match="q"):
         await Ledger(encode).charge(cache, PREFIX, request(), dry_run=False)
 
 

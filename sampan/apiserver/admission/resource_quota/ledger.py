@@ -22,6 +22,10 @@ _TRIES = 4
 class Busy(Exception):
     """A quota was changed by others each time that it was to be charged."""
 
+    def __init__(self, quota: str) -> None:
+        super().__init__(quota)
+        self.quota = quota  # its name
+
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
@@ -86,7 +90,7 @@ class Ledger:
             entries = [entry for entry in cache.list(prefix).items if entry.key in failed]
         else:
             for waiter in pending:
-                waiter.error = Busy()
+                waiter.error = Busy(min(failed).rpartition("/")[2])
         for waiter in pending:
             waiter.done = True
 

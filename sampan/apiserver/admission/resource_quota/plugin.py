@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sampan.apiserver.admission.attributes import Admission
-from sampan.apiserver.admission.refusals import forbidden, name_of
+from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.admission.resource_quota.check import Refusal, Request, ScopeRefusal
 from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
 from sampan.apiserver.admission.resource_quota.limited import LimitedResource
@@ -49,6 +49,6 @@ class ResourceQuota:
         except Refusal as error:
             raise forbidden(admission, str(error)) from error
         except Busy as error:
-            raise Conflict.of(QUOTA.plural, "", name_of(admission)) from error
+            raise Conflict.of(QUOTA.plural, "", error.quota) from error
         except StoreFull as error:
             raise store_full(error) from error
