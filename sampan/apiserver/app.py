@@ -139,8 +139,8 @@ class App:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
         endpoint, verb = self.routes.find(info)
         served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
-        if served.version.deprecated:
-            warnings.append(deprecation(served))
+        if text := deprecation(served):
+            warnings.append(text)
         return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
 
 

@@ -15,12 +15,14 @@ import orjson
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call, Change, Many, One, Payload, Result, Tree, Watching
+from sampan.apiserver.extensions.views import working
 from sampan.apiserver.render.reply import list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.watch import bookmark
 from sampan.client.transport import WatchEvent
 from sampan.machinery.errors import InternalError, from_status
 from sampan.machinery.meta import Object
+from sampan.storage.cached import Cached
 from sampan.transport.messages import Request, Response, StreamResponse
 
 
@@ -105,21 +107,22 @@ def _tree(call: Call | None, result: Result) -> Object:
         tree: Object = orjson.loads(b"".join([result.body, *result.chunks]))
         return tree
     if isinstance(result, One):
-        return _object(call, result.entry.object)
+        return _object(call, result.entry)
     if isinstance(result, Tree):
         return in_version(call, result.tree) if result.stored else result.tree
     if isinstance(result, Many):
         return {
-            "kind": f"{call.served.kind.name}List",
+            "kind": call.served.kind.list_kind,
             "apiVersion": call.served.version.api_version,
             "metadata": list_meta(result),
-            "items": [_object(call, entry.object) for entry in result.entries],
+            "items": [_object(call, entry) for entry in result.entries],
         }
     raise InternalError("this path answers with a stream")
 
 
-def _object(call: Call, stored: Object) -> Object:
+def _object(call: Call, entry: Cached) -> Object:
     """The cache's object itself where the client speaks the storage version."""
+    stored = working(call.served, entry)
     return stored if call.served.version is call.served.kind.storage else in_version(call, stored)
 
 
@@ -131,7 +134,7 @@ async def _events(call: Call, result: Watching) -> AsyncGenerator[WatchEvent, No
 
 
 def _changed(call: Call, change: Change) -> Object:
-    return bookmark(call, change) if change.entry is None else _object(call, change.entry.object)
+    return bookmark(call, change) if change.entry is None else _object(call, change.entry)
 
 
 async def _once(reply: Response) -> AsyncIterator[bytes]:

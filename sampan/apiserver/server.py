@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 from prometheus_client.registry import CollectorRegistry
@@ -34,18 +34,27 @@ from sampan.apiserver.authorization.follow import follow
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.bootstrap.start import Bootstrap
 from sampan.apiserver.discovery.views import LegacyDiscovery
+from sampan.apiserver.extensions.controller import run_definitions
+from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.table import nonresource
 from sampan.apiserver.render.status import transport_error
 from sampan.apiserver.routes import build
 from sampan.apiserver.services import Services
+from sampan.apiserver.webhooks.addresses import Address
+from sampan.apiserver.webhooks.client import WebhookClient
+from sampan.apiserver.webhooks.resolve import resolve
 from sampan.client.api import Client
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.catalogue import Catalogue
+from sampan.machinery.cel.crd_rules import RuleChecks
+from sampan.machinery.cel.environment import Environment
 from sampan.machinery.errors import qualified
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
+from sampan.reconcile.clock import ConfiguredClock
 from sampan.reconcile.upkeep import keep_restored
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Store
@@ -94,10 +103,11 @@ class APIServer:
         self._allocators = ServiceAllocators(config.service_range, config.node_ports)
         self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
-        self._unfollow: Callable[[], None] | None = None
-        self._upkeep: asyncio.Task[NoReturn] | None = None
+        self._unfollow: list[Callable[[], None]] = []
+        self._upkeep: asyncio.Task[None] | None = None
         self.services = self._services()
         catalogue = self.services.catalogue
+        self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
         self.app = App(self.services, routes, nonresource(self, catalogue, routes), self.metrics)
@@ -119,6 +129,7 @@ class APIServer:
             admission=Chain(chosen(config.admission)),
             allocators={"services": self._allocators},
             now=config.now,
+            webhooks=WebhookClient(self._resolve),
             kubelet_tls=self._kubelet_tls(),
         )
 
@@ -128,6 +139,9 @@ class APIServer:
             return None
         return client_context(config.kubelet_ca, config.kubelet_client_certificate, config.kubelet_client_key)
 
+    def _resolve(self, namespace: str, name: str, port: int) -> Address:
+        return resolve(self.services, namespace, name, port)
+
     def _lookup(self, plural: str, namespace: str, name: str) -> Object | None:
         return self.services.find(self.services.catalogue.by_resource["", "v1", plural].kind, namespace, name)
 
@@ -135,16 +149,30 @@ class APIServer:
         """Open for business: raises OSError where the port is taken, StoreError where storage fails."""
         config = self.config
         await self._cache.start()
-        self._unfollow = follow(self.services.rbac, self._cache, config.store)
+        self._definitions.refresh()
+        self._unfollow = [
+            follow(self.services.rbac, self._cache, config.store),
+            config.store.subscribe(self._definitions.on_events, self._cache.revision),
+        ]
         self._allocators.load(self.services.all(SERVICE))
         context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
         bootstrap = self._bootstrap()
         await bootstrap.put()
-        self._upkeep = asyncio.create_task(keep_restored(bootstrap.restore, config.sleep), name="bootstrap objects")
+        self._upkeep = asyncio.create_task(self._keep_up(bootstrap), name="API server upkeep")
         self._ready = True
         log.info("API server ready", extra={"port": self.port})
+
+    async def _keep_up(self, bootstrap: Bootstrap) -> None:
+        """What the server does for itself while it serves."""
+        clock = ConfiguredClock(self.config.now, self.config.sleep)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
+            group.create_task(run_definitions(self.local_client(), clock, self._stored_kind), name="definitions")
+
+    def _stored_kind(self, group: str, plural: str) -> Kind | None:
+        return self.services.catalogue.stored(group, plural)
 
     def _bootstrap(self) -> Bootstrap:
         config = self.config
@@ -165,8 +193,9 @@ class APIServer:
             await asyncio.wait([self._upkeep])
         self._cache.close()
         await self._http.stop(grace)
-        if self._unfollow:
-            self._unfollow()
+        for unfollow in self._unfollow:
+            unfollow()
+        await self.services.webhooks.close()
 
     def install(self, catalogue: Catalogue) -> None:
         """Serve another catalogue from now on: kinds have come, gone or changed."""

@@ -12,6 +12,7 @@ from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
 from sampan.apiserver.keys import storage_key, storage_prefix
+from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -49,6 +50,7 @@ class Services:
     admission: AdmissionChain
     allocators: Mapping[str, Allocator]  # by the name that kinds use
     now: Callable[[], datetime]
+    webhooks: WebhookClient
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:

@@ -24,8 +24,10 @@ def _minor(version: str) -> tuple[int, int]:
 
 def deprecation(served: Served) -> str:
     """`policy/v1beta1 X is deprecated in v1.36+, unavailable in v1.40+; use policy/v1 X`, as upstream says it; of what
-    upstream has removed by now, that it is served here."""
+    upstream has removed by now, that it is served here. Empty for versions that are not deprecated."""
     version = served.version
+    if version.warning or not version.deprecated:
+        return version.warning
     return _sentence(version.api_version, served.kind.name, version.deprecated, version.removed, version.replacement)
 
 

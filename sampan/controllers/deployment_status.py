@@ -6,9 +6,9 @@ Reasons and messages: upstream's pkg/controller/deployment/util and progress.go;
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sampan.controllers import conditions
-from sampan.controllers.conditions import FALSE, TRUE, UNKNOWN
 from sampan.controllers.deployment_rollout import bounds, total, wanted_of
+from sampan.machinery import conditions
+from sampan.machinery.conditions import FALSE, TRUE, UNKNOWN
 from sampan.machinery.meta import Object, parse_time
 from sampan.reconcile.action import WAIT, Action, after
 

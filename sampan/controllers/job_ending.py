@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sampan.controllers import conditions, job_pods
-from sampan.controllers.conditions import TRUE
+from sampan.controllers import job_pods
 from sampan.controllers.job_count import Count
 from sampan.controllers.job_pods import parse_indexes
 from sampan.controllers.pods import is_active
+from sampan.machinery import conditions
+from sampan.machinery.conditions import TRUE
 from sampan.machinery.meta import Object, later, parse_time
 
 FAILURE_TARGET, CRITERIA_MET = "FailureTarget", "SuccessCriteriaMet"

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sampan.controllers import conditions, job_pods
-from sampan.controllers.conditions import FALSE, TRUE
+from sampan.controllers import job_pods
 from sampan.controllers.job_count import Count, count
 from sampan.controllers.job_ending import FAILURE_TARGET, Ending, deadline_left, ending_of
 from sampan.controllers.job_pods import FAILED, SUCCEEDED, format_indexes, index_of, is_indexed
 from sampan.controllers.pod_control import BURST
 from sampan.controllers.pods import first_to_delete, is_active, is_finished, is_ready
+from sampan.machinery import conditions
+from sampan.machinery.conditions import FALSE, TRUE
 from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.reconcile.action import WAIT, Action, after
 from sampan.reconcile.events import PlannedEvent

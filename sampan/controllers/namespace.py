@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sampan.controllers import conditions
-from sampan.controllers.conditions import FALSE, TRUE
 from sampan.controllers.config import ControllerContext
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery import conditions
+from sampan.machinery.conditions import FALSE, TRUE
 from sampan.machinery.errors import APIError, MethodNotAllowed, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting

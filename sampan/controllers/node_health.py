@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sampan.controllers import conditions
-from sampan.controllers.conditions import FALSE, TRUE, UNKNOWN
+from sampan.machinery import conditions
+from sampan.machinery.conditions import FALSE, TRUE, UNKNOWN
 from sampan.machinery.meta import Object, format_time
 
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"

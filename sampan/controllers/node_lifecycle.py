@@ -7,13 +7,13 @@ are not rate-limited per zone; as upstream, none happen while no node at all is 
 
 from collections.abc import Iterable
 
-from sampan.controllers.conditions import FALSE, TRUE, UNKNOWN
 from sampan.controllers.config import ControllerContext
 from sampan.controllers.node_health import Sign, condition, readiness, sign_of, silent_conditions, taints_for
 from sampan.controllers.pods import is_ready
 from sampan.kinds.coordination.lease import KIND as LEASE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.conditions import FALSE, TRUE, UNKNOWN
 from sampan.machinery.meta import Key, Object, format_time, key_of
 from sampan.reconcile.action import WAIT, Action, after
 from sampan.reconcile.controller import Controller

@@ -5,7 +5,7 @@ Rule: docs, Disruptions, "Pod disruption conditions". Used by taint_eviction.py 
 
 from datetime import datetime
 
-from sampan.controllers import conditions
+from sampan.machinery import conditions
 from sampan.machinery.meta import Object, format_time
 
 DISRUPTION_TARGET = "DisruptionTarget"

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from sampan.controllers.conditions import TRUE
 from sampan.controllers.config import ControllerContext
 from sampan.controllers.node_health import OUT_OF_SERVICE, readiness
 from sampan.controllers.pod_disruption import with_disruption
 from sampan.controllers.pods import is_finished
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.conditions import TRUE
 from sampan.machinery.errors import APIError, NotFound
 from sampan.machinery.meta import Object, is_deleting, key_of
 from sampan.reconcile.controller import Controller

@@ -12,12 +12,12 @@ from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
-from sampan.controllers import conditions
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import CONTROLLER_INDEX, Children, index_by_controller
 from sampan.controllers.pod_control import BURST, PodControl, at_once, pod_from_template, slow_start
 from sampan.controllers.pods import available_in, first_to_delete, is_active, is_available, is_finished, is_ready
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery import conditions
 from sampan.machinery.errors import APIError, namespace_terminates
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of, is_deleting, labels_of

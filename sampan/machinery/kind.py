@@ -75,12 +75,34 @@ class ObjectCodec(Protocol):
         """An object of the storage version, which stays as it is, in this version."""
 
 
+class StoredResource(Protocol):
+    """How custom resources of one definition lie in storage."""
+
+    @property
+    def storage_version(self) -> str:
+        """The apiVersion in which objects are stored."""
+
+    @property
+    def webhook(self) -> Mapping[str, Any] | None:
+        """Who converts them, spec.conversion.webhook of the definition; None: versions differ in their name alone."""
+
+    def restore(self, obj: Object) -> Object:
+        """An object as it lies in storage, private, read by the schema of its own version."""
+
+    def accept(self, obj: Object, version: str) -> Object:
+        """An object, private, that has been converted to a version."""
+
+
 class Structure(Protocol):
     """What the objects of a version look like where the field schema does not say it: those of custom resources."""
 
     @property
     def definition(self) -> Definition:
         """The type, for server-side apply."""
+
+    @property
+    def resource(self) -> StoredResource:
+        """How the objects lie in storage. A request works in its own version, and converts there and back."""
 
     def codec(self, kind: "Kind", version: "ServedVersion") -> ObjectCodec:
         """The codec of a kind in this version."""
@@ -108,7 +130,9 @@ class ServedVersion:
     deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
     removed: str = ""  # release in which upstream removed it, "1.16"
     replacement: str = ""  # "apps/v1 Deployment"
+    warning: str = ""  # what to tell who uses a deprecated version, where that is not made of the fields above
     structure: Structure | None = None  # where no definition of the field schema says what objects look like
+    kind: "Kind | None" = None  # the kind as it is in this version, where versions differ in columns or rules, too
 
     @property
     def api_version(self) -> str:
@@ -122,7 +146,7 @@ class Scale:
 
     spec_replicas: tuple[str, ...] = ("spec", "replicas")
     status_replicas: tuple[str, ...] = ("status", "replicas")
-    # the path of a LabelSelector (dict with matchLabels) or of a plain label map
+    # the path of a LabelSelector (dict with matchLabels), of a plain label map or of a selector's text; () is none
     selector: tuple[str, ...] = ("spec", "selector")
 
 
@@ -135,6 +159,7 @@ class Kind:
     versions: tuple[ServedVersion, ...]  # the first is the storage version and the preferred one
     namespaced: bool = True
     singular: str = ""  # defaults to the lower-case name
+    list_name: str = ""  # defaults to the name with List
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS  # ("create",) for reviews, which are never stored
@@ -157,6 +182,8 @@ class Kind:
     warnings: Callable[[Object], Iterable[str]] | None = None
     create_warnings: Callable[[Object], Iterable[str]] | None = None  # only on create
     name_rule: str = "dns-subdomain"  # or another of NAME_RULES in names.py
+
+    short_finalizers: bool = False  # finalizers need no domain in their names
 
     has_status: bool = True  # serves /status; main writes keep the old status, status writes keep the old spec
     has_generation: bool = True  # metadata.generation is 1 on create and bumped when spec changes
@@ -196,6 +223,11 @@ class Kind:
     def is_stored(self) -> bool:
         """Whether there are objects of the kind; reviews and their like are only answered."""
         return self.verbs != ("create",)
+
+    @property
+    def list_kind(self) -> str:
+        """The kind of a list."""
+        return self.list_name or f"{self.name}List"
 
     @property
     def singular_name(self) -> str:

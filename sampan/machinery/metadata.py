@@ -21,7 +21,8 @@ _IMMUTABLE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestam
 
 def validate_meta(obj: Mapping[str, Any], kind: Kind) -> Iterator[FieldError]:
     """What is wrong with the metadata of a new object: ValidateObjectMeta."""
-    return validate_object_meta(obj["metadata"], _META, names.NAME_RULES[kind.name_rule], kind.namespaced)
+    yield from validate_object_meta(obj["metadata"], _META, names.NAME_RULES[kind.name_rule], kind.namespaced)
+    yield from _unqualified_finalizers(obj["metadata"], kind)
 
 
 def validate_object_meta(meta: Object, path: Path, rule: names.Check, namespaced: bool) -> Iterator[FieldError]:
@@ -123,13 +124,17 @@ def _finalizers(finalizers: list[str], path: Path) -> Iterator[FieldError]:
             yield invalid(path, name, text)
     if {ORPHAN, FOREGROUND} <= set(finalizers):
         yield invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set")
-    for index, name in enumerate(finalizers):
+
+
+def _unqualified_finalizers(meta: Object, kind: Kind) -> Iterator[FieldError]:
+    """What kinds of upstream's core say of finalizers; others, and custom resources, warn at most."""
+    for index, name in enumerate(() if kind.short_finalizers else meta.get("finalizers") or ()):
         if "/" not in name and name not in _STANDARD_FINALIZERS:
             text = "name is neither a standard finalizer name nor is it fully qualified"
-            yield invalid(path.index(index), name, text)
+            yield invalid(_META.child("finalizers").index(index), name, text)
 
 
-def validate_meta_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[FieldError]:
+def validate_meta_update(new: Mapping[str, Any], old: Mapping[str, Any], kind: Kind) -> Iterator[FieldError]:
     """What is wrong with changed metadata: ValidateObjectMetaUpdate.
 
     Fields that a client may leave out (uid, creationTimestamp ...) must have been carried over before.
@@ -145,6 +150,7 @@ def validate_meta_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> Iter
         if (after.get(field) or None) != (before.get(field) or None):
             yield immutable(_META.child(field), after.get(field, ""))
     yield from _maps(after, _META)
+    yield from _unqualified_finalizers(after, kind)
 
 
 def _no_new_finalizers(after: Object, before: Object) -> Iterator[FieldError]:

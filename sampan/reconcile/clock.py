@@ -4,6 +4,8 @@ Used by controllers, scheduler and kubelet; testing/ has the virtual clock.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -32,3 +34,20 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredClock:
+    """The clock of a server that is told what time it is."""
+
+    wall: Callable[[], datetime]
+    wait: Callable[[float], Awaitable[None]]
+
+    def now(self) -> datetime:
+        return self.wall()
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.wait(seconds)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import orjson
 
 from sampan.machinery.errors import Expired
-from sampan.storage.cached import START, Cached, CacheEvent, Items, head
+from sampan.storage.cached import START, Cached, CacheEvent, Items, head, untagged
 from sampan.storage.collection import Collection, collection_of
 from sampan.storage.history import History
 from sampan.storage.protocol import Compacted, Event, EventType, Record, Store
@@ -45,7 +45,8 @@ CONTINUE_TOO_OLD = (
 def _is_readable(record: Record) -> bool:
     """Whether a stored value is an object. What is not harms itself only: it is named, and not served."""
     try:
-        if record.value.startswith(START) and orjson.loads(record.value):
+        value = untagged(record.value)
+        if value.startswith(START) and orjson.loads(value):
             return True
         why = "no object"
     except orjson.JSONDecodeError as error:
@@ -92,7 +93,18 @@ class Cache:
         self._history.begin(after)
         self._revision = after
         self._unsubscribe = self._store.subscribe(self._apply, after)
-        await self.wait_for(page.revision)
+        await self._caught_up(page.revision)
+
+    async def _caught_up(self, revision: int) -> None:
+        """Wait for the history; raises ListenerFailed where it cannot be followed."""
+        waits = [asyncio.ensure_future(wait) for wait in (self.wait_for(revision), self._store.wait_failed())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for wait in done:
+            wait.result()
 
     def close(self) -> None:
         """End every watch, also those that are asked for later, and stop following the store (which stays open)."""

@@ -1,7 +1,9 @@
 """Cached objects and events: stored bytes dressed for the wire, each piece made once and shared by all readers.
 
 A stored value is the JSON of an object without apiVersion, kind and resourceVersion, `metadata` first. What clients
-read differs only at the front, so it is spliced, never encoded again. Made by cache.py; read by the API server.
+read differs only at the front, so it is spliced, never encoded again. Where objects of one collection are stored in
+different versions (custom resources whose definition has moved on), the value begins with its own, and a space:
+`example.com/v1 {"metadata":...`. Made by cache.py; read by the API server.
 Nothing here may be changed by a reader, `Cached.object` least of all.
 """
 
@@ -26,17 +28,37 @@ def head(api_version: str, kind: str) -> bytes:
     return b'{"kind":%b,"apiVersion":%b,' % (orjson.dumps(kind), orjson.dumps(api_version))
 
 
-class Cached:
-    """An object at a revision. `value` is shared with the store, `head` with all objects of the type."""
+@lru_cache(maxsize=1024)
+def _in_version(head: bytes, api_version: bytes) -> bytes:
+    """A head with another version."""
+    return b'%b,"apiVersion":%b,' % (head[: head.index(b',"apiVersion":')], orjson.dumps(api_version.decode()))
 
-    __slots__ = ("_object", "head", "key", "revision", "value")
+
+def tagged(api_version: str, value: bytes) -> bytes:
+    """A value that says in which version it is stored."""
+    return api_version.encode() + b" " + value
+
+
+def untagged(value: bytes) -> bytes:
+    """The JSON of a stored value."""
+    return value if value.startswith(b"{") else value[value.find(b" ") + 1 :]
+
+
+class Cached:
+    """An object at a revision. `value` is shared with the store, `head` with all objects of the type and version."""
+
+    __slots__ = ("_object", "head", "key", "revision", "start", "value", "views")
 
     def __init__(self, key: str, revision: int, value: bytes, head: bytes) -> None:
         self.key = key
         self.revision = revision
         self.value = value
-        self.head = head  # in the storage version
+        self.head = head  # in the version in which it is stored
+        self.start = _START  # of the first field of the metadata
+        self.views: dict[str, Any] | None = None  # what the API server has made of it for other versions
         self._object: dict[str, Any] | None = None
+        if value[:1] != b"{" and (end := value.find(b" ")) > 0:
+            self.head, self.start = _in_version(head, value[:end]), end + 1 + _START
 
     def __repr__(self) -> str:
         return f"Cached({self.key!r}, {self.revision})"
@@ -47,16 +69,16 @@ class Cached:
 
         `head(api_version, kind) + body` is the object in any version with the same fields; `b"{" + body` a list item.
         """
-        return b'"metadata":{"resourceVersion":"%d",' % self.revision + self.value[_START:]
+        return b'"metadata":{"resourceVersion":"%d",' % self.revision + self.value[self.start :]
 
     @property
     def encoded(self) -> bytes:
-        """The whole object in the storage version, as GET answers it."""
+        """The whole object as it is stored."""
         return self.head + self.body
 
     @property
     def object(self) -> dict[str, Any]:
-        """The object in the storage version, with apiVersion, kind and resourceVersion. Shared: never change it."""
+        """The object as it is stored, with apiVersion, kind and resourceVersion. Shared: never change it."""
         if self._object is None:
             self._object = orjson.loads(self.encoded)
         return self._object
@@ -80,7 +102,7 @@ def join(items: Iterable[Cached]) -> bytes:
     pieces: list[bytes] = []
     for cached in items:  # two pieces each, joined once: no copy of the whole item in between
         pieces.append(b',{"metadata":{"resourceVersion":"%d",' % cached.revision)
-        pieces.append(cached.value[_START:])
+        pieces.append(cached.value[cached.start :])
     if pieces:
         pieces[0] = pieces[0][1:]
     return b"".join(pieces)

@@ -70,7 +70,7 @@ def update_errors(old: Object, manifest: Object) -> list[str]:
     """Everything that is wrong with replacing `old` by the manifest."""
     kind, version = served(manifest)
     new = updated(old, manifest)
-    found = list(validate_meta_update(new, old))
+    found = list(validate_meta_update(new, old, kind))
     for check in (kind.validate_update, version.validate_update):
         found += check(new, old) if check else ()
     for check_new in (kind.validate, version.validate):

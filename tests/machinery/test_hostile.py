@@ -18,7 +18,7 @@ from sampan.machinery.selectors import SelectorError
 from sampan.machinery.tree import MAX_DEPTH, deep_copy, is_too_deep
 from sampan.machinery.yamlio import parse_yaml, parse_yaml_strict
 from tests.catalogue import CATALOGUE
-from tests.machinery.sample import definition
+from tests.machinery.sample import POD_KIND, definition
 
 BODY = 3 << 20
 CONFIG_MAP, POD = "io.k8s.api.core.v1.ConfigMap", "io.k8s.api.core.v1.Pod"
@@ -339,7 +339,7 @@ def test_an_answer_is_no_multiple_of_the_body():
         {"apiVersion": "v1", "kind": "Pod", "name": f"p{i}", "uid": "u", "controller": True} for i in range(20_000)
     ]
     meta = {"name": "a", "resourceVersion": "1", "ownerReferences": owners}
-    error = Invalid.of("Pod", "", "a", validate_meta_update({"metadata": meta}, {"metadata": {"name": "a"}}))
+    error = Invalid.of("Pod", "", "a", validate_meta_update({"metadata": meta}, {"metadata": {"name": "a"}}, POD_KIND))
     assert len(orjson.dumps(error.status())) < 4 * len(orjson.dumps(owners))
 
 

@@ -79,7 +79,7 @@ def test_a_namespace_on_a_cluster_scoped_kind():
 
 
 def update_errors(new, old):
-    return [str(error) for error in v.validate_meta_update({"metadata": new}, {"metadata": old})]
+    return [str(error) for error in v.validate_meta_update({"metadata": new}, {"metadata": old}, NAMESPACED)]
 
 
 def test_updates():

@@ -10,8 +10,8 @@ import pytest
 
 from sampan.machinery.errors import Expired
 from sampan.storage.cache import CONTINUE_TOO_OLD, Cache
-from sampan.storage.cached import Cached, head
-from sampan.storage.protocol import EventType, FutureRevision, KeyExists, RevisionMismatch, Store
+from sampan.storage.cached import Cached, head, tagged, untagged
+from sampan.storage.protocol import EventType, FutureRevision, KeyExists, ListenerFailed, RevisionMismatch, Store
 from sampan.storage.sqlite import SQLiteStore
 from sampan.storage.watch import Watch
 
@@ -340,7 +340,7 @@ def test_a_cached_object_shows_where_it_comes_from() -> None:
     assert repr(Cached(PODS + "a/x", 7, value("x"), head("v1", "Pod"))) == "Cached('/core/pods/a/x', 7)"
 
 
-@pytest.mark.parametrize("bad", [b"{", b'{"metadata":{"name":"\xff"}}', b"[]", b""])
+@pytest.mark.parametrize("bad", [b"{", b'{"metadata":{"name":"\xff"}}', b"[]", b"", b"v1 {", b"v1"])
 async def test_a_value_that_is_no_object_is_named_and_left_out(
     bad: bytes, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -351,3 +351,27 @@ async def test_a_value_that_is_no_object_is_named_and_left_out(
     assert [cached.key for cached in cache.list(PODS).items] == [PODS + "default/good"]
     assert PODS + "default/bad" in caplog.text
     cache.close()
+
+
+async def test_a_value_may_say_in_which_version_it_is_stored(cache: Cache) -> None:
+    await cache.create("/apps/deployments/default/new", value("new"))
+    old = await cache.create("/apps/deployments/default/old", tagged("apps/v0", value("old")))
+    assert old.object["apiVersion"] == "apps/v0" and json.loads(old.encoded)["kind"] == "Deployment"
+    items = cache.list("/apps/deployments/").items
+    assert [item["metadata"]["name"] for item in json.loads(b"[" + items.joined() + b"]")] == ["new", "old"]
+    assert untagged(old.value) == value("old")
+
+
+async def test_a_cache_that_cannot_follow_says_so_at_its_start(store: Store) -> None:
+    await store.create(PODS + "default/web", value("web"))
+
+    def broken(prefix: str) -> tuple[str, str]:
+        raise LookupError(prefix)
+
+    cache = Cache(store, broken)
+    with pytest.raises(LookupError):
+        await cache.start()
+    good = Cache(store, describe)
+    good._change = lambda event: broken(event.key)  # type: ignore[method-assign, assignment]
+    with pytest.raises(ListenerFailed):
+        await good.start()

@@ -8,7 +8,8 @@ import orjson
 from sampan.apiserver import warnings
 from sampan.apiserver.accept import YAML, MediaTypeOptions
 from sampan.apiserver.call import Call, Many, One, Result, Tree, Watching
-from sampan.apiserver.render.versions import in_version
+from sampan.apiserver.extensions.views import working
+from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.apiserver.render.views import view
 from sampan.apiserver.render.watch import watch_reply
 from sampan.machinery import yamlio
@@ -39,9 +40,9 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply:
 def _one(call: Call, result: One, wanted: MediaTypeOptions, headers: Headers) -> Response:
     version = call.served.version
     if wanted.view:
-        return _respond(result.status, view(call, [result.entry.object], wanted, None), wanted, headers)
-    if wanted.media_type == YAML or version.convert is not None:
-        return _respond(result.status, in_version(call, result.entry.object), wanted, headers)
+        return _respond(result.status, view(call, [working(call.served, result.entry)], wanted, None), wanted, headers)
+    if wanted.media_type == YAML or not is_spliced(call, result.entry):
+        return _respond(result.status, shown(call, result.entry), wanted, headers)
     return Response(
         result.status, head(version.api_version, call.served.kind.name) + result.entry.body + b"\n", headers=headers
     )
@@ -50,12 +51,13 @@ def _one(call: Call, result: One, wanted: MediaTypeOptions, headers: Headers) ->
 def _many(call: Call, result: Many, wanted: MediaTypeOptions, headers: Headers) -> Response:
     meta = list_meta(result)
     if wanted.view:
-        return _respond(200, view(call, [entry.object for entry in result.entries], wanted, meta), wanted, headers)
+        objects = [working(call.served, entry) for entry in result.entries]
+        return _respond(200, view(call, objects, wanted, meta), wanted, headers)
     if wanted.media_type == YAML:
         return _respond(200, list_tree(call, result), wanted, headers)
     version = call.served.version
-    start = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
-        call.served.kind.name.encode(),
+    start = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+        call.served.kind.list_kind.encode(),
         version.api_version.encode(),
         orjson.dumps(meta),
     )
@@ -63,14 +65,25 @@ def _many(call: Call, result: Many, wanted: MediaTypeOptions, headers: Headers) 
 
 
 def _joined(call: Call, entries: Sequence[Cached]) -> bytes:
-    if call.served.version.convert is not None:
+    version = call.served.version
+    if version.structure is not None:
+        first = head(version.api_version, call.served.kind.name)
+        return b",".join(_typed(call, entry, first) for entry in entries)
+    if version.convert is not None:
         return b",".join(orjson.dumps(_item(call, entry)) for entry in entries)
     return entries.joined() if isinstance(entries, Items) else join(entries)
 
 
+def _typed(call: Call, entry: Cached, first: bytes) -> bytes:
+    """An item of a list of custom resources, which say what they are in lists too."""
+    return first + entry.body if is_spliced(call, entry) else orjson.dumps(shown(call, entry))
+
+
 def _item(call: Call, entry: Cached) -> Object:
     """A list item: without its type, as typed lists have it."""
-    tree = in_version(call, entry.object)
+    tree = shown(call, entry)
+    if call.served.version.structure is not None:
+        return tree
     return {name: value for name, value in tree.items() if name not in ("apiVersion", "kind")}
 
 
@@ -94,7 +107,7 @@ def list_meta(result: Many) -> dict[str, Any]:
 def list_tree(call: Call, result: Many) -> Object:
     """A list as a tree."""
     return {
-        "kind": f"{call.served.kind.name}List",
+        "kind": call.served.kind.list_kind,
         "apiVersion": call.served.version.api_version,
         "metadata": list_meta(result),
         "items": [_item(call, entry) for entry in result.entries],

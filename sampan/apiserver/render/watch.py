@@ -8,7 +8,8 @@ import orjson
 
 from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.call import Call, Change, Watching
-from sampan.apiserver.render.versions import in_version
+from sampan.apiserver.extensions.views import working
+from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.apiserver.render.views import event_view
 from sampan.machinery.errors import APIError
 from sampan.machinery.meta import Object
@@ -42,6 +43,8 @@ def _encoder(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]) 
         return lambda change: _frame(change.type, _bookmark_or(call, change, view))
     if call.served.version.convert is not None:
         return lambda change: _frame(change.type, _bookmark_or(call, change, lambda obj: in_version(call, obj)))
+    if call.served.version.structure is not None:
+        return _splicing_what_is_stored(call)
     return _splicing(call)
 
 
@@ -60,8 +63,22 @@ def _splicing(call: Call) -> Encode:
     return encode
 
 
-def _bookmark_or(call: Call, change: Change, shown: Callable[[Object], Object]) -> Object:
-    return bookmark(call, change) if change.entry is None else shown(change.entry.object)
+def _splicing_what_is_stored(call: Call) -> Encode:
+    """For custom resources: as above, but for those of which clients see something else than what is stored."""
+    splice = _splicing(call)
+
+    def encode(change: Change) -> bytes:
+        if change.entry is None or is_spliced(call, change.entry):
+            return splice(change)
+        return _frame(change.type, shown(call, change.entry))
+
+    return encode
+
+
+def _bookmark_or(call: Call, change: Change, show: Callable[[Object], Object]) -> Object:
+    if change.entry is None:
+        return bookmark(call, change)
+    return show(working(call.served, change.entry))
 
 
 def bookmark(call: Call, change: Change) -> Object:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
+from sampan.apiserver.extensions.views import working
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import WriteOptions, write_options
 from sampan.apiserver.services import Services
@@ -35,7 +36,7 @@ def scale_of(served: Served) -> Subresource:
 
 
 def _get(services: Services, call: Call) -> Tree:
-    return Tree(view(call.served, current(services, call).object))
+    return Tree(view(call.served, working(call.served, current(services, call))))
 
 
 async def _update(services: Services, call: Call) -> Tree:
@@ -59,7 +60,7 @@ async def _change(services: Services, call: Call, options: WriteOptions, apply: 
     form = Form(lambda obj: view(call.served, obj), lambda old, wanted: _scaled(call, old, wanted))
     write = Write(call=call, change=change, options=options, part=SCALE, name=call.info.name, form=form)
     result = await pipeline.update(services, write)
-    return Tree(view(call.served, result.tree if isinstance(result, Tree) else result.entry.object))
+    return Tree(view(call.served, result.tree if isinstance(result, Tree) else working(call.served, result.entry)))
 
 
 def _scaled(call: Call, old: Object, wanted: Object) -> Object:
@@ -123,6 +124,8 @@ def _selector(obj: Object, scale: Scale, *, legacy: bool) -> dict[str, Any]:
     tree = get_path(obj, scale.selector)
     if not tree:
         return {}
+    if isinstance(tree, str):  # custom resources say it as text
+        return {"selector": tree}
     is_label_selector = "matchLabels" in tree or "matchExpressions" in tree
     selector = selectors.from_label_selector(tree) if is_label_selector else selectors.from_labels(tree)
     if not legacy:

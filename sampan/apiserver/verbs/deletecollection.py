@@ -10,6 +10,7 @@ from typing import Any
 
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, Many, One
+from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import DeleteOptions, delete_options, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.listing import selection
@@ -25,7 +26,10 @@ async def deletecollection(services: Services, call: Call) -> Many:
     body: Any = None if call.payload.is_empty else read_body(call)
     listed = list_options(call.query)
     options, chosen = delete_options(call.query, body), selection(call, listed)
-    found = [e for e in _found(services, chosen.prefix) if chosen.matches is None or chosen.matches(e)]
+    entries = _found(services, chosen.prefix)
+    if waiting := prepare(services, call.served, entries):
+        await waiting
+    found = [e for e in entries if chosen.matches is None or chosen.matches(e)]
     wanted = found[: listed.limit] if listed.limit else found
     return Many(Items(await _delete_all(services, call, wanted, options)), services.cache.revision)
 

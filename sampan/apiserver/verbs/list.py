@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Awaitable
 
 from sampan.apiserver.call import Call, Many
+from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
 from sampan.apiserver.verbs.listing import Matches, Selection, selection
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
+from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
@@ -28,29 +30,42 @@ def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
     now = not options.continue_token and options.resource_version in ("", "0")
     if now and chosen.is_one_key:
         entry = services.cache.get(chosen.prefix)
-        found = [entry] if entry and (chosen.matches is None or chosen.matches(entry)) else []
-        return Many(Items(found), services.cache.revision)
+        found = Listing(Items([entry] if entry else []), services.cache.revision)
+        waiting = prepare(services, call.served, found.items)
+        return _whole(found, chosen) if waiting is None else _later(found, chosen, waiting)
     if options.limit or not now:
-        return _at_revision(services, options, chosen._replace(prefix=chosen.collection))
+        return _at_revision(services, call.served, options, chosen._replace(prefix=chosen.collection))
     listing = services.cache.list(chosen.prefix)
+    waiting = prepare(services, call.served, listing.items)
+    return _whole(listing, chosen) if waiting is None else _later(listing, chosen, waiting)
+
+
+def _whole(listing: Listing, chosen: Selection) -> Many:
     return Many(_select(listing.items, chosen.matches), listing.revision)
 
 
-async def _at_revision(services: Services, options: ListOptions, chosen: Selection) -> Many:
+async def _later(listing: Listing, chosen: Selection, waiting: Awaitable[None]) -> Many:
+    await waiting
+    return _whole(listing, chosen)
+
+
+async def _at_revision(services: Services, served: Served, options: ListOptions, chosen: Selection) -> Many:
     if options.continue_token:
         if options.resource_version not in ("", "0"):
             raise BadRequest("specifying resource version is not allowed when using continue")
         token = decode_token(options.continue_token, chosen.prefix)
-        return await _page(services, options, chosen, token)
+        return await _page(services, served, options, chosen, token)
     revision = parse_revision(options.resource_version, "ListOptions")
     if revision:
         await wait_until(services, revision)
     exact = options.resource_version_match == "Exact"
     legacy_exact = options.limit and revision and not options.resource_version_match
-    return await _page(services, options, chosen, Token(revision if exact or legacy_exact else -1, ""))
+    return await _page(services, served, options, chosen, Token(revision if exact or legacy_exact else -1, ""))
 
 
-async def _page(services: Services, options: ListOptions, chosen: Selection, token: Token) -> Many:
+async def _page(
+    services: Services, served: Served, options: ListOptions, chosen: Selection, token: Token
+) -> Many:
     """Enough of the store to find `limit` matching objects, and the token for the rest."""
     revision, start_after = max(token.revision, 0), token.start_after
     found: list[Cached] = []
@@ -64,6 +79,8 @@ async def _page(services: Services, options: ListOptions, chosen: Selection, tok
         except FutureRevision as error:
             raise _too_large(services, revision) from error
         revision = part.revision
+        if waiting := prepare(services, served, part.items):
+            await waiting
         done = _fill(found, part, chosen.matches, options.limit)
         if part.items:
             start_after = (found[-1] if done else part.items[-1]).key

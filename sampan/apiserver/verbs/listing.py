@@ -1,13 +1,15 @@
 """Selecting: what list, watch and deletecollection share. Selectors become one predicate over cached entries."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
 from sampan.apiserver.call import Call
+from sampan.apiserver.extensions.views import working
 from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.options import ListOptions
 from sampan.machinery import field_selectors, selectors
-from sampan.machinery.meta import labels_of
+from sampan.machinery.meta import Object, labels_of
 from sampan.storage.cached import Cached
 
 Matches = Callable[[Cached], bool]
@@ -43,12 +45,21 @@ def selection(call: Call, options: ListOptions) -> Selection:
     name = fields.equals("metadata.name")
     if name and "/" not in name and (namespace or not kind.namespaced):
         prefix = storage_key(kind, namespace, name)
-    by_labels = labels.matches
+    by_labels, seen = labels.matches, _seen(call)
     if not fields.terms:
-        return Selection(prefix, lambda entry: by_labels(labels_of(entry.object)))
+        return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))))
     if labels.is_everything:
-        return Selection(prefix, lambda entry: of_object(entry.object))
-    return Selection(prefix, lambda entry: by_labels(labels_of(entry.object)) and of_object(entry.object))
+        return Selection(prefix, lambda entry: of_object(seen(entry)))
+    return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))) and of_object(seen(entry)))
+
+
+def _seen(call: Call) -> Callable[[Cached], Object]:
+    """What selectors look at: the stored object, or a custom resource's view."""
+    served = call.served
+    return _STORED if served.version.structure is None else lambda entry: working(served, entry)
+
+
+_STORED: Callable[[Cached], Object] = attrgetter("object")
 
 
 def _namespace(call: Call) -> str:

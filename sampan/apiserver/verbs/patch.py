@@ -34,6 +34,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 _ACCEPTED = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+_OF_CUSTOM_RESOURCES = (JSON_PATCH, MERGE_PATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,11 @@ def _patched(call: Call, patching: Patch, old: Object, options: WriteOptions) ->
 def read_patch(call: Call) -> Patch:
     """The patch of the call; raises UnsupportedMediaType, BadRequest."""
     language = media_type(call.payload)
-    if language not in _ACCEPTED:
+    accepted = _ACCEPTED if call.served.version.structure is None else _OF_CUSTOM_RESOURCES
+    if language not in accepted:
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
-            + ", ".join((*_ACCEPTED, APPLY_PATCH))
+            + ", ".join((*accepted, APPLY_PATCH))
         )
     body = read_json(call)
     if language == JSON_PATCH:

@@ -10,10 +10,12 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import NamedTuple
 
 from sampan.apiserver.call import Call, Change, Watching
+from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.list import parse_revision, wait_until
 from sampan.apiserver.verbs.listing import Matches, Selection, selection
+from sampan.machinery.kind import Served
 from sampan.storage.cached import Cached, CacheEvent, Items
 
 _MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
@@ -32,14 +34,16 @@ def watch(services: Services, call: Call) -> Watching:
     """The changes; selectors and options are checked at once, an expired revision is raised by the iterator."""
     options = list_options(call.query)
     revision = parse_revision(options.resource_version, "ListOptions")
-    return Watching(_changes(services, options, selection(call, options), revision), services.now)
+    return Watching(_changes(services, call.served, options, selection(call, options), revision), services.now)
 
 
 async def _changes(
-    services: Services, options: ListOptions, chosen: Selection, revision: int
+    services: Services, served: Served, options: ListOptions, chosen: Selection, revision: int
 ) -> AsyncGenerator[Sequence[Change], None]:
     start = await _start(services, options, chosen, revision)
     with services.cache.watch(chosen.prefix, start.after) as source:
+        if waiting := prepare(services, served, start.initial):
+            await waiting
         for batch in _initial(start.initial, chosen.matches):
             yield batch
         if start.marks_end:
@@ -49,6 +53,8 @@ async def _changes(
         next_bookmark = bookmark_after(clock(), end)
         while (left := end - clock()) > 0 and not source.closed:
             events = await source.next(min(left, max(next_bookmark - clock(), 0.0)))
+            if served.version.structure is not None and (waiting := prepare(services, served, _entries(events))):
+                await waiting
             if changes := _seen(events, chosen.matches):
                 yield changes
             if clock() >= next_bookmark:
@@ -88,6 +94,12 @@ def _initial(items: Items, matches: Matches | None) -> Iterator[list[Change]]:
 
 def _added(entry: Cached) -> Change:
     return Change("ADDED", entry.revision, entry)
+
+
+def _entries(events: Sequence[CacheEvent]) -> Iterator[Cached]:
+    """All that the events may show, or be judged by."""
+    for event in events:
+        yield from (entry for entry in (event.old, event.new, event.gone) if entry is not None)
 
 
 def _seen(events: Sequence[CacheEvent], matches: Matches | None) -> list[Change]:

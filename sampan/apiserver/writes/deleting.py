@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sampan.apiserver import deletion
 from sampan.apiserver.admission.attributes import DELETE, Admission
 from sampan.apiserver.call import Call, One, Tree
+from sampan.apiserver.extensions.views import prepare, working
 from sampan.apiserver.options import DeleteOptions
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes.preconditions import check_deletion
@@ -28,7 +29,7 @@ class Deleted(NamedTuple):
 
     @property
     def object(self) -> Object:
-        """The object, in the storage version."""
+        """The object, as it lies in storage."""
         return self.result.tree if isinstance(self.result, Tree) else self.result.entry.object
 
 
@@ -41,9 +42,12 @@ async def delete(
         entry = services.cache.get(key)
         if entry is None:
             raise NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])
-        check_deletion(kind, entry.object, options)
+        if waiting := prepare(services, call.served, (entry,)):
+            await waiting
+        old = working(call.served, entry)
+        check_deletion(kind, old, options)
         if not admitted:
-            await _admit(services, call, entry.object, options)
+            await _admit(services, call, old, options)
         try:
             return await _attempt(services, call, entry, options)
         except RevisionMismatch:
@@ -58,11 +62,14 @@ async def _admit(services: Services, call: Call, old: Object, options: DeleteOpt
 
 
 async def _attempt(services: Services, call: Call, entry: Cached, options: DeleteOptions) -> Deleted:
-    kind = call.served.kind
-    new = deletion.marked(call.served, entry.object, options, call.now)
-    finished = is_finished(kind, new)
+    served, old = call.served, working(call.served, entry)
+    new = deletion.marked(served, old, options, call.now)
+    finished = is_finished(served.kind, new)
     if options.dry_run:
-        return Deleted(Tree(entry.object if finished else new, stored=True), finished)
-    if finished:
-        return Deleted(One(await remove(services, kind, entry)), True)
-    return Deleted(await replace(services, kind, entry, new, dry_run=False), False)
+        return Deleted(Tree(old if finished else new, stored=True), finished)
+    if not finished:
+        return Deleted(await replace(services, served, entry, new, dry_run=False), False)
+    gone = await remove(services, served.kind, entry)
+    if waiting := prepare(services, served, (gone,)):
+        await waiting
+    return Deleted(One(gone), True)

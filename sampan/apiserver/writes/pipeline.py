@@ -22,6 +22,7 @@ from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
 from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call, One, Tree
+from sampan.apiserver.extensions.views import prepare, working
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes import ownership
@@ -96,26 +97,28 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
         _warn(write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
         await services.admission.validate(services, admission)
-        return await insert(services, kind, obj, dry_run=options.dry_run)
+        return await insert(services, write.call.served, obj, dry_run=options.dry_run)
 
 
 async def _update(services: Services, write: Write, entry: Cached) -> One | Tree:
     served, part, options = write.call.served, write.part, write.options
-    kind, old = served.kind, entry.object
+    if waiting := prepare(services, served, (entry,)):
+        await waiting
+    kind, old = served.kind, working(served, entry)
     new, admission = await _intended(services, write, old)
     settle_version(kind, new, old)
     metadata.prepare_update(kind, new, old)
     part.prepare(kind, new, old)
     metadata.bump_generation(kind, new, old)
     with _allocated(services, kind, new, old, dry_run=options.dry_run):
-        found = chain(validate_meta_update(new, old), part.validate(served, new, old))
+        found = chain(validate_meta_update(new, old, kind), part.validate(served, new, old))
         _refuse(served, new, await found_errors(kind, found))
         if part.warns:
             _warn(write.call, new, kind.warnings)
         ownership.keep_times(new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)
-        return await replace(services, kind, entry, new, dry_run=options.dry_run)
+        return await replace(services, served, entry, new, dry_run=options.dry_run)
 
 
 async def found_errors(kind: Kind, errors: Iterable[FieldError]) -> list[FieldError]:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import orjson
 
 from sampan.apiserver.call import One, Tree
+from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.machinery.errors import AlreadyExists, Conflict, NotFound, ServiceUnavailable
-from sampan.machinery.kind import Kind
+from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object, is_deleting
-from sampan.storage.cached import Cached
+from sampan.storage.cached import Cached, tagged
 from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreFull
 
 MAX_CONFLICTS = 100  # changes are tried again on the newer object; beyond this something is livelocked
@@ -26,16 +27,28 @@ def encode(obj: Object) -> bytes:
     return orjson.dumps(tree)
 
 
-async def insert(services: Services, kind: Kind, obj: Object, *, dry_run: bool) -> One | Tree:
+def _value(served: Served, stored: Object) -> bytes:
+    """The bytes to store; custom resources say in which version they lie."""
+    return encode(stored) if served.version.structure is None else tagged(stored["apiVersion"], encode(stored))
+
+
+def _noted(served: Served, entry: Cached, status: int = 200) -> One:
+    note(served, entry)
+    return One(entry, status)
+
+
+async def insert(services: Services, served: Served, obj: Object, *, dry_run: bool) -> One | Tree:
     """Store a new object, 201. Raises AlreadyExists."""
+    kind = served.kind
     meta = obj["metadata"]
     key = storage_key(kind, meta.get("namespace") or "", meta["name"])
     if dry_run:
         if (there := services.cache.get(key)) is not None:
             raise taken(kind, there.object)
         return Tree(obj, 201, stored=True)
+    value = _value(served, await stored_form(services, served, obj))
     try:
-        return One(await services.cache.create(key, encode(obj)), 201)
+        return _noted(served, await services.cache.create(key, value), 201)
     except KeyExists as error:
         there = services.cache.get(key)
         raise taken(kind, there.object if there else obj) from error
@@ -43,20 +56,21 @@ async def insert(services: Services, kind: Kind, obj: Object, *, dry_run: bool) 
         raise store_full(error) from error
 
 
-async def replace(services: Services, kind: Kind, entry: Cached, new: Object, *, dry_run: bool) -> One | Tree:
+async def replace(services: Services, served: Served, entry: Cached, new: Object, *, dry_run: bool) -> One | Tree:
     """Store the next state of an object, or remove it where its deletion waits for nothing any more.
 
     What changes nothing writes nothing. Raises RevisionMismatch.
     """
-    value = encode(new)
     if dry_run:
         return Tree(new, stored=True)
-    if value == entry.value or _same(new, entry.object):
+    stored = await stored_form(services, served, new)
+    value = _value(served, stored)
+    if value == entry.value or _same(stored, entry.object):
         return One(entry)
     try:
-        if is_finished(kind, new):
-            return One(await remove(services, kind, entry, value))
-        return One(await services.cache.update(entry.key, value, entry.revision))
+        if is_finished(served.kind, new):
+            return _noted(served, await remove(services, served.kind, entry, value))
+        return _noted(served, await services.cache.update(entry.key, value, entry.revision))
     except StoreFull as error:
         raise store_full(error) from error
 
@@ -88,7 +102,8 @@ async def guaranteed_update(
         if entry is None:
             raise NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])
         try:
-            return await replace(services, kind, entry, change(entry.object), dry_run=dry_run)
+            served = Served(kind, kind.storage)
+            return await replace(services, served, entry, change(entry.object), dry_run=dry_run)
         except RevisionMismatch:
             continue
     raise conflict(kind, key)

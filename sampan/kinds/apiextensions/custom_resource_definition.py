@@ -24,6 +24,7 @@ from sampan.machinery.meta import Object
 from sampan.machinery.schema import load
 from sampan.machinery.structural.object_meta import object_meta_reader
 
+FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 _GROUP = "apiextensions.k8s.io"
 _PREVIOUS = (1, 36)  # release whose expressions may be new, so that an older server could still read them
 _DEFINITION = v1beta1.V1 + "CustomResourceDefinition"
@@ -45,6 +46,23 @@ def _prepare_create(crd: Object) -> None:
     storage = _storage_version(crd)
     names = {"plural": "", "kind": ""}
     crd["status"] = {"conditions": [], "acceptedNames": names, "storedVersions": [storage] if storage else []}
+
+
+def _prepare_delete(crd: Object) -> None:
+    """The definition stays until its objects are gone."""
+    finalizers = crd["metadata"].get("finalizers") or []
+    if FINALIZER not in finalizers:
+        crd["metadata"]["finalizers"] = [*finalizers, FINALIZER]
+    status = crd.get("status") or {}
+    told = {
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": crd["metadata"]["deletionTimestamp"],
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    }
+    others = [one for one in status.get("conditions") or () if one["type"] != "Terminating"]
+    crd["status"] = {**status, "conditions": [*others, told]}
 
 
 def _prepare_update(new: Object, old: Object) -> None:
@@ -134,8 +152,10 @@ KIND = Kind(
     prepare_update=_prepare_update,
     prepare_status_update=keeping_metadata(*STATUS_METADATA),
     reset_fields={"status": in_metadata(*STATUS_METADATA)},
+    prepare_delete=_prepare_delete,
     validate_status_update=_validate_status,
     slow_validation=True,
     warnings=_warnings,
     allow_unconditional_update=False,
+    short_finalizers=True,
 )

@@ -129,4 +129,5 @@ KIND = Kind(
     has_generation=False,
     defaults={_DEFINITION: {"spec": {}}, _TYPES + "ServiceReference": {"port": 443}},
     allow_unconditional_update=False,
+    short_finalizers=True,
 )

@@ -1,8 +1,8 @@
 """The codec of a custom resource in one version, and what the catalogue asks for it.
 
 Objects are read by their structural schema instead of a type: unknown fields, defaults and metadata are resource.py's.
-Between versions without a conversion webhook only apiVersion changes; what comes out is then made to fit the version
-that it is for. Made by who makes kinds of CustomResourceDefinitions.
+A request works in its own version; how its objects come out of storage and go back is custom.py's business. Made by
+kinds/apiextensions/custom_kind.py.
 
 Upstream: apiserver/customresource_handler.go (schemaCoercingDecoder, schemaCoercingConverter, unstructuredDefaulter).
 """
@@ -18,9 +18,9 @@ from sampan.machinery.kind import Kind, Served, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.paths import invalid
 from sampan.machinery.schema import Definition
+from sampan.machinery.structural.custom import CustomResource
 from sampan.machinery.structural.reading import Unreadable
 from sampan.machinery.structural.resource import ResourceSchema
-from sampan.machinery.tree import deep_copy
 
 _SHOWN = 1 << 16  # characters of a body in a message
 
@@ -37,16 +37,6 @@ class StructuralCodec(Codec):
     def default(self, obj: Object) -> None:
         """Give an object of this version its defaults, in place."""
         self._schema.default(obj)
-
-    def encode(self, obj: Object) -> Object:
-        """An object of the storage version, which stays as it is, as clients of this version see it.
-
-        With the defaults of today, which may be younger than what is stored, and without what this version lacks.
-        """
-        converted = super().encode(deep_copy(obj))
-        self._schema.read(converted, stored=True)
-        self._schema.default(converted)
-        return converted
 
     def _read_fields(self, typed: Object) -> list[str]:
         try:
@@ -88,6 +78,7 @@ class CustomStructure:
 
     definition: Definition
     schema: ResourceSchema
+    resource: CustomResource
 
     def codec(self, kind: Kind, version: ServedVersion) -> StructuralCodec:
         """The codec of a kind in this version."""

@@ -1,0 +1,1 @@
+"""Kinds that come with CustomResourceDefinitions: accepted, served, converted, and taken away again."""
