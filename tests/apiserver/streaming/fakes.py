@@ -160,7 +160,7 @@ class FakeAPIServer:
         if subresource == "portforward":
             return self._kubelet("/portForward/default/web", "")
         names = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
-        asked = {name for name, value in parse_qsl(query) if value == "true"}
+        asked = {name for name, value in parse_qsl(query) if value.lower() == "true"}  # Python writes True
         asked -= {"stderr"} if "tty" in asked else set()
         pairs = [(given, "1") for name, given in names.items() if name in asked]
         pairs += [pair for pair in parse_qsl(query) if pair[0] == "command"]
