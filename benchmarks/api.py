@@ -46,7 +46,7 @@ end
 async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
     """A server with 10,000 pods of 3 kB until the pipe says otherwise; its port goes out first."""
     store = await SQLiteStore.open(folder / "store.db")
-    await asyncio.gather(*(store.create(keys.key_of(POD, "load", f"p{i:05}"), pod(i)) for i in range(PODS)))
+    await asyncio.gather(*(store.create(keys.storage_key(POD, "load", f"p{i:05}"), pod(i)) for i in range(PODS)))
     config = APIServerConfig(
         store=store,
         service_account_key=pki["sa.key"],
