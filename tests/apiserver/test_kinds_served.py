@@ -38,6 +38,8 @@ BODIES: dict[str, Object] = {
         "spec": {name: {"rule": "RunAsAny"} for name in ("seLinux", "runAsUser", "supplementalGroups", "fsGroup")}
     },
     "StorageClass": {"provisioner": "p.io/x"},
+    "FlowSchema": {"spec": {"priorityLevelConfiguration": {"name": "l"}}},
+    "PriorityLevelConfiguration": {"spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}},
     "CSIDriver": {"spec": {"tokenRequests": [{"audience": "a"}]}},
     "CSINode": {"spec": {"drivers": [{"name": "d.io", "nodeID": "n", "topologyKeys": []}]}},
     "CSIStorageCapacity": {"storageClassName": "fast", "capacity": "1Gi"},

@@ -1,0 +1,1 @@
+"""Kinds of the flowcontrol group: one file each, and what they share."""
