@@ -26,7 +26,7 @@ def variable(scope: Scope, name: str) -> Code:
     """The value of a variable."""
     slot = scope.variable(name)
     if name in scope.slots:
-        return Code(lambda frame: frame[slot], 1, True)
+        return Code(lambda frame: frame[slot], 1, True, 1)
 
     def run(frame: Frame) -> Any:
         value = frame[slot]
@@ -34,7 +34,7 @@ def variable(scope: Scope, name: str) -> Code:
             raise EvaluationError(f"no such attribute(s): {name}")
         return value
 
-    return Code(run, 1, True)
+    return Code(run, 1, True, 1)
 
 
 def select(scope: Scope, node: Select) -> Code:
@@ -51,10 +51,16 @@ def select(scope: Scope, node: Select) -> Code:
         return Code(_has(operand.run, key, declared is not None), operand.cost + (0 if operand.attribute else 1))
     read = declared.declaration.read if declared else None
     if node.operand.type.optional:
-        return Code(_optional_field(operand.run, key, read), operand.cost + (0 if operand.attribute else 1), True)
-    cost = operand.cost + (1 if operand.attribute else 2)
+        return Code(_optional_field(operand.run, key, read), *_followed(operand, 0))
     chosen = _select_declared if declared and not declared.nullable else _select
-    return Code(chosen(operand.run, key, read), cost, True)
+    return Code(chosen(operand.run, key, read), *_followed(operand, 1))
+
+
+def _followed(operand: Code, step: int) -> tuple[int, bool, int]:
+    """What Code says of an attribute with one step more: its cost, that it is one, and its own unit."""
+    if operand.attribute:
+        return operand.cost + step, True, operand.own
+    return operand.cost + step + 1, True, 1
 
 
 def _declared(type_: Type, field: str) -> DeclaredField | None:
@@ -150,16 +156,15 @@ def _type_text(key: Any) -> str:
 
 def index(scope: Scope, node: Call) -> Code:
     """operand[index]."""
-    left, right, cost = _indexed(scope, node)
     if node.arguments[0].type.optional:
-        return Code(_optional_element(left, right), cost - 1, True)
-    return Code(lambda frame: at(left(frame), right(frame)), cost, True)
-
-
-def _indexed(scope: Scope, node: Call) -> tuple[Run, Run, int]:
+        return optional_index(scope, node)
     operand, position = (scope.code(argument) for argument in node.arguments)
-    cost = operand.cost + part_of_attribute(position).cost + (1 if operand.attribute else 2)
-    return operand.run, position.run, cost
+    left, right = operand.run, position.run
+    return Code(lambda frame: at(left(frame), right(frame)), *_followed(operand, 1 + _position(position)))
+
+
+def _position(code: Code) -> int:
+    return part_of_attribute(code).cost
 
 
 def at(value: Any, key: Any) -> Any:
@@ -186,7 +191,7 @@ def optional_select(scope: Scope, node: Call) -> Code:
     declared = _declared(node.arguments[0].type, field.value)
     key = declared.key if declared else field.value
     read = declared.declaration.read if declared else None
-    return Code(_optional_field(operand.run, key, read), operand.cost + (0 if operand.attribute else 1), True)
+    return Code(_optional_field(operand.run, key, read), *_followed(operand, 0))
 
 
 def _optional_field(operand: Run, key: str, read: Any) -> Run:
@@ -203,8 +208,8 @@ def _optional_field(operand: Run, key: str, read: Any) -> Run:
 
 def optional_index(scope: Scope, node: Call) -> Code:
     """operand[?index]."""
-    left, right, cost = _indexed(scope, node)
-    return Code(_optional_element(left, right), cost - 1, True)
+    operand, position = (scope.code(argument) for argument in node.arguments)
+    return Code(_optional_element(operand.run, position.run), *_followed(operand, _position(position)))
 
 
 def _optional_element(left: Run, right: Run) -> Run:

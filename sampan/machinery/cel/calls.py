@@ -31,6 +31,7 @@ _CLASSES: Mapping[str, type] = {
     "duration": Duration,
     "type": TypeValue,
 }
+_HASHED = frozenset((str, int, UInt, float, bool))
 _TERSE = frozenset(("startsWith", "endsWith", "contains", "matches"))
 _CONVERSIONS = frozenset(("bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"))
 
@@ -70,8 +71,7 @@ def _cost(node: Call) -> Cost:
 def _folded(scope: Scope, node: Call, codes: Sequence[Code]) -> Code | None:
     """A conversion of a constant is done once, before anything runs; `in` a constant list costs nothing."""
     if node.function == "@in" and codes[1].known and isinstance(codes[1].value, list):
-        made, first, values = _overload_call(node, None), codes[0].run, codes[1].value
-        return Code(lambda frame: made(first(frame), values), codes[0].cost)
+        return _in_constant(node, codes[0], codes[1].value)
     if node.function not in _CONVERSIONS or not codes[0].known or node.target is not None:
         return None
     dispatch = _Dispatch(node.function, _candidates(scope, node))
@@ -79,6 +79,15 @@ def _folded(scope: Scope, node: Call, codes: Sequence[Code]) -> Code | None:
         return constant(dispatch.call(codes[0].value))
     except EvaluationError as error:
         raise InstantiationError(str(error)) from None
+
+
+def _in_constant(node: Call, item: Code, values: list[Any]) -> Code | None:
+    if not values:
+        return constant(False)
+    if any(type(value) not in _HASHED for value in values):
+        return None
+    made, first = _overload_call(node, None), item.run
+    return Code(lambda frame: made(first(frame), values), item.cost)
 
 
 def _constant_pattern(node: Call, codes: Sequence[Code]) -> Pattern | None:

@@ -208,7 +208,10 @@ class _Checker:
             elif not is_dyn(result) and found != result:
                 result = DYN
         node.overloads = tuple(matching)
-        return result if result is not None else self._no_overload(node, types)
+        if result is None:
+            return self._no_overload(node, types)
+        # A list that is a set or map stays one when more is added to it.
+        return types[0] if node.function == "_+_" and result == types[0] else result
 
     def _instance(self, overload: Overload) -> tuple[Sequence[Type], Type]:
         """An overload's parameters and result with type parameters of their own."""

@@ -24,13 +24,14 @@ COST, LIMIT, FIRST_SLOT = 0, 1, 2
 class Code:
     """How to run a part, and what that costs however it ends.
 
-    `attribute`: a name with its fields, whose last unit upstream does not count where it is a branch or an index.
-    `known`: it is a constant, `value`.
+    `attribute`: something with its fields and indices, which more may follow. `own`: the unit of its cost that upstream
+    does not count where it is a branch or an index. `known`: it is a constant, `value`.
     """
 
     run: Run
     cost: int = 0
     attribute: bool = False
+    own: int = 0
     known: bool = False
     value: Any = None
 
@@ -90,7 +91,7 @@ def charged(code: Code) -> Run:
 
 def part_of_attribute(code: Code) -> Code:
     """A branch of `?:` or an index: a plain name in such a place costs nothing itself, as upstream counts."""
-    return Code(code.run, code.cost - 1) if code.attribute and code.cost else code
+    return Code(code.run, code.cost - code.own) if code.own else code
 
 
 SCALARS = frozenset(("bool", "int", "uint", "double", "timestamp", "duration"))

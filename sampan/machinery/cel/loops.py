@@ -9,7 +9,7 @@ from typing import Any
 
 from sampan.machinery.cel.code import COST, LIMIT, Code, Frame, Run, Scope
 from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError, no_such_overload
-from sampan.machinery.cel.syntax import Call, Comprehension, ListLiteral, Literal, Node
+from sampan.machinery.cel.syntax import Call, Comprehension, Ident, ListLiteral, Node, children
 from sampan.machinery.cel.values import UInt
 
 Body = Callable[[Frame], Any]
@@ -217,6 +217,8 @@ def _collecting(
     loop.leave()
     turns, runs = loop.turns(), tuple(code.run for code in codes)
     always = condition.cost if condition else 0
+    if empty is list and codes[0].known:
+        turn -= 10  # the list of a constant is made once
     each = turn + sum(code.cost for code in codes)
     tested = condition.run if condition else None
 
@@ -245,8 +247,7 @@ def _mapped(scope: Scope, node: Comprehension) -> Code:
     _, step = _split(node.step)
     made = step.arguments[1]
     assert isinstance(made, ListLiteral)
-    turn = 2 if isinstance(made.items[0], Literal) else 12
-    return _collecting(scope, node, made.items, list.append, turn, list)
+    return _collecting(scope, node, made.items, list.append, 12, list)
 
 
 def _inserted(scope: Scope, node: Comprehension) -> Code:
@@ -269,7 +270,9 @@ def _insert_all(found: dict[Any, Any], entries: Any) -> None:
 
 
 def _bind(scope: Scope, node: Comprehension) -> Code:
-    """cel.bind: the value is worked out when it is first used."""
+    """A name for a value in the rest of the expression; a name that is not used costs nothing."""
+    if not _uses(node.result, node.accumulator):
+        return scope.code(node.result)
     value = scope.code(node.initial)
     outer = scope.slots.get(node.accumulator)
     slot = scope.slots[node.accumulator] = scope.new_slot()
@@ -285,6 +288,12 @@ def _bind(scope: Scope, node: Comprehension) -> Code:
         return second(frame)
 
     return Code(run, value.cost + result.cost)
+
+
+def _uses(node: Node, name: str) -> bool:
+    if isinstance(node, Ident):
+        return node.name == name
+    return any(_uses(child, name) for child in children(node))
 
 
 _MACROS: Mapping[str, Callable[[Scope, Comprehension], Code]] = {

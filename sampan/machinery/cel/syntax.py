@@ -143,3 +143,18 @@ class Comprehension(Node):
         self.condition = condition
         self.step = step
         self.result = result
+
+
+def children(node: Node) -> list[Node]:
+    """The parts of a node."""
+    if isinstance(node, Select):
+        return [node.operand]
+    if isinstance(node, Call):
+        return node.operands
+    if isinstance(node, ListLiteral):
+        return node.items
+    if isinstance(node, MapLiteral | StructLiteral):
+        return [part for entry in node.entries for part in (entry.key, entry.value) if part is not None]
+    if isinstance(node, Comprehension):
+        return [node.range, node.initial, node.condition, node.step, node.result]
+    return []

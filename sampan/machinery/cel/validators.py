@@ -9,16 +9,7 @@ from sampan.machinery.cel.errors import CompileError, EvaluationError, Issue
 from sampan.machinery.cel.library.formatting import format_issue
 from sampan.machinery.cel.library.moments import parse_duration, parse_timestamp
 from sampan.machinery.cel.library.patterns import compile_pattern
-from sampan.machinery.cel.syntax import (
-    Call,
-    Comprehension,
-    ListLiteral,
-    Literal,
-    MapLiteral,
-    Node,
-    Select,
-    StructLiteral,
-)
+from sampan.machinery.cel.syntax import Call, ListLiteral, Literal, MapLiteral, Node, children
 
 _CONSTANTS: Mapping[str, Callable[[str], object]] = {
     "duration": parse_duration,
@@ -46,21 +37,6 @@ def _issues(node: Node, exempt: bool) -> Iterator[Issue]:
         yield from _mixed_map(node)
     for child in children(node):
         yield from _issues(child, exempt)
-
-
-def children(node: Node) -> list[Node]:
-    """The parts of a node."""
-    if isinstance(node, Select):
-        return [node.operand]
-    if isinstance(node, Call):
-        return node.operands
-    if isinstance(node, ListLiteral):
-        return node.items
-    if isinstance(node, MapLiteral | StructLiteral):
-        return [part for entry in node.entries for part in (entry.key, entry.value) if part is not None]
-    if isinstance(node, Comprehension):
-        return [node.range, node.initial, node.condition, node.step, node.result]
-    return []
 
 
 def _constant_argument(node: Call) -> Iterator[Issue]:
