@@ -6,11 +6,13 @@ Upstream: cel-go interpreter/attributes.go (and its texts).
 
 from typing import Any
 
-from sampan.machinery.cel.code import COST, Code, Frame, Run, Scope, constant, part_of_attribute
+from sampan.machinery.cel.code import COST, Code, Frame, Run, Scope, charged, constant, part_of_attribute
 from sampan.machinery.cel.errors import EvaluationError, no_such_key, no_such_overload
 from sampan.machinery.cel.syntax import Call, Literal, Select
 from sampan.machinery.cel.types import DeclaredField, Type
 from sampan.machinery.cel.values import NONE, NUMBERS, Optional
+
+PENDING: Any = object()  # what stands in the slot of a name whose value is not worked out yet
 
 
 class Unbound:
@@ -25,6 +27,8 @@ class Unbound:
 def variable(scope: Scope, name: str) -> Code:
     """The value of a variable."""
     slot = scope.variable(name)
+    if slot in scope.bound:
+        return Code(_bound(slot, charged(scope.bound[slot])), 1, True, 1)
     if name in scope.slots:
         return Code(lambda frame: frame[slot], 1, True, 1)
 
@@ -35,6 +39,18 @@ def variable(scope: Scope, name: str) -> Code:
         return value
 
     return Code(run, 1, True, 1)
+
+
+def _bound(slot: int, value: Run) -> Run:
+    """A name for a value, which is worked out when it is first looked at."""
+
+    def run(frame: Frame) -> Any:
+        found = frame[slot]
+        if found is PENDING:
+            found = frame[slot] = value(frame)
+        return found
+
+    return run
 
 
 def select(scope: Scope, node: Select) -> Code:

@@ -44,6 +44,7 @@ class Scope:
     functions: Mapping[str, tuple[Overload, ...]]
     slots: dict[str, int] = field(default_factory=dict)
     variables: dict[str, int] = field(default_factory=dict)  # those of the environment that are used
+    bound: dict[int, Code] = field(default_factory=dict)  # by slot: what a name stands for, worked out when it is used
     size: int = FIRST_SLOT
 
     def code(self, node: Node) -> Code:

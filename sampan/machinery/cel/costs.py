@@ -15,6 +15,7 @@ Cost = int | Measure
 TRAVERSAL = 0.1  # for each character or byte
 REGEX = 0.25  # for each character of a pattern
 _CALL, _LIST = 1, 10
+COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")  # what lists are sorted of
 _CHECK = 350_000  # of the authorizer: two in one expression, no more
 
 
@@ -138,6 +139,9 @@ _BY_OVERLOAD: Mapping[str, Measure] = {
     for word in ("less", "less_equals", "greater", "greater_equals")
     for kind in ("string", "bytes")
 }
+_SORTS: Mapping[str, Measure] = {
+    f"list_{kind}_{name}": _compared(index) for kind in COMPARABLE for index, name in enumerate(("sort", "sort_by"))
+}
 _BY_FUNCTION: Mapping[str, Cost] = {
     "check": _CHECK,
     "fieldSelector": _selector,
@@ -172,8 +176,6 @@ _BY_FUNCTION: Mapping[str, Cost] = {
     "semver": _of(0),
     "isSemver": _of(0),
     "validate": _validation,
-    "sort": _compared(0),
-    "@sortByAssociatedKeys": _compared(1),
 }
 
 
@@ -183,4 +185,7 @@ def cost_of(function: str, overloads: Sequence[str]) -> Cost:
         return _BY_FUNCTION[function]
     if function in ("_==_", "_!=_"):
         return _smaller
-    return _BY_OVERLOAD.get(overloads[0], _CALL) if len(overloads) == 1 else _CALL
+    if len(overloads) != 1:
+        return _CALL
+    found = _BY_OVERLOAD.get(overloads[0]) or _SORTS.get(overloads[0])
+    return found if found is not None else _CALL

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sampan.machinery.cel.costs import REGEX, TRAVERSAL
+from sampan.machinery.cel.costs import COMPARABLE, REGEX, TRAVERSAL
 from sampan.machinery.cel.sizes import GREATEST, NOTHING, ONE, Range, exactly
 from sampan.machinery.cel.syntax import Literal, Node
 from sampan.machinery.cel.types import Type
@@ -217,13 +217,9 @@ def _distinct(operands: Sequence[Operand]) -> Call:
     return _allocating(2, operands[0].size * operands[0].size)
 
 
-def _sort(index: int) -> Estimate:
-    def estimate(operands: Sequence[Operand]) -> Call:
-        keys = operands[index]
-        text = keys.type.kind == "list" and keys.type.parameters[0].kind in ("string", "bytes")
-        return _allocating(2 + TRAVERSAL if text else 2, keys.size * keys.size)
-
-    return estimate
+def _sort(index: int, text: bool) -> Estimate:
+    """`index` is the operand with the keys."""
+    return lambda operands: _allocating(2 + TRAVERSAL if text else 2, operands[index].size * operands[index].size)
 
 
 def _sets(factor: int) -> Estimate:
@@ -257,6 +253,11 @@ _BY_OVERLOAD: Mapping[str, Estimate] = {
     "list_sets_intersects_list": _sets(1),
     "list_sets_equivalent_list": _sets(2),
 } | {f"{word}_{kind}": _compare for word in _COMPARED for kind in ("string", "bytes")}
+_SORTS: Mapping[str, Estimate] = {
+    f"list_{kind}_{name}": _sort(index, kind in ("string", "bytes"))
+    for kind in COMPARABLE
+    for index, name in enumerate(("sort", "sort_by"))
+}
 _BY_FUNCTION: Mapping[str, Estimate] = {
     "check": _fixed(350_000),
     "fieldSelector": _selector,
@@ -291,8 +292,6 @@ _BY_FUNCTION: Mapping[str, Estimate] = {
     "semver": _traverse(0),
     "isSemver": _traverse(0),
     "validate": _validate,
-    "sort": _sort(0),
-    "@sortByAssociatedKeys": _sort(1),
 }
 
 
@@ -300,7 +299,7 @@ def estimate_call(function: str, overload: str, operands: Sequence[Operand]) -> 
     """The estimate of one overload of a function."""
     if function == "_==_" and _extension(operands):
         return Call(_own_equality(operands))
-    found = _BY_FUNCTION.get(function) or _BY_OVERLOAD.get(overload)
+    found = _BY_FUNCTION.get(function) or _BY_OVERLOAD.get(overload) or _SORTS.get(overload)
     return found(operands) if found else Call(ONE)
 
 

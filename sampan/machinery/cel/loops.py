@@ -7,9 +7,10 @@ Upstream: cel-go interpreter/interpretable.go (evalFold), parser/macro.go.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sampan.machinery.cel.access import PENDING
 from sampan.machinery.cel.code import COST, LIMIT, Code, Frame, Run, Scope
 from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError, no_such_overload
-from sampan.machinery.cel.syntax import Call, Comprehension, Ident, ListLiteral, Node, children
+from sampan.machinery.cel.syntax import Call, Comprehension, ListLiteral, Node
 from sampan.machinery.cel.values import UInt
 
 Body = Callable[[Frame], Any]
@@ -270,30 +271,23 @@ def _insert_all(found: dict[Any, Any], entries: Any) -> None:
 
 
 def _bind(scope: Scope, node: Comprehension) -> Code:
-    """A name for a value in the rest of the expression; a name that is not used costs nothing."""
-    if not _uses(node.result, node.accumulator):
-        return scope.code(node.result)
+    """A name for a value in the rest of the expression; one that is never looked at costs nothing."""
     value = scope.code(node.initial)
     outer = scope.slots.get(node.accumulator)
     slot = scope.slots[node.accumulator] = scope.new_slot()
+    scope.bound[slot] = value
     result = scope.code(node.result)
     if outer is None:
         del scope.slots[node.accumulator]
     else:
         scope.slots[node.accumulator] = outer
-    first, second = value.run, result.run
+    rest = result.run
 
     def run(frame: Frame) -> Any:
-        frame[slot] = first(frame)
-        return second(frame)
+        frame[slot] = PENDING
+        return rest(frame)
 
-    return Code(run, value.cost + result.cost)
-
-
-def _uses(node: Node, name: str) -> bool:
-    if isinstance(node, Ident):
-        return node.name == name
-    return any(_uses(child, name) for child in children(node))
+    return Code(run, result.cost)
 
 
 _MACROS: Mapping[str, Callable[[Scope, Comprehension], Code]] = {

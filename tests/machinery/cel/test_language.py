@@ -1,6 +1,7 @@
 """The language against upstream's answers: values, types, texts of errors, estimated and actual costs.
 
-Each line of language.jsonl is an expression of ours with what Kubernetes 1.37.2's own environment made of it.
+Each line of language.jsonl (with variables of any type) and typed.jsonl (with `self` as rules.json declares it) is an
+expression of ours with what Kubernetes 1.37.2's own environment made of it.
 """
 
 import json
@@ -12,19 +13,26 @@ import pytest
 
 from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, InstantiationError
+from sampan.machinery.cel.structural_types import declare
 from sampan.machinery.cel.types import DYN
 from sampan.machinery.cel.values import NONE, Optional, UInt, type_name
 
 HERE = Path(__file__).parent
-CASES = [json.loads(line) for line in (HERE / "language.jsonl").read_text().splitlines()]
-VARIABLES = json.loads((HERE / "variables.json").read_text())
+CASES = [
+    json.loads(line) for name in ("language", "typed") for line in (HERE / f"{name}.jsonl").read_text().splitlines()
+]
+TYPED = json.loads((HERE / "rules.json").read_text())
+VARIABLES = json.loads((HERE / "variables.json").read_text()) | {"typed": {"self": TYPED["object"]["spec"]}}
 BASE = Environment()
+DECLARED = declare({"type": "object", "properties": TYPED["properties"]})
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["expression"] for case in CASES])
 def test_expression(case: dict[str, Any]) -> None:
     variables = VARIABLES[case["variables"]]
-    environment = BASE.extend(dict.fromkeys(variables, DYN))
+    assert DECLARED is not None
+    typed = case["variables"] == "typed"
+    environment = BASE.extend({"self": DECLARED.type} if typed else dict.fromkeys(variables, DYN))
     if "compile" in case:
         with pytest.raises(CompileError) as refused:
             environment.compile(case["expression"])

@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import Any
 
+from sampan.machinery.cel.costs import COMPARABLE
 from sampan.machinery.cel.errors import EvaluationError, no_such_overload
 from sampan.machinery.cel.functions import Library, Overload, overload
 from sampan.machinery.cel.values import (
@@ -19,7 +20,6 @@ from sampan.machinery.cel.values import (
     equal,
 )
 
-_COMPARABLE = ("int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes")
 _SUMMABLE = ("int", "uint", "double", "duration")
 _NUMBERS = (int, UInt, float)
 _MOST_ITEMS = 10_000_000  # lists.range without a bound would fill the memory before its cost is known
@@ -146,15 +146,17 @@ def _typed(kind: str) -> tuple[Overload, ...]:
         overload(f"list({kind}).isSorted() -> bool", _is_sorted),
         overload(f"list({kind}).min() -> {kind}", _extreme("min", lambda a, b: a < b)),
         overload(f"list({kind}).max() -> {kind}", _extreme("max", lambda a, b: a > b)),
-        overload(f"list({kind}).sort() -> list({kind})", _sort, since=(1, 34)),
-        overload(f"list(T).@sortByAssociatedKeys(list({kind})) -> list(T)", _sort_by, since=(1, 34)),
+        overload(f"list({kind}).sort() -> list({kind})", _sort, f"list_{kind}_sort", since=(1, 34)),
+        overload(
+            f"list(T).@sortByAssociatedKeys(list({kind})) -> list(T)", _sort_by, f"list_{kind}_sort_by", since=(1, 34)
+        ),
     )
 
 
 LISTS = Library(
     "lists",
     (
-        *(each for kind in _COMPARABLE for each in _typed(kind)),
+        *(each for kind in COMPARABLE for each in _typed(kind)),
         *(overload(f"list({kind}).sum() -> {kind}", _sum(_zeros(kind))) for kind in _SUMMABLE),
         overload("list(A).indexOf(A) -> int", _index_of),
         overload("list(A).lastIndexOf(A) -> int", _last_index_of),
