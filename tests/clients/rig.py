@@ -48,6 +48,17 @@ async def needs_custom_resources(api: API) -> None:
         pytest.skip("custom resources are not served yet")
 
 
+async def established(api: API, definition: Any) -> None:
+    """Create a CustomResourceDefinition, and wait until its objects can be created."""
+    await api.create(CRDS, definition)
+    query = {"fieldSelector": f"metadata.name={definition['metadata']['name']}"}
+    async with api.watch(CRDS, query=query) as events:
+        async for event in events:
+            conditions = event["object"].get("status", {}).get("conditions") or []
+            if any((c["type"], c["status"]) == ("Established", "True") for c in conditions):
+                return
+
+
 class Command:
     """Runs a program that takes a kubeconfig (kubectl, Helm) against a server."""
 

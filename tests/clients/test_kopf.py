@@ -10,7 +10,7 @@ import kopf
 import yaml
 
 from tests.apiserver.harness import API, DEPLOYMENTS, deployment
-from tests.clients.rig import CRDS, kubeconfig, needs_custom_resources
+from tests.clients.rig import established, kubeconfig, needs_custom_resources
 
 BOATS = """
 apiVersion: apiextensions.k8s.io/v1
@@ -89,7 +89,7 @@ async def test_an_operator_serves_deployments(tls: API) -> None:
 
 async def test_an_operator_serves_a_custom_resource(tls: API) -> None:
     await needs_custom_resources(tls)
-    await tls.create(CRDS, yaml.safe_load(BOATS))
+    await established(tls, yaml.safe_load(BOATS))
     registry = operator_of("boats")
     log_in(registry, tls.server.port)
     boats = "/apis/example.com/v1/namespaces/default/boats"

@@ -23,12 +23,19 @@ STRANGERS = {"networking.internal.knative.dev/v1alpha1", "caching.internal.knati
 FIRST = {"rabbitmq-operator": "cert-manager-crds"}  # a file -> the one that its kinds come from
 MOST_ANNOTATED = 262144  # bytes of all annotations; a client-side apply puts the whole object into one of them
 # What kubectl calls configured each time, with upstream too: it sends a patch that changes nothing, where a file says
-# null or zero for what is left out, or leaves out what is a default in a list that is replaced as a whole.
+# null or zero for what is left out, writes a quantity in another way than the server, or leaves out what is a default
+# in a list that is replaced as a whole; and for every selector of a PodDisruptionBudget (its patch strategy).
 RESTLESS = {
     "configmap/ingress-nginx-controller",
+    "deployment.apps/activator",
+    "deployment.apps/autoscaler",
+    "deployment.apps/controller",
     "deployment.apps/ingress-nginx-controller",
     "deployment.apps/metrics-server",
     "deployment.apps/prometheus",
+    "poddisruptionbudget.policy/activator-pdb",
+    "poddisruptionbudget.policy/calico-kube-controllers",
+    "poddisruptionbudget.policy/webhook-pdb",
     "mutatingwebhookconfiguration.admissionregistration.k8s.io/cm-cert-manager-webhook",
     "validatingwebhookconfiguration.admissionregistration.k8s.io/cm-cert-manager-webhook",
     "validatingwebhookconfiguration.admissionregistration.k8s.io/ingress-nginx-admission",
