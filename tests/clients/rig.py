@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.apiserver.harness import API, running
@@ -40,12 +39,6 @@ def kubeconfig(port: int) -> dict[str, Any]:
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }
-
-
-async def needs_custom_resources(api: API) -> None:
-    """Skips the test where the server takes a CustomResourceDefinition, but does not serve it."""
-    if not hasattr(api.server, "custom_resources"):
-        pytest.skip("custom resources are not served yet")
 
 
 async def established(api: API, definition: Any) -> None:

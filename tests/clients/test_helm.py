@@ -6,7 +6,7 @@ import pytest
 
 from tests.apiserver.harness import API, DEPLOYMENTS
 from tests.clients.programs import program
-from tests.clients.rig import CRDS, Command, needs_custom_resources
+from tests.clients.rig import CRDS, Command
 
 CHART = "apiVersion: v2\nname: {name}\nversion: 0.1.0\n"
 OLD = """
@@ -75,7 +75,6 @@ async def test_a_chart_of_2017(tls: API, helm: Command, tmp_path: Path) -> None:
 
 
 async def test_a_chart_with_a_custom_resource_definition(tls: API, helm: Command, tmp_path: Path) -> None:
-    await needs_custom_resources(tls)
     files = {"values.yaml": "planks: 3\n", "crds/boats.yaml": CRD, "templates/boat.yaml": BOAT}
     where = chart(tmp_path, "boats", files)
     assert "STATUS: deployed" in await helm(f"install sampan {where}")

@@ -10,7 +10,7 @@ import kopf
 import yaml
 
 from tests.apiserver.harness import API, DEPLOYMENTS, deployment
-from tests.clients.rig import established, kubeconfig, needs_custom_resources
+from tests.clients.rig import established, kubeconfig
 
 BOATS = """
 apiVersion: apiextensions.k8s.io/v1
@@ -88,7 +88,6 @@ async def test_an_operator_serves_deployments(tls: API) -> None:
 
 
 async def test_an_operator_serves_a_custom_resource(tls: API) -> None:
-    await needs_custom_resources(tls)
     await established(tls, yaml.safe_load(BOATS))
     registry = operator_of("boats")
     log_in(registry, tls.server.port)
