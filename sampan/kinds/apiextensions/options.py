@@ -14,12 +14,11 @@ from sampan.kinds.apiextensions.list_rules import has_bad_keys, has_bad_set
 from sampan.machinery.cel.rule_audit import expressions
 from sampan.machinery.structural.default_errors import has_unpruned_default
 from sampan.machinery.structural.reading import ReadMetadata
-from sampan.machinery.structural.schema import Structural, Tree, any_node
+from sampan.machinery.structural.schema import TYPES, Structural, Tree, any_node
 from sampan.machinery.structural.structurality import is_structural
 
 Spec = Mapping[str, Any]
 
-TYPES = frozenset(("string", "number", "integer", "boolean", "array", "object"))
 REVIEW_VERSIONS = ("v1", "v1beta1")
 MOST_SELECTABLE_FIELDS = 8
 _NO_DEFAULTS = "(cannot set default values in apiextensions.k8s.io/v1beta1 CRDs, must use apiextensions.k8s.io/v1)"

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from sampan.kinds.apiextensions.list_rules import list_errors
-from sampan.kinds.apiextensions.options import TYPES, Options
+from sampan.kinds.apiextensions.options import Options
 from sampan.machinery.cel.rule_audit import RuleAudit, shape_errors
 from sampan.machinery.errors import FieldError
 from sampan.machinery.structural.default_errors import Context, default_errors
 from sampan.machinery.structural.reading import ReadMetadata
 from sampan.machinery.structural.rules import RuleCompiler
-from sampan.machinery.structural.schema import META_FIELDS, Structural, Tree
+from sampan.machinery.structural.schema import META_FIELDS, TYPES, Structural, Tree
 from sampan.machinery.structural.structurality import structural_errors, unsupported
 from sampan.machinery.validation import Path, forbidden, invalid, not_supported
 

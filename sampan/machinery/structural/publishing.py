@@ -8,20 +8,20 @@ Called by who publishes custom resources; texts come from the data files of mach
 pkg/controller/openapi/{builder,v2}, apiserver/schema/{unfold,kubeopenapi}.go.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sampan.machinery.descriptions import Descriptions
 from sampan.machinery.structural.object_meta import OBJECT_META
-from sampan.machinery.structural.schema import Tree
+from sampan.machinery.structural.schema import TYPES, Tree, any_node
 from sampan.machinery.structural.structurality import is_structural
 
 Schema = dict[str, Any]
 Ref = Callable[[str], Schema]  # from a definition's name to a reference to it
 
 _LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
-_SAMPLE = "io.k8s.api.core.v1.ConfigMap"
+_SAMPLE = "io.k8s.api.core.v1.Pod"
 _CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
 _EMBEDDED, _PRESERVE = "x-kubernetes-embedded-resource", "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
@@ -52,18 +52,27 @@ class Publisher:
     ref: Ref
     texts: Texts
 
-    def of_kind(self, schema: Tree | None, gvk: Mapping[str, str], *, preserve_unknown: bool = False) -> Schema:
-        """The schema of a kind's objects; `preserve_unknown` is the spec's old field."""
+    def of_kind(
+        self,
+        schema: Tree | None,
+        gvk: Mapping[str, str],
+        *,
+        selectable: Iterable[str] = (),
+        preserve_unknown: bool = False,
+    ) -> Schema:
+        """The schema of a kind's objects; `selectable` are JSON paths, `preserve_unknown` is the spec's old field."""
         made: Schema = {"type": "object"}
-        if schema is not None and is_structural(schema) and not self._says_nothing(schema, preserve_unknown):
+        if schema is not None and _is_fit(schema) and not self._says_nothing(schema, preserve_unknown):
             made = self._node(schema)
             made["properties"] = {**made.get("properties", {}), **self._meta_fields()}
-        return made | {"x-kubernetes-group-version-kind": [dict(gvk)]}
+        return made | {"x-kubernetes-group-version-kind": [dict(gvk)], **_selectable(selectable)}
 
     def _says_nothing(self, schema: Tree, preserve_unknown: bool) -> bool:
         return self.version == 2 and bool(schema.get(_PRESERVE) or preserve_unknown)
 
-    def of_list(self, item: str, gvk: Mapping[str, str], list_kind: str, plural: str) -> Schema:
+    def of_list(
+        self, item: str, gvk: Mapping[str, str], list_kind: str, plural: str, selectable: Iterable[str] = ()
+    ) -> Schema:
         """The schema of a list of a kind whose schema has the name `item`."""
         told = f"List of {plural}. More info: {_CONVENTIONS}"
         items = {"type": "array", "description": told, "items": self.ref(item)}
@@ -74,6 +83,7 @@ class Publisher:
             "required": ["items"],
             "properties": {**self._meta_fields(), "metadata": metadata, "items": items},
             "x-kubernetes-group-version-kind": [{**gvk, "kind": list_kind}],
+            **_selectable(selectable),
         }
 
     def _described(self, name: str, text: str) -> Schema:
@@ -113,9 +123,27 @@ class Publisher:
         made["required"] = given + [field for field in ("kind", "apiVersion") if field not in given]
 
 
+def _is_fit(schema: Tree) -> bool:
+    """Whether a schema can be published: one that is structural, and of types that OpenAPI knows."""
+    return not any_node(schema, lambda one: bool(one.get("type")) and one["type"] not in TYPES) and is_structural(
+        schema
+    )
+
+
+def _selectable(paths: Iterable[str]) -> Schema:
+    fields = [{"fieldPath": path.removeprefix(".")} for path in paths]
+    return {"x-kubernetes-selectable-fields": fields} if fields else {}
+
+
+def _is_given(keyword: str, value: Any) -> bool:
+    if value is False:
+        return keyword == "additionalProperties"
+    return value is not None and value != ""
+
+
 def _unfolded(schema: Tree) -> Schema:
     """A copy in which an int-or-string is spelt out, where it is not yet."""
-    made = {keyword: value for keyword, value in schema.items() if value not in (None, "", False)}
+    made = {keyword: value for keyword, value in schema.items() if _is_given(keyword, value)}
     if not made.get("x-kubernetes-int-or-string"):
         return made
     any_of, all_of = made.get("anyOf"), made.get("allOf") or []
@@ -131,7 +159,7 @@ def _without_what_version_2_lacks(schema: Tree) -> Schema:
     made = {
         keyword: value
         for keyword, value in schema.items()
-        if value not in (None, "", False) and keyword not in _JUNCTORS and keyword != "nullable"
+        if _is_given(keyword, value) and keyword not in _JUNCTORS and keyword != "nullable"
     }
     preserve = bool(schema.get(_PRESERVE))
     if schema.get("nullable") or preserve:

@@ -15,6 +15,7 @@ _EMPTY: Tree = {}
 # Keywords that hold schemas: by name, and one or a list.
 _MAPS = frozenset(("properties", "patternProperties", "definitions", "dependencies"))
 _SINGLE = frozenset(("allOf", "anyOf", "oneOf", "items", "not", "additionalProperties", "additionalItems"))
+TYPES = frozenset(("string", "number", "integer", "boolean", "array", "object"))
 META_FIELDS = ("apiVersion", "kind", "metadata")
 
 

@@ -47,7 +47,9 @@ def test_every_object_has_a_type_and_metadata(version: int, metadata: dict[str, 
     }
 
 
-@pytest.mark.parametrize("schema", [None, {"type": "object", "anyOf": [{"type": "object"}]}, {"$ref": "#/x"}])
+@pytest.mark.parametrize(
+    "schema", [None, {"type": "object", "anyOf": [{"type": "object"}]}, {"$ref": "#/x"}, {"type": "strin"}]
+)
 def test_of_what_is_not_structural_nothing_is_said(schema: Any) -> None:
     for version in (2, 3):
         made = publisher(version).of_kind(schema, GVK)
@@ -117,6 +119,18 @@ def test_embedded_objects_are_objects_too() -> None:
     assert "metadata" in field(3, free)["properties"]
 
 
+def test_what_is_zero_or_forbidden_is_told() -> None:
+    assert field(3, {**STRING, "minLength": 0}) == {**STRING, "minLength": 0}
+    assert field(2, {"type": "object", "additionalProperties": False})["additionalProperties"] is False
+
+
+def test_selectable_fields_are_told_of_objects_and_lists() -> None:
+    made = publisher(3).of_kind({"type": "object"}, GVK, selectable=[".spec.size"])
+    assert made["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.size"}]
+    listed = publisher(3).of_list("com.example.v1.Shirt", GVK, "ShirtList", "shirts", [".spec.size"])
+    assert listed["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.size"}]
+
+
 def test_lists() -> None:
     made = publisher(3).of_list("com.example.v1.Shirt", GVK, "ShirtList", "shirts")
     assert made["description"] == "ShirtList is a list of Shirt"
@@ -135,4 +149,5 @@ def test_the_schema_stays_as_it_is() -> None:
 def test_texts_are_those_of_built_in_kinds() -> None:
     texts = Texts.of(Descriptions(load()))
     assert texts.metadata.startswith("Standard object's metadata.")
+    assert texts.list_metadata.startswith("Standard list metadata.")
     assert texts.api_version.startswith("APIVersion defines")
