@@ -25,6 +25,7 @@ _SAMPLE = "io.k8s.api.core.v1.Pod"
 _CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md"
 _EMBEDDED, _PRESERVE = "x-kubernetes-embedded-resource", "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
+_ANY_VALUE = ("additionalProperties", "default", "example")  # false and "" are values of these
 _JUNCTORS = ("allOf", "oneOf", "anyOf", "not")
 
 
@@ -125,9 +126,8 @@ class Publisher:
 
 def _is_fit(schema: Tree) -> bool:
     """Whether a schema can be published: one that is structural, and of types that OpenAPI knows."""
-    return not any_node(schema, lambda one: bool(one.get("type")) and one["type"] not in TYPES) and is_structural(
-        schema
-    )
+    unknown = any_node(schema, lambda one: bool(one.get("type")) and one["type"] not in TYPES)
+    return not unknown and is_structural(schema)
 
 
 def _selectable(paths: Iterable[str]) -> Schema:
@@ -136,9 +136,9 @@ def _selectable(paths: Iterable[str]) -> Schema:
 
 
 def _is_given(keyword: str, value: Any) -> bool:
-    if value is False:
-        return keyword == "additionalProperties"
-    return value is not None and value != ""
+    if keyword in _ANY_VALUE:
+        return value is not None
+    return value is not None and value is not False and value != ""
 
 
 def _unfolded(schema: Tree) -> Schema:

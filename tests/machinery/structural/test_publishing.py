@@ -120,6 +120,7 @@ def test_embedded_objects_are_objects_too() -> None:
 
 
 def test_what_is_zero_or_forbidden_is_told() -> None:
+    assert field(3, {"type": "boolean", "default": False}) == {"type": "boolean", "default": False}
     assert field(3, {**STRING, "minLength": 0}) == {**STRING, "minLength": 0}
     assert field(2, {"type": "object", "additionalProperties": False})["additionalProperties"] is False
 
