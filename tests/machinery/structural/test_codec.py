@@ -10,6 +10,7 @@ from sampan.machinery.errors import BadRequest, Invalid
 from sampan.machinery.kind import Kind, ObjectCodec, ServedVersion
 from sampan.machinery.schema import load
 from sampan.machinery.structural.codec import CustomStructure
+from sampan.machinery.structural.custom import CustomResource
 from sampan.machinery.structural.definitions import definition_of
 from sampan.machinery.structural.object_meta import object_meta_reader
 from sampan.machinery.structural.resource import ResourceSchema
@@ -18,21 +19,28 @@ BUILTIN = load()
 STRING = {"type": "string"}
 
 
-def version(name: str, **properties: Any) -> ServedVersion:
+def schema(**properties: Any) -> ResourceSchema:
     tree = {"type": "object", "properties": {"spec": {"type": "object", "properties": properties}}}
-    schema = ResourceSchema(tree, object_meta_reader(BUILTIN))
-    definition, _ = definition_of(schema.node, f"com.example.{name}.Shirt", BUILTIN)
-    return ServedVersion("example.com", name, definition.name, structure=CustomStructure(definition, schema))
+    return ResourceSchema(tree, object_meta_reader(BUILTIN))
 
 
-KIND = Kind(
-    name="Shirt",
-    plural="shirts",
-    versions=(
-        version("v2", color={**STRING, "default": "blue"}, size=STRING),
-        version("v1", color={**STRING, "default": "red"}, fit={**STRING, "default": "slim"}),
-    ),
+RESOURCE = CustomResource(
+    "example.com",
+    {
+        "v2": schema(color={**STRING, "default": "blue"}, size=STRING),
+        "v1": schema(color={**STRING, "default": "red"}, fit={**STRING, "default": "slim"}),
+    },
+    stored="v2",
 )
+
+
+def version(name: str) -> ServedVersion:
+    known = RESOURCE.schemas[name]
+    definition, _ = definition_of(known.node, f"com.example.{name}.Shirt", BUILTIN)
+    return ServedVersion("example.com", name, definition.name, structure=CustomStructure(definition, known, RESOURCE))
+
+
+KIND = Kind(name="Shirt", plural="shirts", versions=(version("v2"), version("v1")))
 CATALOGUE = Catalogue(()).with_kinds((KIND,))
 
 
@@ -64,11 +72,12 @@ def test_duplicates_are_told_first() -> None:
     assert told == ['duplicate field "spec.color"', 'unknown field "spec.collar"']
 
 
-def test_what_is_read_fits_its_version() -> None:
-    stored = shirt(size="L")
-    assert codec("v1").encode(stored) == {**shirt(color="red", fit="slim"), "apiVersion": "example.com/v1"}
-    assert codec("v2").encode(stored) == shirt(size="L", color="blue")
-    assert stored == shirt(size="L")
+def test_what_comes_out_of_storage_has_the_defaults_of_today() -> None:
+    assert RESOURCE.restore(shirt(size="L", collar=1)) == shirt(size="L", color="blue")
+
+
+def test_what_is_converted_fits_its_version() -> None:
+    assert RESOURCE.accept(shirt(size="L"), "v1") == {**shirt(), "apiVersion": "example.com/v1"}
 
 
 @pytest.mark.parametrize(
