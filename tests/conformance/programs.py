@@ -60,7 +60,7 @@ def cache() -> Path:
 def ensure(names: Iterable[str] = NEEDED) -> Programs:
     """Build what is missing. Raises GoMissing, CalledProcessError."""
     if not shutil.which("go"):
-        raise GoMissing("conformance needs Go (https://go.dev/dl) in PATH; nothing else in Sampan does")
+        raise GoMissing("needs Go (https://go.dev/dl) in PATH; nothing else in Sampan does")
     digest = hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes()).hexdigest()[:12]
     directory = cache() / f"{release()}-{digest}"
     with exclusive(directory):
