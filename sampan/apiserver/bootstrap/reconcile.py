@@ -4,6 +4,7 @@ Called by start.py. RBAC rules: documentation, "Auto-reconciliation"; an object 
 annotation rbac.authorization.kubernetes.io/autoupdate is "false" is left alone.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from sampan.apiserver.authorization.rules import rules_of, uncovered
@@ -26,8 +27,9 @@ class Reconciler:
         return self._catalogue.by_kind[obj["apiVersion"], obj["kind"]].kind
 
     async def ensure(self, objects: Iterable[Object]) -> None:
-        """Create what is missing; leave what is there."""
+        """Create what is missing; leave what is there. Of more than a hundred objects, so others get their turn."""
         for obj in objects:
+            await asyncio.sleep(0)
             try:
                 await self._client.get(self._kind_of(obj), *_name(obj))
             except NotFound:
