@@ -1,5 +1,7 @@
 """MutatingAdmissionPolicy: expressions that change an object before it is stored. v1beta1 is identical."""
 
+from itertools import chain
+
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
@@ -72,7 +74,8 @@ KIND = Kind(
     namespaced=False,
     categories=CATEGORIES,
     columns=policy_columns("Mutations", "mutations", "How many changes it makes."),
-    validate_create=lambda policy: [*_validate(policy), *validate_static_name(policy)],
+    validate_create=lambda policy: chain(_validate(policy), validate_static_name(policy)),
+    slow_validation=True,
     validate_update=lambda new, old: _validate(new, not same_conditions(new, old)),
     warnings=static_name_warnings,
     has_status=False,

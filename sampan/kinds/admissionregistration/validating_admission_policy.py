@@ -1,5 +1,7 @@
 """ValidatingAdmissionPolicy: expressions that may refuse a request. v1beta1 is identical."""
 
+from itertools import chain
+
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
@@ -118,7 +120,8 @@ KIND = Kind(
     prepare_create=fresh_status(),
     prepare_status_update=keeping_metadata(*STATUS_METADATA),
     reset_fields={"status": in_metadata(*STATUS_METADATA)},
-    validate_create=lambda policy: [*_validate(policy), *validate_static_name(policy)],
+    validate_create=lambda policy: chain(_validate(policy), validate_static_name(policy)),
+    slow_validation=True,
     validate_update=lambda new, old: _validate(new, not same_conditions(new, old)),
     validate_status_update=_validate_status_update,
     warnings=static_name_warnings,

@@ -88,6 +88,7 @@ def webhook_kind(name: str, plural: str, webhook: str, *, mutating: bool) -> Kin
         categories=CATEGORIES,
         columns=(NAME, Column("Webhooks", _count, type="integer", description="How many webhooks it has."), AGE),
         validate_create=validate_static_name,
+        slow_validation=True,
         validate_update=lambda new, old: _validate(new, _strictness(new, old)),
         warnings=_warnings,
         has_status=False,
