@@ -38,6 +38,7 @@ from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
+from sampan.apiserver.nonresource.openapi import OpenAPI
 from sampan.apiserver.nonresource.table import nonresource
 from sampan.apiserver.render.status import transport_error
 from sampan.apiserver.routes import build
@@ -108,9 +109,11 @@ class APIServer:
         self.services = self._services()
         catalogue = self.services.catalogue
         self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
+        self.openapi = OpenAPI()
+        self.openapi.serve(catalogue)
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
-        self.app = App(self.services, routes, nonresource(self, catalogue, routes), self.metrics)
+        self.app = App(self.services, routes, nonresource(self, routes), self.metrics)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)
 
     def _services(self) -> Services:
@@ -200,7 +203,8 @@ class APIServer:
     def install(self, catalogue: Catalogue) -> None:
         """Serve another catalogue from now on: kinds have come, gone or changed."""
         routes = build(catalogue)
-        self.app.install(catalogue, routes, nonresource(self, catalogue, routes))
+        self.openapi.serve(catalogue)
+        self.app.install(catalogue, routes, nonresource(self, routes))
         self._cache.describe_again()
 
     def local_client(self, user: User | None = None) -> Client:

@@ -118,5 +118,6 @@ def _by_resource(kinds: Iterable[Kind]) -> dict[tuple[str, str, str], Served]:
             place = (version.group, version.version, kind.plural)
             if place in table:
                 raise ValueError(f"{place} is claimed by {table[place].kind.name} and {kind.name}")
-            table[place] = Served(version.kind or kind, version)
+            form = version.kind
+            table[place] = Served(form, form.storage) if form else Served(kind, version)
     return table

@@ -101,6 +101,18 @@ class Structure(Protocol):
         """The type, for server-side apply."""
 
     @property
+    def published(self) -> Mapping[str, Any] | None:
+        """What OpenAPI says of it, as a JSONSchemaProps tree; None: nothing."""
+
+    @property
+    def digest(self) -> str:
+        """Of `published`."""
+
+    @property
+    def preserves_unknown(self) -> bool:
+        """Whether unknown fields are kept everywhere, as definitions of v1beta1 could ask for."""
+
+    @property
     def resource(self) -> StoredResource:
         """How the objects lie in storage. A request works in its own version, and converts there and back."""
 

@@ -1,19 +1,20 @@
 """OpenAPI documents: version 3 per group and version (`/openapi/v3/...`), version 2 of everything (`/openapi/v2`).
 
-Built from kinds, the field schema and descriptions when they are first asked for, and kept as bytes. Called by the API
-server. Clients: `kubectl explain` (3, and 2 before 1.27), `kubectl apply` and `create` (patch types, fieldValidation).
+Built from kinds, the field schema and descriptions when they are asked for, in up to a tenth of a second. Called by the
+API server, in a thread. Clients: `kubectl explain` (3, and 2 before 1.27), `kubectl apply` and `create` (patch types,
+fieldValidation).
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from functools import cache, cached_property
+from functools import cached_property
 
 import orjson
 
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.openapi_paths import Operation, Parameter, PathItem, paths_of, tag
-from sampan.machinery.openapi_schemas import Schemas, kinds_of
+from sampan.machinery.openapi_schemas import CustomType, Schemas, kinds_of
 from sampan.machinery.schema import Schema
 
 _JSON = "application/json"
@@ -21,35 +22,39 @@ _PATH_TEXTS = {"name": "name of the object", "namespace": "object name and auth 
 
 
 class Documents:
-    """The documents of a set of kinds. All are JSON bytes; equal kinds give equal bytes."""
+    """The documents of a set of kinds. All are JSON bytes; equal kinds give equal bytes. Who asks keeps them."""
 
     def __init__(self, kinds: Iterable[Kind], schema: Schema, version: str) -> None:
         """`schema` has the definitions; `version` is the release that info.version names, such as v1.37.0."""
         self._kinds, self._schema = tuple(kinds), schema
         self._release = version
-        self._v3 = cache(self._make_v3)
 
     @cached_property
     def index(self) -> bytes:
         """The answer to GET /openapi/v3: where the documents are. Their URLs change when their contents do."""
-        fingerprint = self._fingerprint
-        urls = {place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={fingerprint}"} for place in self._places}
+        urls = {
+            place: {"serverRelativeURL": f"/openapi/v3/{place}?hash={self.fingerprint(place)}"}
+            for place in self._places
+        }
         return orjson.dumps({"paths": urls})
+
+    def fingerprint(self, place: str) -> str:
+        """What changes when the document of a place does; "" where there is none."""
+        return self._fingerprints.get(place, "")
 
     def v3(self, place: str) -> bytes | None:
         """The document of `api/v1` or `apis/apps/v1`; None where there is none."""
-        return self._v3(place) if place in self._places else None
+        return self._make_v3(place) if place in self._places else None
 
-    @cached_property
     def v2(self) -> bytes:
         """The document of all groups and versions."""
-        schemas = Schemas(2, self._schema, self._gvks)
+        schemas = Schemas(2, self._schema, self._gvks, self._custom)
         paths = {item.path: _render_v2(item, version, schemas) for item, version in self._paths(self._kinds)}
         document = {"swagger": "2.0", "info": self._info, "paths": dict(sorted(paths.items()))}
         return orjson.dumps(document | {"definitions": schemas.all()})
 
     def _make_v3(self, place: str) -> bytes:
-        schemas = Schemas(3, self._schema, self._gvks)
+        schemas = Schemas(3, self._schema, self._gvks, self._custom)
         found = self._paths(self._kinds, place)
         paths = {item.path: _render_v3(item, version, schemas) for item, version in found}
         document = {"openapi": "3.0.0", "info": self._info, "paths": dict(sorted(paths.items()))}
@@ -59,7 +64,7 @@ class Documents:
         for kind in kinds:
             for version in kind.versions:
                 if not place or _place(version) == place:
-                    yield from ((item, version) for item in paths_of(kind, version))
+                    yield from ((item, version) for item in paths_of(version.kind or kind, version))
 
     @cached_property
     def _places(self) -> list[str]:
@@ -78,9 +83,33 @@ class Documents:
         return {"title": "Kubernetes", "version": self._release}
 
     @cached_property
-    def _fingerprint(self) -> str:
-        names = [(k.name, k.plural, k.verbs, v.api_version, v.definition) for k in self._kinds for v in k.versions]
-        return hashlib.sha256(repr((self._release, names)).encode()).hexdigest().upper()
+    def _custom(self) -> dict[str, CustomType]:
+        return {
+            version.definition: CustomType(
+                version.structure.published,
+                {"group": version.group, "kind": kind.name, "version": version.version},
+                kind.list_kind,
+                kind.plural,
+                version.structure.preserves_unknown,
+            )
+            for kind in self._kinds
+            for version in kind.versions
+            if version.structure is not None
+        }
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        found = {place: hashlib.sha256(self._release.encode()) for place in self._places}
+        for kind in self._kinds:
+            for version in kind.versions:
+                found[_place(version)].update(repr(_facts(version.kind or kind, version)).encode())
+        return {place: digest.hexdigest().upper() for place, digest in found.items()}
+
+
+def _facts(kind: Kind, version: ServedVersion) -> tuple[object, ...]:
+    """All that a document says of a kind, in short."""
+    published = version.structure.digest if version.structure else ""
+    return (kind.name, kind.plural, kind.verbs, version.definition, kind.has_status, kind.scale, published)
 
 
 def _place(version: ServedVersion) -> str:

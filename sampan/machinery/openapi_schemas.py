@@ -5,11 +5,12 @@ merge and code generators read.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan.machinery.descriptions import Descriptions
 from sampan.machinery.schema import Definition, Field, zero
 from sampan.machinery.schema import Schema as FieldSchema
+from sampan.machinery.structural.publishing import Publisher, Texts
 
 Schema = dict[str, Any]
 
@@ -41,12 +42,29 @@ _IN_VERSION: dict[int, dict[str, Schema]] = {
 _PREFIX = {2: "#/definitions/", 3: "#/components/schemas/"}
 
 
+class CustomType(NamedTuple):
+    """A type of custom resources."""
+
+    tree: Mapping[str, Any] | None  # JSONSchemaProps
+    gvk: dict[str, str]
+    list_kind: str
+    plural: str
+    preserves_unknown: bool
+
+
 class Schemas:
     """The schemas of one document: asking for a reference brings the schema in."""
 
-    def __init__(self, version: int, schema: FieldSchema, kinds: Mapping[str, list[dict[str, str]]]) -> None:
-        """`version` of OpenAPI; `kinds`: the group-version-kinds of the definitions that are kinds."""
-        self._version, self._schema, self._kinds = version, schema, kinds
+    def __init__(
+        self,
+        version: int,
+        schema: FieldSchema,
+        kinds: Mapping[str, list[dict[str, str]]],
+        custom: Mapping[str, CustomType] | None = None,
+    ) -> None:
+        """`version` of OpenAPI; `kinds`: the group-version-kinds of the definitions that are kinds; `custom`: the types
+        that the field schema lacks."""
+        self._version, self._schema, self._kinds, self._custom = version, schema, kinds, custom or {}
         self._descriptions = Descriptions(schema)
         self._wanted: list[str] = []
         self._made: dict[str, Schema] = {}
@@ -69,10 +87,18 @@ class Schemas:
         special = _WITHOUT_FIELDS.get(name) or _IN_VERSION[self._version].get(name)
         if special is not None:
             return dict(special)
+        listed = name.removesuffix("List")
+        if (custom := self._custom.get(name) or self._custom.get(listed)) is not None:
+            return self._custom_schema(name, listed, custom)
         if name not in self._schema:
-            listed = name.removesuffix("List")
             return self._list_schema(name, listed) if listed in self._schema else {"type": "object"}
         return self._object(self._schema.definition(name))
+
+    def _custom_schema(self, name: str, item: str, custom: CustomType) -> Schema:
+        publisher = Publisher(self._version, self.ref, Texts.of(self._descriptions))
+        if name in self._custom:
+            return publisher.of_kind(custom.tree, custom.gvk, preserve_unknown=custom.preserves_unknown)
+        return publisher.of_list(item, custom.gvk, custom.list_kind, custom.plural)
 
     def _object(self, definition: Definition) -> Schema:
         texts = self._descriptions.of(definition.name)

@@ -19,6 +19,7 @@ from typing import Any
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
+from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.apiregistration.api_service import KIND as API_SERVICE
 from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.errors import APIError
@@ -29,7 +30,7 @@ from sampan.reconcile.clock import Clock
 log = logging.getLogger(__name__)
 
 _PERIOD = 30.0  # seconds
-_TRIGGERS = (API_SERVICE,)
+_TRIGGERS = (API_SERVICE, DEFINITION)
 _ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 

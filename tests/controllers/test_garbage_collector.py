@@ -6,11 +6,14 @@ import pytest
 
 from sampan.controllers.garbage_collector import Decision, Owner, decide
 from sampan.controllers.ownership_graph import Graph, Node
+from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.rbac.cluster_role import KIND as CLUSTER_ROLE
+from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
+from tests.apiserver.extensions import crontabs
 from tests.controllers.cluster import NS, Cluster
 
 
@@ -168,3 +171,21 @@ def test_the_graph_tells_whose_fate_a_change_may_decide() -> None:
     assert graph.dependents("top") == []
     assert graph.change(CONFIG_MAP, None, child) == {"child", "top"}
     assert graph.change(CONFIG_MAP, waiting, None) == {"child"}
+
+
+async def test_custom_resources_own_and_are_owned_and_go_with_their_namespace(cluster: Cluster) -> None:
+    await cluster.client.create(DEFINITION, crontabs.definition())
+    name = f"{crontabs.NAME}"
+    await cluster.one(DEFINITION, name, lambda one: crontabs.condition(one, "Established").get("status") == "True")
+    kind = Kind(name="CronTab", plural="crontabs", versions=(ServedVersion("stable.example.com", "v1", ""),))
+    top = await cluster.create(kind, {"metadata": {"name": "top"}, "spec": {"cronSpec": "*"}})
+    below = {"metadata": {"name": "below", "ownerReferences": [ref(top)]}, "spec": {"cronSpec": "*"}}
+    await cluster.create(kind, below)
+    await make(cluster, "child", ref(top))
+    await cluster.client.delete(kind, "top", NS)
+    await absent(cluster, "child")
+    await cluster.gone(kind, "below")
+    await cluster.create(kind, {"metadata": {"name": "last"}, "spec": {"cronSpec": "*"}})
+    await cluster.client.delete(NAMESPACE, NS)
+    await cluster.gone(NAMESPACE, NS, "")
+    assert (await cluster.client.list(kind)).items == []

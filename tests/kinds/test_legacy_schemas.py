@@ -20,4 +20,4 @@ from tests.catalogue import CATALOGUE
 )
 def test_what_legacy_versions_default_need_not_be_sent(definition: str, field: str) -> None:
     documents = Documents(CATALOGUE.kinds, CATALOGUE.schema, "v1.37.0")
-    assert field not in orjson.loads(documents.v2)["definitions"][definition].get("required", ())
+    assert field not in orjson.loads(documents.v2())["definitions"][definition].get("required", ())

@@ -80,12 +80,12 @@ def test_every_reference_leads_somewhere_and_operation_ids_are_unique(documents)
         assert set(references(document)) <= known
         operations = [op for item in document["paths"].values() for op in item.values() if isinstance(op, dict)]
         assert len({op["operationId"] for op in operations}) == len(operations)
-    document = orjson.loads(documents.v2)
+    document = orjson.loads(documents.v2())
     assert set(references(document)) <= {"#/definitions/" + name for name in document["definitions"]}
 
 
 def test_operation_ids_are_upstreams(documents):
-    paths = orjson.loads(documents.v2)["paths"]
+    paths = orjson.loads(documents.v2())["paths"]
     item = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]
     assert item["patch"]["operationId"] == "patchAppsV1NamespacedDeployment"
     collection = paths["/api/v1/namespaces/{namespace}/pods"]

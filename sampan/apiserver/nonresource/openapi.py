@@ -1,10 +1,12 @@
-"""/openapi/v2 and /openapi/v3: documents made on first use, with ETags.
+"""/openapi/v2 and /openapi/v3: documents made on first use, beside the event loop, with ETags.
 
-Version 3 comes by group and version; its URLs carry a hash, so that clients may keep what they have for good.
+Version 3 comes by group and version; its URLs carry a hash, so that clients may keep what they have for good. When
+kinds come and go, the documents of groups that stay as they were are kept.
 """
 
+import asyncio
 import hashlib
-from functools import cached_property
+from collections.abc import Awaitable, Callable
 
 import orjson
 
@@ -17,45 +19,90 @@ from sampan.transport.messages import Request, Response
 
 _FOREVER = ("Cache-Control", "public, immutable")
 _NO_CACHE = ("Cache-Control", "no-cache, private")
+_V2, _V2_PROTOBUF, _INDEX = "v2", "v2 protobuf", "v3"
+
+
+class Kept:
+    """A document that has been made."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
 
 
 class OpenAPI:
-    """The documents of a catalogue."""
+    """The documents of a server. `serve` tells which kinds there are."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self) -> None:
+        self._documents = Documents((), Catalogue(()).schema, KUBERNETES_VERSION)
+        self._kept: dict[tuple[str, str], Kept] = {}  # (which, fingerprint)
+        self._making: dict[tuple[str, str], asyncio.Task[Kept]] = {}  # so that one making serves all who wait for it
+        self._generation = 0
+
+    def serve(self, catalogue: Catalogue) -> None:
+        """Answer for another catalogue from now on."""
         self._documents = Documents(catalogue.kinds, catalogue.schema, KUBERNETES_VERSION)
-        self._etags: dict[int, str] = {}  # by identity: the documents are kept
+        self._generation += 1
+        self._kept = {
+            (which, print_): kept
+            for (which, print_), kept in self._kept.items()
+            if print_ and print_ == self._documents.fingerprint(which)
+        }
 
-    def answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response | Awaitable[Response]:
         """Any path below /openapi; raises NotFound."""
         path = request.path.strip("/").removeprefix("openapi").strip("/")
-        hashed = "hash=" in request.raw_query
+        documents = self._documents
         if path == "v2":
             if openapi_protobuf.ASKED in request.headers.get("accept", ""):
-                return self._answer(request, self._protobuf, hashed=False, content_type=openapi_protobuf.MEDIA_TYPE)
-            return self._answer(request, self._documents.v2, hashed=False)
+                making = _protobuf(documents)
+                return self._document(request, _V2_PROTOBUF, making, content_type=openapi_protobuf.MEDIA_TYPE)
+            return self._document(request, _V2, documents.v2)
         if path == "v3":
-            return self._answer(request, self._documents.index, hashed=False)
-        body = self._documents.v3(path.removeprefix("v3/")) if path.startswith("v3/") else None
-        if body is None:
+            return self._document(request, _INDEX, lambda: documents.index)
+        place = path.removeprefix("v3/")
+        if not path.startswith("v3/") or not documents.fingerprint(place):
             raise NotFound.path()
-        return self._answer(request, body, hashed=hashed)
+        return self._document(request, place, lambda: documents.v3(place) or b"", hashed="hash=" in request.raw_query)
 
-    def _answer(
-        self, request: Request, body: bytes, *, hashed: bool, content_type: str = "application/json"
+    def _document(
+        self,
+        request: Request,
+        which: str,
+        make: Callable[[], bytes],
+        *,
+        hashed: bool = False,
+        content_type: str = "application/json",
+    ) -> Response | Awaitable[Response]:
+        name = (which, self._documents.fingerprint(which) or str(self._generation))
+        if kept := self._kept.get(name):
+            return _answer(request, kept, hashed, content_type)
+        return self._later(request, name, make, hashed, content_type)
+
+    async def _later(
+        self, request: Request, name: tuple[str, str], make: Callable[[], bytes], hashed: bool, content_type: str
     ) -> Response:
-        etag = self._etag(body)
-        headers = [("ETag", etag), ("Vary", "Accept"), _FOREVER if hashed else _NO_CACHE]
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(304, headers=headers)
-        return Response(200, body, content_type, headers)
+        making = self._making.get(name)
+        if making is None:
+            making = self._making[name] = asyncio.create_task(self._make(name, make), name=f"OpenAPI {name[0]}")
+        return _answer(request, await asyncio.shield(making), hashed, content_type)
 
-    def _etag(self, body: bytes) -> str:
-        known = self._etags.get(id(body))
-        if known is None:
-            known = self._etags[id(body)] = f'"{hashlib.sha512(body).hexdigest().upper()}"'
-        return known
+    async def _make(self, name: tuple[str, str], make: Callable[[], bytes]) -> Kept:
+        try:
+            kept = await asyncio.to_thread(lambda: Kept(make()))
+            if name[1] in (self._documents.fingerprint(name[0]), str(self._generation)):
+                self._kept[name] = kept
+            return kept
+        finally:
+            del self._making[name]
 
-    @cached_property
-    def _protobuf(self) -> bytes:
-        return openapi_protobuf.encode(orjson.loads(self._documents.v2))
+
+def _protobuf(documents: Documents) -> Callable[[], bytes]:
+    return lambda: openapi_protobuf.encode(orjson.loads(documents.v2()))
+
+
+def _answer(request: Request, kept: Kept, hashed: bool, content_type: str) -> Response:
+    headers = [("ETag", kept.etag), ("Vary", "Accept"), _FOREVER if hashed else _NO_CACHE]
+    if kept.etag in request.headers.get("if-none-match", ""):
+        return Response(304, headers=headers)
+    return Response(200, kept.body, content_type, headers)

@@ -1,6 +1,6 @@
 """The table of paths that are no resources. Exact paths first, then prefixes; what is in neither is a 404."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from sampan.apiserver.authentication.user import User
@@ -9,7 +9,7 @@ from sampan.apiserver.requestinfo import RequestInfo
 from sampan.machinery.errors import MethodNotAllowed
 from sampan.transport.messages import Request, Response
 
-Answer = Callable[[Request], Response]
+Answer = Callable[[Request], Response | Awaitable[Response]]
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class NonResource:
     exact: dict[str, Answer] = field(default_factory=dict)
     prefixes: dict[str, Answer] = field(default_factory=dict)  # first path segment -> answer
 
-    def serve(self, request: Request, user: User, info: RequestInfo) -> Response:
+    def serve(self, request: Request, user: User, info: RequestInfo) -> Response | Awaitable[Response]:
         """Raises PageNotFound, MethodNotAllowed."""
         path = request.path.rstrip("/") or "/"
         answer = self.exact.get(path) or self.prefixes.get(path.split("/")[1])

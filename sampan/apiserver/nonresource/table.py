@@ -13,7 +13,6 @@ from sampan.apiserver.nonresource.openapi import OpenAPI
 from sampan.apiserver.nonresource.paths import NonResource, paths_document
 from sampan.apiserver.nonresource.version import version_reply
 from sampan.apiserver.routes import Routes
-from sampan.machinery.catalogue import Catalogue
 from sampan.transport.messages import Response
 
 
@@ -21,6 +20,7 @@ class Described(Protocol):
     """What these paths ask of the server."""
 
     metrics: Metrics
+    openapi: OpenAPI
 
     @property
     def address(self) -> str:
@@ -43,8 +43,8 @@ class Described(Protocol):
         """/openid/v1/jwks."""
 
 
-def nonresource(server: Described, catalogue: Catalogue, routes: Routes) -> NonResource:
-    """The table of a server that serves a catalogue, from which the routes were made."""
+def nonresource(server: Described, routes: Routes) -> NonResource:
+    """The table of a server that serves these routes."""
     found = NonResource()
     found.exact |= discovery_paths(routes, lambda: server.address, server.legacy_discovery)
     found.exact["/version"] = lambda request: version_reply()
@@ -53,7 +53,7 @@ def nonresource(server: Described, catalogue: Catalogue, routes: Routes) -> NonR
     found.exact["/openid/v1/jwks"] = lambda request: Response(200, server.jwks(), "application/jwk-set+json")
     for name in ("healthz", "livez"):
         found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
-    found.prefixes["openapi"] = OpenAPI(catalogue).answer
+    found.prefixes["openapi"] = server.openapi.answer
     found.prefixes["readyz"] = lambda request: health("readyz", server.readiness(), request)
     paths = paths_document([*found.exact, *(f"/{name}" for name in found.prefixes)])
     found.exact["/"] = lambda request: Response(200, orjson.dumps(paths))

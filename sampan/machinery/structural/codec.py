@@ -21,6 +21,7 @@ from sampan.machinery.schema import Definition
 from sampan.machinery.structural.custom import CustomResource
 from sampan.machinery.structural.reading import Unreadable
 from sampan.machinery.structural.resource import ResourceSchema
+from sampan.machinery.structural.schema import Tree
 
 _SHOWN = 1 << 16  # characters of a body in a message
 
@@ -79,6 +80,21 @@ class CustomStructure:
     definition: Definition
     schema: ResourceSchema
     resource: CustomResource
+
+    @property
+    def published(self) -> Tree | None:
+        """What OpenAPI says of it."""
+        return self.schema.given
+
+    @property
+    def digest(self) -> str:
+        """Of `published`."""
+        return self.schema.digest
+
+    @property
+    def preserves_unknown(self) -> bool:
+        """Whether unknown fields are kept everywhere."""
+        return self.schema.preserve_unknown
 
     def codec(self, kind: Kind, version: ServedVersion) -> StructuralCodec:
         """The codec of a kind in this version."""

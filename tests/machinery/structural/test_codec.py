@@ -4,43 +4,34 @@ from typing import Any
 
 import pytest
 
+from sampan.kinds.apiextensions.custom_kind import custom_kind
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.codec import DecodeError, StrictDecodeError
 from sampan.machinery.errors import BadRequest, Invalid
-from sampan.machinery.kind import Kind, ObjectCodec, ServedVersion
+from sampan.machinery.kind import ObjectCodec
 from sampan.machinery.schema import load
-from sampan.machinery.structural.codec import CustomStructure
-from sampan.machinery.structural.custom import CustomResource
-from sampan.machinery.structural.definitions import definition_of
-from sampan.machinery.structural.object_meta import object_meta_reader
-from sampan.machinery.structural.resource import ResourceSchema
 
-BUILTIN = load()
 STRING = {"type": "string"}
 
 
-def schema(**properties: Any) -> ResourceSchema:
+def version(name: str, *, storage: bool, **properties: Any) -> dict[str, Any]:
     tree = {"type": "object", "properties": {"spec": {"type": "object", "properties": properties}}}
-    return ResourceSchema(tree, object_meta_reader(BUILTIN))
+    return {"name": name, "served": True, "storage": storage, "schema": {"openAPIV3Schema": tree}}
 
 
-RESOURCE = CustomResource(
-    "example.com",
-    {
-        "v2": schema(color={**STRING, "default": "blue"}, size=STRING),
-        "v1": schema(color={**STRING, "default": "red"}, fit={**STRING, "default": "slim"}),
+DEFINITION = {
+    "metadata": {"name": "shirts.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "versions": [
+            version("v1", storage=False, color={**STRING, "default": "red"}, fit={**STRING, "default": "slim"}),
+            version("v2", storage=True, color={**STRING, "default": "blue"}, size=STRING),
+        ],
     },
-    stored="v2",
-)
-
-
-def version(name: str) -> ServedVersion:
-    known = RESOURCE.schemas[name]
-    definition, _ = definition_of(known.node, f"com.example.{name}.Shirt", BUILTIN)
-    return ServedVersion("example.com", name, definition.name, structure=CustomStructure(definition, known, RESOURCE))
-
-
-KIND = Kind(name="Shirt", plural="shirts", versions=(version("v2"), version("v1")))
+    "status": {"acceptedNames": {"plural": "shirts", "kind": "Shirt"}},
+}
+KIND = custom_kind(DEFINITION, load())
 CATALOGUE = Catalogue(()).with_kinds((KIND,))
 
 
@@ -53,8 +44,9 @@ def shirt(**spec: Any) -> dict[str, Any]:
 
 
 def test_an_object_gets_the_defaults_of_the_version_that_was_used() -> None:
-    stored, warnings = codec("v1").decode({**shirt(), "apiVersion": "example.com/v1"})
-    assert (stored, warnings) == (shirt(color="red", fit="slim"), [])
+    body = {**shirt(), "apiVersion": "example.com/v1"}
+    read, warnings = codec("v1").decode(body)
+    assert (read, warnings) == ({**shirt(color="red", fit="slim"), "apiVersion": "example.com/v1"}, [])
 
 
 def test_unknown_fields() -> None:
@@ -72,12 +64,21 @@ def test_duplicates_are_told_first() -> None:
     assert told == ['duplicate field "spec.color"', 'unknown field "spec.collar"']
 
 
-def test_what_comes_out_of_storage_has_the_defaults_of_today() -> None:
-    assert RESOURCE.restore(shirt(size="L", collar=1)) == shirt(size="L", color="blue")
+def test_what_comes_out_of_storage_fits_its_own_version_and_then_the_one_that_is_asked_for() -> None:
+    structure = KIND.storage.structure
+    assert structure is not None
+    resource = structure.resource
+    restored = resource.restore(shirt(size="L", gone=1))
+    assert restored == shirt(size="L", color="blue")
+    assert resource.accept(restored, "v1") == {**shirt(color="blue"), "apiVersion": "example.com/v1"}
+    unknown = {**shirt(size="L"), "apiVersion": "example.com/v0"}  # a version that the definition has dropped
+    assert resource.restore(unknown) is unknown and resource.storage_version == "example.com/v2"
 
 
-def test_what_is_converted_fits_its_version() -> None:
-    assert RESOURCE.accept(shirt(size="L"), "v1") == {**shirt(), "apiVersion": "example.com/v1"}
+def test_the_stored_version_is_the_first_and_each_has_its_own_form() -> None:
+    assert [found.version for found in KIND.versions] == ["v2", "v1"]
+    forms = [CATALOGUE.by_resource["example.com", name, "shirts"] for name in ("v1", "v2")]
+    assert [form.kind.storage is form.version for form in forms] == [True, True]
 
 
 @pytest.mark.parametrize(
