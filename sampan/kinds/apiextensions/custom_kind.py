@@ -7,7 +7,7 @@ which definitions are accepted is decided elsewhere (apiserver/extensions/). Ups
 k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go, pkg/registry/customresource.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ import orjson
 
 from sampan.machinery.errors import FIELD_INVALID, FieldError, MethodNotAllowed
 from sampan.machinery.jsonpath import JSONPath, JSONPathError, parse
-from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
+from sampan.machinery.kind import Column, Kind, Scale, ServedVersion, ValidateUpdate
 from sampan.machinery.meta import Object
 from sampan.machinery.schema import Schema
 from sampan.machinery.structural.codec import CustomStructure
@@ -107,8 +107,9 @@ def _form(common: Kind, version: Tree, group: str, resource: CustomResource, typ
         selectable_fields=dict(_selectable(version.get("selectableFields") or ())),
         prepare_create=common.prepare_create or (_without_status if has_status else None),
         validate_create=_checking(common.name, served.api_version, schema.validate),
-        validate_update=schema.validate_update,
-        validate_status_update=schema.validate_status_update,
+        validate_update=_lazily(schema.validate_update),
+        validate_status_update=_lazily(schema.validate_status_update),
+        slow_validation=schema.has_rules,
     )
 
 
@@ -149,10 +150,19 @@ def _checking(
 ) -> Callable[[Object], Iterable[FieldError]]:
     """Nothing else is looked at where the object says that it is another."""
 
-    def check(obj: Object) -> Iterable[FieldError]:
+    def check(obj: Object) -> Iterator[FieldError]:
         told = (("kind", kind), ("apiVersion", api_version))
         wrong = [FieldError(FIELD_INVALID, f, f"must be {want}", obj.get(f)) for f, want in told if obj.get(f) != want]
-        return wrong or validate(obj)
+        yield from wrong or validate(obj)
+
+    return check
+
+
+def _lazily(validate: Callable[[Object, Object], Iterable[FieldError]]) -> ValidateUpdate:
+    """Not before the errors are asked for, which for slow validations is beside the event loop."""
+
+    def check(new: Object, old: Object) -> Iterator[FieldError]:
+        yield from validate(new, old)
 
     return check
 

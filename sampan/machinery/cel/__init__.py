@@ -8,6 +8,7 @@
                      judged (rule_walk.py); rules.py one rule of either
     admission.py     what expressions of policies and match conditions may use; policies.py their variables
     mutation.py      Object{...} and JSONPatch{...} of mutating policies
+    devices.py       selectors of devices for resource claims
 
 environment.py, crd_rules.py and rule_audit.py are light; what they need is loaded when they are first used.
 Pure: nothing here waits or reads a file, and a Program has no state, so that an expensive evaluation can be repeated in

@@ -122,6 +122,7 @@ class Engine:
         libraries: Iterable[Library],
         types: Mapping[str, Type] | None,
         version: Version,
+        bindings: bool = False,
     ) -> None:
         used = (*LIBRARIES, *libraries)
         self.variables = dict(variables or {})
@@ -129,7 +130,7 @@ class Engine:
         self._functions = functions_of(used, version)
         own = {name: parse_type(name) for library in used for name in library.types}
         self._types: Mapping[str, Type] = {**_TYPES, **own, **(types or {})}
-        self._macros = macros.known(version)
+        self._macros = macros.known(version, bindings)
 
     def extend(self, variables: Mapping[str, Type], types: Mapping[str, Type] | None = None) -> "Engine":
         """The same environment with more variables and types. Cheap: the libraries are shared."""
@@ -166,6 +167,7 @@ def engine(
     libraries: Iterable[Library] | None,
     types: Mapping[str, Type] | None,
     version: Version,
+    bindings: bool,
 ) -> Engine:
     """The engine of an environment."""
-    return Engine(variables, KUBERNETES if libraries is None else libraries, types, version)
+    return Engine(variables, KUBERNETES if libraries is None else libraries, types, version, bindings)

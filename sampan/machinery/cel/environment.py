@@ -28,8 +28,10 @@ class Environment:
         libraries: "Iterable[Library] | None" = None,
         types: "Mapping[str, Type] | None" = None,
         version: Version = CURRENT,
+        bindings: bool = False,
     ) -> None:
-        self._arguments = (variables, libraries, types, version)
+        """`bindings`: there is cel.bind, which Kubernetes has for selectors of devices only."""
+        self._arguments = (variables, libraries, types, version, bindings)
         self._made: Engine | None = None
 
     @property

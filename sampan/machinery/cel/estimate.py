@@ -58,8 +58,8 @@ _NOWHERE = _Path(False)
 
 
 def estimate(tree: Node, variables: Mapping[str, Type]) -> Range:
-    """The cost of a checked expression."""
-    own = variables.get("self")
+    """The cost of a checked expression. Sizes are known of `self`, or of `device`, where there is one."""
+    own = variables.get("self") or variables.get("device")
     return _Estimator(own.declaration if own else None).cost(tree)
 
 
@@ -96,6 +96,8 @@ class _Estimator:
         if step == "@keys":
             return _Path(True, found.key)
         field = found.fields.get(step)
+        if field is None and found.any_key:
+            return _Path(True, found.item)
         return _Path(True, field.declaration if field else None)
 
     def _size(self, node: Node) -> Range | None:

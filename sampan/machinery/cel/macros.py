@@ -154,6 +154,15 @@ def _bound(at: int, name: str, value: Node, result: Node) -> Node:
     )
 
 
+def _bind(offset: int, target: Node | None, arguments: list[Node]) -> Node | None:
+    """cel.bind(name, value, result)."""
+    if not isinstance(target, Ident) or target.name != "cel":
+        return None
+    if not isinstance(arguments[0], Ident):
+        raise MacroError(arguments[0].offset, "cel.bind() variable names must be simple identifiers")
+    return _bound(offset, arguments[0].name, arguments[1], arguments[2])
+
+
 def _optional_map(flat: bool) -> Expander:
     macro = "optFlatMap" if flat else "optMap"
 
@@ -186,6 +195,7 @@ STANDARD: Macros = {
     ("filter", 2, True): _filter,
 }
 OPTIONAL: Macros = {("optMap", 2, True): _optional_map(False), ("optFlatMap", 2, True): _optional_map(True)}
+BINDINGS: Macros = {("bind", 3, True): _bind}
 LISTS: Macros = {("sortBy", 2, True): _sort_by}
 TWO_VARIABLES: Macros = {
     ("all", 3, True): _quantifier("all", True),
@@ -207,6 +217,7 @@ _SINCE: tuple[tuple[Version, Macros], ...] = (
 )
 
 
-def known(version: Version) -> Macros:
-    """The macros that a version of Kubernetes has. It has not cel.bind."""
-    return {name: expand for since, some in _SINCE if since <= version for name, expand in some.items()}
+def known(version: Version, bindings: bool = False) -> Macros:
+    """The macros that a version of Kubernetes has; cel.bind only where it is asked for, as for selectors of devices."""
+    found = {name: expand for since, some in _SINCE if since <= version for name, expand in some.items()}
+    return {**found, **BINDINGS} if bindings else found

@@ -73,6 +73,7 @@ class Declaration:
     read: Reader | None = None  # from JSON to the CEL value; None where they are the same
     list_type: str = ""  # set, map: how `==` and `+` treat it
     list_keys: tuple[str, ...] = ()
+    any_key: bool = False  # estimates take a key that is selected like a field for an item
     most: int = 0  # elements or characters, at most
     least_size: int = 0  # bytes of JSON, at least
 

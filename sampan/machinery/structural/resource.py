@@ -72,6 +72,11 @@ class ResourceSchema:
         self._scale, self._read_meta = scale, read_metadata
         self.given, self.preserve_unknown = schema, preserve_unknown
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether there are CEL rules to evaluate, which may take their time."""
+        return self._rules is not None
+
     def read(self, obj: Object, *, stored: bool = False) -> list[str]:
         """Make an object fit to be looked at, in place; returns the paths of unknown fields, which are gone.
 

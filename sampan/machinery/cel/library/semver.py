@@ -39,7 +39,8 @@ def _identifier_order(part: str) -> tuple[int, int, str]:
     return (0, int(part), "") if part.isdigit() else (1, 0, part)
 
 
-def _parse(text: str) -> Semver:
+def parse_semver(text: str) -> Semver:
+    """The version that a text stands for; raises EvaluationError."""
     if not text:
         raise EvaluationError("Version string empty")
     parts = text.split(".", 2)
@@ -92,12 +93,12 @@ def _build(part: str) -> None:
 def _normalized(text: str, normalize: bool) -> Semver:
     """A version with an optional v, leading zeros, or without minor and patch numbers."""
     if not normalize:
-        return _parse(text)
+        return parse_semver(text)
     parts = text.removeprefix("v").split(".", 2)
     parts = [_without_zeros(part) for part in parts]
     if len(parts) < 3 and any(char in parts[-1] for char in "+-"):
         raise EvaluationError("short version cannot contain PreRelease/Build meta data")
-    return _parse(".".join([*parts, "0", "0"][: max(len(parts), 3)]))
+    return parse_semver(".".join([*parts, "0", "0"][: max(len(parts), 3)]))
 
 
 def _without_zeros(part: str) -> str:
@@ -119,7 +120,7 @@ _T = "kubernetes.Semver"
 SEMVER = Library(
     "semver",
     (
-        overload(f"semver(string) -> {_T}", _parse, since=_SINCE),
+        overload(f"semver(string) -> {_T}", parse_semver, since=_SINCE),
         overload(f"semver(string, bool) -> {_T}", _normalized, since=_SINCE),
         overload("isSemver(string) -> bool", _is_semver, since=_SINCE),
         overload("isSemver(string, bool) -> bool", _is_semver, since=_SINCE),
