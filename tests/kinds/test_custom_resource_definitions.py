@@ -346,6 +346,9 @@ def test_selectable_fields() -> None:
         '[0].jsonPath: Invalid value: ".spec": must point to a field of type string, boolean or integer. Enum string '
         "fields and strings with formats are allowed."
     ]
+    free = {"type": "object", "properties": {"spec": {"type": "object", "additionalProperties": True}}}
+    (unknown,) = create_errors(crd(version(schema=free, selectableFields=[{"jsonPath": ".spec.color"}])))
+    assert "must point to a field of type string, boolean or integer" in unknown
     assert told(".spec['color']") == [
         "[0].jsonPath: Invalid value: \".spec['color']\": is an invalid path: array notation is not allowed"
     ]

@@ -54,6 +54,6 @@ def _step(path: Path, node: Structural, name: str) -> tuple[Path, Structural]:
         if name not in node.properties:
             raise FieldPathError(_NO_FIELD)
         return path.child(name), node.properties[name]
-    if node.additional is None:
+    if not node.has_additional:
         raise FieldPathError(_NO_FIELD)
-    return path.key(name), node.additional
+    return path.key(name), node.additional or Structural(None)
