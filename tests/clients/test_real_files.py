@@ -14,7 +14,7 @@ import pytest
 
 from sampan.machinery import yamlio
 from tests.apiserver.harness import API
-from tests.apiserver.kubectl import binary
+from tests.apiserver.kubectl import binary, needs
 from tests.clients.rig import Command
 
 CHECKOUT = Path(__file__).parents[2]
@@ -81,6 +81,7 @@ class Manifest:
 @pytest.fixture
 def kubectl(tls: API, tmp_path: Path) -> Command:
     """The newest kubectl."""
+    needs(27)  # explain by OpenAPI v3, and unknown fields told by the server
     return Command(binary(), tmp_path, tls.server.port)
 
 
@@ -133,9 +134,8 @@ async def explain(kubectl: Command, spec: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", files("bo*.yaml", "ksm-standard.yaml", "metrics-server.yaml"), ids=stem)
-async def test_who_applies_in_one_way_may_go_on_in_the_other(tls: API, tmp_path: Path, path: Path) -> None:
+async def test_who_applies_in_one_way_may_go_on_in_the_other(kubectl: Command, path: Path) -> None:
     """(A file with a fieldRef that leaves its apiVersion out conflicts with upstream too: that map is atomic.)"""
-    kubectl = Command(binary(), tmp_path, tls.server.port)
     manifest = Manifest(path)
     for name in manifest.missing_namespaces():
         await kubectl(f"create namespace {name}")

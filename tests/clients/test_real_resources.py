@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.harness import API
-from tests.apiserver.kubectl import binary
+from tests.apiserver.kubectl import binary, needs
 from tests.clients.rig import Command
 from tests.clients.test_real_files import FILES
 
@@ -89,6 +89,7 @@ REFUSED = [  # file, object, what is said
 @pytest.fixture
 def kubectl(tls: API, tmp_path: Path) -> Command:
     """The newest kubectl."""
+    needs(27)  # explain by OpenAPI v3, and unknown fields told by the server
     return Command(binary(), tmp_path, tls.server.port)
 
 
