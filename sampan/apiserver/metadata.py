@@ -8,7 +8,6 @@ import random
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sampan.machinery.errors import APIError, BadRequest
 from sampan.machinery.kind import Kind
@@ -37,8 +36,10 @@ def random_suffix(length: int = _SUFFIX_LENGTH) -> str:
 
 
 def new_uid() -> str:
-    """A random UUID."""
-    return str(UUID(int=_random.getrandbits(128), version=4))
+    """A random UUID: version 4 of RFC 9562."""
+    bits = f"{_random.getrandbits(128):032x}"
+    variant = "89ab"[int(bits[16], 16) & 3]
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:]}"
 
 
 def settle_namespace(obj: Object, namespace: str) -> None:

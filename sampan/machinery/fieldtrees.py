@@ -41,14 +41,7 @@ class Node:
         """Everything below a value."""
         found: dict[str, Any] = {}
         for element, child, item in self.children(value):
-            if child is None or not item or type(item) not in _LEAVES:
-                found[element] = EMPTY
-            else:
-                below = child.collect(item)
-                if child.member:
-                    found[element] = {DOT: EMPTY, **below} if below else EMPTY
-                elif below:
-                    found[element] = below
+            _put(found, element, EMPTY if child is None else _whole(child, item))
         return found
 
     def compare(self, old: Any, new: Any) -> tuple[Tree, Tree]:
@@ -111,14 +104,28 @@ class _Struct(Node):
         super().__init__(field, memo, member=member)
         self._known: dict[str, tuple[str, Node | None]] | None = None
 
+    @property
+    def _steps(self) -> dict[str, tuple[str, Node | None]]:
+        if self._known is None:
+            self._known = _fields(self.field.definition, self.memo)
+        return self._known
+
     def children(self, value: Any) -> Iterator[tuple[str, Node | None, Any]]:
-        fields = self._known
-        if fields is None:
-            fields = self._known = _fields(self.field.definition, self.memo)
+        steps = self._steps
+        return ((*steps[name], item) for name, item in value.items() if name in steps)
+
+    def collect(self, value: Any) -> dict[str, Any]:
+        """As for any node; most of a write's cost, so without an iterator in between."""
+        steps, found = self._steps, {}
         for name, item in value.items():
-            step = fields.get(name)
-            if step is not None:
-                yield step[0], step[1], item
+            step = steps.get(name)
+            if step is None:
+                continue
+            element, child = step
+            below = EMPTY if child is None else _whole(child, item)
+            if below is not None:
+                found[element] = below
+        return found
 
 
 class _Map(Node):

@@ -18,7 +18,7 @@ _REVIEW = ("authorization.k8s.io", "localsubjectaccessreviews")
 def mutate(services: Services, admission: Admission) -> None:
     """Raises NotFound for a missing namespace, Forbidden for a terminating or protected one."""
     kind = admission.kind
-    if (kind.group, kind.plural) == (NAMESPACE.group, NAMESPACE.plural):
+    if kind.plural == NAMESPACE.plural and kind.group == NAMESPACE.group:
         if admission.operation == DELETE and admission.name in IMMORTAL:
             raise forbidden(admission, "this namespace may not be deleted")
         return

@@ -63,9 +63,7 @@ async def _at_revision(services: Services, served: Served, options: ListOptions,
     return await _page(services, served, options, chosen, Token(revision if exact or legacy_exact else -1, ""))
 
 
-async def _page(
-    services: Services, served: Served, options: ListOptions, chosen: Selection, token: Token
-) -> Many:
+async def _page(services: Services, served: Served, options: ListOptions, chosen: Selection, token: Token) -> Many:
     """Enough of the store to find `limit` matching objects, and the token for the rest."""
     revision, start_after = max(token.revision, 0), token.start_after
     found: list[Cached] = []

@@ -22,8 +22,10 @@ MAX_CONFLICTS = 100  # changes are tried again on the newer object; beyond this 
 
 def encode(obj: Object) -> bytes:
     """The bytes to store: metadata first, without apiVersion, kind and resourceVersion."""
-    tree = {"metadata": {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}}
-    tree.update((k, v) for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata"))
+    tree = {"metadata": None, **obj}
+    tree["metadata"] = {k: v for k, v in obj["metadata"].items() if k != "resourceVersion"}
+    for field in ("apiVersion", "kind"):
+        tree.pop(field, None)
     return orjson.dumps(tree)
 
 

@@ -37,8 +37,7 @@ class Part:
     warns: bool = False  # whether the kind's warnings are of interest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
+class Write(NamedTuple):
     """One create, update, patch or apply."""
 
     call: Call

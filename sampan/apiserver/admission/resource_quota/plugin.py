@@ -1,6 +1,6 @@
 """The plugin: last of all, so that nothing is charged that somebody else refuses. Called by the admission chain."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
@@ -24,24 +24,22 @@ class ResourceQuota:
         self._limited = limited
         self._ledger = Ledger(encode)
 
-    async def validate(self, services: Services, admission: Admission) -> None:
+    def validate(self, services: Services, admission: Admission) -> Awaitable[None] | None:
         """Charge the quotas of the namespace; raises Forbidden where one would be exceeded."""
         kind, namespace = admission.kind, admission.call.info.namespace
-        if not kind.namespaced or not namespace or "get" not in kind.verbs:
-            return
+        if not namespace or not kind.namespaced or not kind.is_stored:
+            return None
         limited = [one for one in self._limited if (one.group, one.resource) == (kind.group, kind.plural)]
         prefix = storage_prefix(QUOTA, namespace)
         if not limited and not services.cache.list(prefix).items:
-            return  # first of all: most namespaces have none
+            return None  # first of all: most namespaces have none
         evaluator = evaluator_of(kind.group, kind.plural)
         change = Change(admission.operation, admission.subresource, admission.new, admission.old)
         if evaluator is None or not evaluator.handles(change):
-            return
-        evaluator = evaluator_of(kind.group, kind.plural)
-        change = Change(admission.operation, admission.subresource, admission.new, admission.old)
-        if evaluator is None or not evaluator.handles(change):
-            return
-        request = Request(change, evaluator, limited, services.now())
+            return None
+        return self._charge(services, admission, prefix, Request(change, evaluator, limited, services.now()))
+
+    async def _charge(self, services: Services, admission: Admission, prefix: str, request: Request) -> None:
         try:
             await self._ledger.charge(services.cache, prefix, request, dry_run=admission.dry_run)
         except ScopeRefusal as error:
