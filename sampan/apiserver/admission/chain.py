@@ -37,18 +37,21 @@ class Chain:
 
     async def mutate(self, services: Services, admission: Admission) -> None:
         """The first phase; raises what the first plugin that refuses raises."""
-        hooks = self._concerned(admission)[0]
-        await _run(hooks, services, admission)
+        for hook in self._concerned(admission)[0]:
+            if (waiting := hook(services, admission)) is not None:
+                await waiting
         if admission.reinvoke and not admission.reinvoking:
             admission.reinvoking = True
-            await _run(hooks, services, admission)
+            await self.mutate(services, admission)
 
     async def validate(self, services: Services, admission: Admission) -> None:
         """The second phase; raises likewise."""
-        await _run(self._concerned(admission)[1], services, admission)
+        for hook in self._concerned(admission)[1]:
+            if (waiting := hook(services, admission)) is not None:
+                await waiting
 
     def _concerned(self, admission: Admission) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
-        kind = admission.kind
+        kind = admission.call.served.kind
         where = f"{kind.plural}/{admission.subresource}" if admission.subresource else kind.plural
         place = (admission.operation, kind.group, where)
         found = self._hooks.get(place)
@@ -66,10 +69,3 @@ class Chain:
         ]
         mutate = tuple(plugin.mutate for plugin in concerned if plugin.mutate)
         return mutate, tuple(plugin.validate for plugin in concerned if plugin.validate)
-
-
-async def _run(hooks: Sequence[Hook], services: Services, admission: Admission) -> None:
-    for hook in hooks:
-        waiting = hook(services, admission)
-        if waiting is not None:
-            await waiting
