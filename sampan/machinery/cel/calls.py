@@ -16,6 +16,7 @@ from sampan.machinery.cel.library.patterns import compile_pattern
 from sampan.machinery.cel.syntax import Call
 from sampan.machinery.cel.types import Type
 from sampan.machinery.cel.values import Duration, Extension, Optional, Timestamp, TypeValue, UInt, type_name
+from sampan.machinery.cel.work import is_metered, metered
 from sampan.machinery.structural.patterns import Pattern
 
 SPECIAL: dict[str, Callable[[Scope, Call], Code]] = {}
@@ -48,6 +49,9 @@ def call(scope: Scope, node: Call) -> Code:
         return folded
     pattern = _constant_pattern(node, codes)
     dispatch = _Dispatch(node.function, _candidates(scope, node))
+    if is_metered(node.function, [operand.type for operand in node.operands]):
+        run = metered(node.function, _overload_call(node, dispatch), runs, cost)
+        return Code(run, fixed + cost if isinstance(cost, int) else fixed)
     if isinstance(cost, int):
         return Code(_specialized(node, runs) or _invoke(dispatch, runs), fixed + cost)
     return Code(_costed(_matcher(pattern) if pattern else _overload_call(node, dispatch), runs, cost), fixed)

@@ -1,8 +1,8 @@
 """What a compiled expression is made of: closures over a frame, each with the cost that running it always has.
 
-A frame is a list: the cost so far, the limit, then the variables by slot. Fixed costs are added up at compile time and
-charged once where control passes, so that accounting costs next to nothing; what depends on values is charged as it
-happens.
+A frame is a list: the cost so far, its limit, the work done (work.py), then the variables by slot. Fixed costs are
+added up at compile time and charged once where control passes, so that accounting costs next to nothing; what depends
+on values is charged as it happens.
 Called by compiler.py and the modules that compile the kinds of nodes.
 """
 
@@ -17,7 +17,7 @@ from sampan.machinery.cel.types import Type
 
 Frame = list[Any]
 Run = Callable[[Frame], Any]
-COST, LIMIT, FIRST_SLOT = 0, 1, 2
+COST, LIMIT, WORK, FIRST_SLOT = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from sampan.machinery.cel import macros
 from sampan.machinery.cel.access import Unbound
 from sampan.machinery.cel.checker import check
-from sampan.machinery.cel.code import COST, LIMIT, Code, Scope
+from sampan.machinery.cel.code import COST, LIMIT, WORK, Code, Scope
 from sampan.machinery.cel.compiler import compile_node
 from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, Issue
 from sampan.machinery.cel.estimate import estimate
@@ -98,7 +98,7 @@ class Program:
     def evaluate(self, bindings: Mapping[str, Any], limit: int = PER_CALL_LIMIT) -> Result:
         """The value for some variables; raises EvaluationError or BudgetExceeded, with `cost` as far as it got."""
         frame: list[Any] = [None] * self._size
-        frame[COST], frame[LIMIT] = self._base, limit
+        frame[COST], frame[LIMIT], frame[WORK] = self._base, limit, 0
         for name, slot in self._slots:
             frame[slot] = bindings[name] if name in bindings else Unbound(name)
         try:

@@ -3,6 +3,7 @@
 Upstream: apiserver pkg/cel/common/valuesunstructured.go (unstructuredSetList, unstructuredMapList).
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,7 +83,14 @@ def _same_fields(a: Any, b: Any, fields: dict[str, Same]) -> bool:
 def _same_set(a: Any, b: Any) -> bool:
     if not isinstance(a, list) or not isinstance(b, list) or len(a) != len(b):
         return False
-    return all(contains(b, item) for item in a) and all(contains(a, item) for item in b)
+    return set(map(_set_key, a)) == set(map(_set_key, b))
+
+
+def _set_key(item: Any) -> Any:
+    """What an element of a set is known by; true is not 1."""
+    if isinstance(item, (list, dict)):
+        return json.dumps(item, sort_keys=True, default=repr)
+    return (type(item) is bool, item)
 
 
 def _same_map_list(declaration: Declaration) -> Same:
@@ -134,11 +142,10 @@ def concatenation(left: Type) -> Callable[[Any, Any], list[Any]] | None:
 
 
 def _join_sets(a: list[Any], b: list[Any]) -> list[Any]:
-    joined = list(a)
-    for item in b:
-        if not contains(joined, item):
-            joined.append(item)
-    return joined
+    joined: dict[Any, Any] = {}
+    for item in (*a, *b):
+        joined.setdefault(_set_key(item), item)
+    return list(joined.values())
 
 
 def _join_maps(a: list[Any], b: list[Any], keys: Sequence[str]) -> list[Any]:

@@ -143,6 +143,26 @@ def test_a_budget_stops_nested_loops() -> None:
 
 @pytest.mark.parametrize(
     "text",
+    [
+        "a.map(x, a) == a.map(x, a + [])",
+        "a.map(x, a + a).size() > 0",
+        "a.all(x, [[[a]]] == [[[a + []]]])",
+        "a.all(x, [a] in [[a + []]])",
+        "sets.contains(a.map(x, a), a.map(x, a + []))",
+        "a.map(x, t.replace('', t)).size() > 0",
+        "a.map(x, a.map(y, t).join()).size() > 0",
+        "a.map(x, '%s%s%s'.format([t, t, t])).size() > 0",
+        "lists.range(1000001).size() > 0",
+    ],
+)
+def test_work_that_costs_little_is_counted_too(text: str) -> None:
+    program = BASE.extend({"a": DYN, "t": STRING}).compile(text)
+    with pytest.raises(BudgetExceeded):
+        program.evaluate({"a": list(range(12_000)), "t": "x" * 3000})
+
+
+@pytest.mark.parametrize(
+    "text",
     ["(" * 500 + "1" + ")" * 500, "-" * 400 + "a", "a" + ".b" * 3000, "[" * 300 + "]" * 300, "1" + " + 1" * 2000],
     ids=["parentheses", "signs", "fields", "lists", "sum"],
 )

@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sampan.machinery.cel.errors import EvaluationError
+from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError
 from sampan.machinery.cel.library.moments import duration_text, timestamp_text
 from sampan.machinery.cel.types import Type
 from sampan.machinery.cel.values import Duration, Timestamp, TypeValue, UInt, type_name
 
 _CLAUSE = re.compile(r"%(?:%|(?:\.([0-9]*))?(.?))", re.DOTALL)
 _MOST_PRECISION = 1000
+_LONGEST = 16 * 1024 * 1024  # characters of a result
 
 
 def format_text(template: str, arguments: list[Any]) -> str:
     """The template with its clauses replaced."""
-    used = 0
+    used = size = 0
     parts, at = [], 0
     for match in _CLAUSE.finditer(template):
         parts.append(template[at : match.start()])
@@ -29,6 +30,9 @@ def format_text(template: str, arguments: list[Any]) -> str:
             raise EvaluationError(f"index {used} out of range")
         parts.append(_clause(match, arguments[used]))
         used += 1
+        size += len(parts[-1])
+        if size > _LONGEST:
+            raise BudgetExceeded(_LONGEST)
     return "".join([*parts, template[at:]])
 
 

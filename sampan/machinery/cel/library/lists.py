@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from sampan.machinery.cel.costs import COMPARABLE
-from sampan.machinery.cel.errors import EvaluationError, no_such_overload
+from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError, no_such_overload
 from sampan.machinery.cel.functions import Library, Overload, overload
+from sampan.machinery.cel.settings import PER_CALL_LIMIT
 from sampan.machinery.cel.values import (
     Duration,
     UInt,
@@ -22,7 +23,6 @@ from sampan.machinery.cel.values import (
 
 _SUMMABLE = ("int", "uint", "double", "duration")
 _NUMBERS = (int, UInt, float)
-_MOST_ITEMS = 10_000_000  # lists.range without a bound would fill the memory before its cost is known
 
 
 def _comparable(left: Any, right: Any) -> None:
@@ -122,8 +122,8 @@ def _sort_by(values: list[Any], keys: list[Any]) -> list[Any]:
 def _range(size: int) -> list[int]:
     if size < 0:
         raise EvaluationError(f"lists.range: size must be non-negative, got {size}")
-    if size > _MOST_ITEMS:
-        raise EvaluationError(f"lists.range: size {size} exceeds maximum allowed ({_MOST_ITEMS})")
+    if size > PER_CALL_LIMIT:
+        raise BudgetExceeded(size)
     return list(range(size))
 
 

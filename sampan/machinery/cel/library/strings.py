@@ -5,7 +5,7 @@ Upstream: cel-go ext/strings.go (version 2, as Kubernetes takes it). `format` is
 
 from typing import Any
 
-from sampan.machinery.cel.errors import EvaluationError
+from sampan.machinery.cel.errors import BudgetExceeded, EvaluationError
 from sampan.machinery.cel.functions import Library, overload
 from sampan.machinery.cel.library.formatting import format_text
 
@@ -26,7 +26,7 @@ _QUOTED = {
     "\\": "\\\\",
     '"': '\\"',
 }
-_LONGEST = 64 * 1024 * 1024  # what one call may make; the costs of texts near it are beyond every budget
+_LONGEST = 16 * 1024 * 1024  # what one call may make; the costs of texts near it are beyond every budget
 
 
 def _out_of_range(index: int) -> EvaluationError:
@@ -62,7 +62,7 @@ def _last_index_of(text: str, part: str, offset: int | None = None) -> int:
 def _replace(text: str, old: str, new: str, count: int = -1) -> str:
     times = len(text) + 1 if not old else text.count(old)
     if (times if count < 0 else min(count, times)) * len(new) > _LONGEST:
-        raise EvaluationError("result of replace is too large")
+        raise BudgetExceeded(_LONGEST)
     return text.replace(old, new, count if count >= 0 else -1)
 
 
@@ -93,8 +93,8 @@ def _join(values: list[Any], separator: str = "") -> str:
     for value in values:
         if type(value) is not str:
             raise EvaluationError(f"join: invalid input: {value}")
-    if len(separator) * len(values) > _LONGEST:
-        raise EvaluationError("result of join is too large")
+    if len(separator) * len(values) + sum(map(len, values)) > _LONGEST:
+        raise BudgetExceeded(_LONGEST)
     return separator.join(values)
 
 

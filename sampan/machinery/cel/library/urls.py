@@ -29,7 +29,10 @@ def _parse(text: str) -> Url:
         shown = text.replace("\\", "\\\\").replace('"', '\\"')
         reason = "empty url" if not text else "invalid URI for request"
         raise EvaluationError(f'URL parse error during conversion from string: parse "{shown}": {reason}')
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise EvaluationError("URL parse error during conversion from string: invalid host") from None
     host = parts.netloc.rpartition("@")[2]
     return Url(parts.scheme, host, parts.path, parts.query)
 
