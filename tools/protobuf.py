@@ -1,6 +1,7 @@
 """Write sampan/machinery/data/protobuf.json: field numbers of Kubernetes's protobuf messages, and nothing else of them.
 
-    python tools/protobuf.py DIRECTORY...      those of the Go modules k8s.io/api, k8s.io/apimachinery, kube-aggregator
+    python tools/protobuf.py DIRECTORY...      those of the Go modules k8s.io/api, apimachinery, kube-aggregator and
+                                               apiextensions-apiserver
 
 (`go mod download -json k8s.io/api@v0.37.0` prints where a module lies.) What type a field has is known from the schema;
 a message that the schema has spread over its parent ("inline" in Go) is written as "+NAME".
@@ -9,6 +10,7 @@ a message that the schema has spread over its parent ("inline" in Go) is written
 import json
 import re
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 from sampan.machinery.schema import load
@@ -40,7 +42,7 @@ def read(directory: Path) -> Messages:
 def _dotted(package: str, name: str) -> str:
     """`io.k8s.api.core.v1.Pod` of a name as it stands in a file of that package."""
     full = name.removeprefix(".") if name.startswith(".") or "." in name else f"{package}.{name}"
-    full = full.replace("kube_aggregator", "kube-aggregator")
+    full = full.replace("_apiserver", "-apiserver").replace("kube_aggregator", "kube-aggregator")
     return full.replace("k8s.io.", "io.k8s.", 1) if full.startswith("k8s.io.") else full
 
 
@@ -48,12 +50,19 @@ def fields(message: str, messages: Messages, known: frozenset[str]) -> dict[str,
     """Number -> field name (or +message) of one message, as far as the schema has them."""
     schema = load().definition(message).fields if message in known else {}
     written = {}
-    for number, (name, type_) in messages[message].items():
+    for number, (plain, type_) in messages[message].items():
+        name = _json_name(plain, schema)
         if name in schema or message not in known:
             written[number] = name
         elif type_ in messages:
             written[number] = f"+{type_}"
     return written
+
+
+def _json_name(plain: str, known: Container[str]) -> str:
+    """A field as JSON has it: `$ref` is `ref` in protobuf, x-kubernetes-list-type is xKubernetesListType."""
+    dashed = re.sub(r"(?<!^)([A-Z])", lambda match: "-" + match[1].lower(), plain)
+    return next((name for name in (plain, f"${plain}", dashed) if name in known), plain)
 
 
 def main() -> None:

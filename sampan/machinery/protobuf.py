@@ -26,6 +26,11 @@ MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
 _DATA = Path(__file__).parent / "data" / "protobuf.json"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+# Where the types of groups lie that are not in k8s.io/api.
+_PACKAGES = {
+    "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
+    "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+}
 _OF_META = frozenset({"DeleteOptions", "Status", "ListOptions", "CreateOptions", "PatchOptions", "UpdateOptions"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DEPTH = 100
@@ -53,7 +58,8 @@ def parse_protobuf(body: bytes, schema: Schema) -> Object:
 
 def _definition(api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
-    name = f"io.k8s.api.{group.partition('.')[0] or 'core'}.{version}.{kind}"
+    package = _PACKAGES.get(group) or f"io.k8s.api.{group.partition('.')[0] or 'core'}"
+    name = f"{package}.{version}.{kind}"
     if kind in _OF_META:
         name = f"{_META}.{kind}"
     if name not in _messages():
@@ -173,7 +179,30 @@ def _value(field: Field, value: int | bytes, depth: int) -> Any:
         return _message(_bytes(value), field.ref, field.schema, depth + 1)
     if field.type == "array" and field.items is not None:  # a list inside a map: a message whose field 1 is repeated
         return [_value(field.items, item, depth + 1) for number, item in _wire(_bytes(value)) if number == 1]
+    if field.ref.rpartition(".")[2] in _UNIONS and field.schema is not None:
+        return _union(field, _bytes(value), depth)
     return _SCALARS[field.type](value)
+
+
+# Types of JSON that are a JSON schema or something else: which field of the message has the schema, and which the rest.
+_UNIONS = {
+    "JSONSchemaPropsOrBool": (2, 1, Field("boolean")),
+    "JSONSchemaPropsOrArray": (1, 2, Field("array")),
+    "JSONSchemaPropsOrStringArray": (1, 2, Field("array", items=Field("string"))),
+}
+
+
+def _union(field: Field, data: bytes, depth: int) -> Any:
+    name = field.ref.rpartition(".")[2]
+    schema_number, other_number, other = _UNIONS[name]
+    schema = Field("object", ref=field.ref.removesuffix(name) + "JSONSchemaProps", schema=field.schema)
+    parts = list(_wire(data))
+    if found := [value for number, value in parts if number == schema_number]:
+        return _value(schema, found[-1], depth + 1)
+    rest = [value for number, value in parts if number == other_number]
+    if other.type == "array":
+        return [_value(other.items or schema, item, depth + 1) for item in rest]
+    return bool(rest and _signed(rest[-1]))
 
 
 def _time(value: int | bytes) -> datetime | None:

@@ -105,3 +105,37 @@ def test_arbitrary_messages_parse_or_are_refused(message: bytes) -> None:
             assert parse_protobuf(body("v1", kind, message))["kind"] == kind
         except BadRequest as error:
             assert "protobuf" in error.message
+
+
+def test_schemas_of_definitions_are_schemas_or_something_else():
+    def text(number: int, value: str) -> bytes:
+        return field(number, value.encode())
+
+    string = text(5, "string")
+    properties = [
+        ("list", field(24, field(1, string))),  # items: a schema
+        ("tuple", field(24, field(2, string) + field(2, text(5, "integer")))),  # items: several
+        ("open", field(30, field(1, 1))),  # additionalProperties: true
+        ("closed", field(30, field(1, 0))),
+        ("map", field(30, field(1, 1) + field(2, string))),
+        ("given", field(8, field(1, b'{"a":[1]}')) + field(20, field(1, b'"x"')) + field(38, 1) + text(42, "set")),
+        ("named", text(3, "#/x") + field(44, text(1, "self > 0"))),
+    ]
+    schema = b"".join(field(29, text(1, name) + field(2, value)) for name, value in properties)
+    version = text(1, "v1") + field(2, 1) + field(3, 1) + field(4, field(1, schema))
+    tree = parse_protobuf(body("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, field(7, version))))
+    found = tree["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    assert found == {
+        "list": {"items": {"type": "string"}},
+        "tuple": {"items": [{"type": "string"}, {"type": "integer"}]},
+        "open": {"additionalProperties": True},
+        "closed": {"additionalProperties": False},
+        "map": {"additionalProperties": {"type": "string"}},
+        "given": {
+            "default": {"a": [1]},
+            "enum": ["x"],
+            "x-kubernetes-preserve-unknown-fields": True,
+            "x-kubernetes-list-type": "set",
+        },
+        "named": {"$ref": "#/x", "x-kubernetes-validations": [{"rule": "self > 0"}]},
+    }
