@@ -1,8 +1,9 @@
 """Stand-ins for the images of upstream's tests, from Debian packages and the programs that Go built.
 
 Which names and tags are wanted is asked of `e2e.test --list-images`; RECIPES says how an image of a name is made. `sh`
-is bash in all of them, because it alone hands on environment variables whose names have a hyphen. Images are kept in
-the cache; fill() copies them into a cluster's registry. Called by __main__.py.
+is bash in all of them, because it alone hands on environment variables whose names have a hyphen; only /bin/sh of
+busybox is its own, whose words a test expects. Images are kept in the cache; fill() copies them into a cluster's
+registry. Called by __main__.py.
 """
 
 import hashlib
@@ -34,6 +35,7 @@ user-defined-in-image:x:1000:
 group-defined-in-image:x:50000:user-defined-in-image
 nogroup:x:65534:
 """
+_BUSYBOX_SHELL: Files = {"usr/bin/sh": Link("busybox"), "usr/local/bin/sh": Link("/usr/bin/bash")}
 _NGINX = """user nobody nogroup;
 events {}
 http { include mime.types; access_log /dev/stdout; server { listen 80; root /usr/share/nginx/html; } }
@@ -76,7 +78,7 @@ _AGNHOST: dict[str, Any] = {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]}
 
 RECIPES: dict[str, Recipe] = {
     "agnhost": Recipe(_AGNHOST, _agnhost),
-    "busybox": Recipe({"Cmd": ["sh"]}),
+    "busybox": Recipe({"Cmd": ["sh"]}, lambda _: _BUSYBOX_SHELL),
     "etcd": Recipe({"Cmd": ["etcd"]}, lambda _: {"usr/local/bin/etcd": Link("/usr/bin/etcd")}, (*TOOLS, "etcd-server")),
     "glibc-dns-testing": Recipe({"Cmd": ["sh"]}),
     "kitten": Recipe({**_AGNHOST, "Cmd": ["test-webserver"]}, _picture("kitten")),
