@@ -41,8 +41,8 @@ def read(output: str) -> Outcome:
 
 def brief(text: str) -> str:
     """One short line of a failure's text, without what is this machine's."""
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and _TIMEOUT.fullmatch(lines[0]):
         lines[0] = f"{_TIMED_OUT}:" if len(lines) > 1 else _TIMED_OUT
-    said = _PLACES.sub("", " ".join(line for line in lines if line))
+    said = _PLACES.sub("", " ".join(lines))
     return said if len(said) <= _LENGTH else said[: _LENGTH - 1].rstrip() + "…"

@@ -39,6 +39,7 @@ SKIP = """
         (FAILURE + END.format("FAIL!", 0, 1, 3205), Outcome(FAILED, "expected something, got nothing")),
         (TIMEOUT + END.format("FAIL! - Suite Timeout Elapsed", 0, 1, 3205), Outcome(FAILED, "timed out: no pod came")),
         (TIMEOUT.partition("\n\n")[0] + END.format("FAIL!", 0, 1, 3205), Outcome(FAILED, "timed out")),
+        (TIMEOUT.replace("no pod came", "") + END.format("FAIL!", 0, 1, 3205), Outcome(FAILED, "timed out")),
         (SKIP + END.format("SUCCESS!", 0, 0, 3206), Outcome(NOT_RUN, "Only supported for providers [gce]")),
         (END.format("SUCCESS!", 0, 0, 3206), Outcome(FAILED, "e2e.test ran no such test")),
         ("panic: out of memory", Outcome(FAILED, "e2e.test ended without a report")),
