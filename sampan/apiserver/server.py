@@ -23,6 +23,7 @@ from prometheus_client.registry import CollectorRegistry
 from sampan.apiserver import keys
 from sampan.apiserver.admission.chain import Chain
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
+from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.admission.order import chosen
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
@@ -133,6 +134,7 @@ class APIServer:
             allocators={"services": self._allocators},
             now=config.now,
             webhooks=WebhookClient(self._resolve),
+            admission_metrics=AdmissionMetrics(config.metrics),
             kubelet_tls=self._kubelet_tls(),
         )
 

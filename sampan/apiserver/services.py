@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sampan.apiserver.admission.attributes import Admission
+from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
@@ -51,6 +52,7 @@ class Services:
     allocators: Mapping[str, Allocator]  # by the name that kinds use
     now: Callable[[], datetime]
     webhooks: WebhookClient
+    admission_metrics: AdmissionMetrics
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:

@@ -80,7 +80,9 @@ class HTTPClient:
         self._prefix = parts.path.rstrip("/")
         self._ssl = ssl_context if parts.scheme == "https" else None
         self._server_name = server_name
-        self._headers = [("Host", parts.netloc.rpartition("@")[2]), *_pairs(headers)]
+        given = _pairs(headers)  # whoever dials an address for a name says the name
+        named = any(name.lower() == "host" for name, _ in given)
+        self._headers = given if named else [("Host", parts.netloc.rpartition("@")[2]), *given]
         self._idle: list[RawConnection] = []
         self._closed = False
 

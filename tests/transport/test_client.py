@@ -228,3 +228,11 @@ async def test_server_name(serve: Serve) -> None:
     client = HTTPClient(url, context, server_name="kubernetes")
     assert (await client.request("GET", "/")).status == 200
     await client.close()
+
+
+async def test_whoever_dials_an_address_for_a_name_says_the_name(serve: Serve) -> None:
+    site = await serve(lambda request: Response(200, request.headers["host"].encode()))
+    client = HTTPClient(f"http://127.0.0.1:{site.port}", headers={"Host": "web.default.svc:443"})
+    answer = await client.request("GET", "/")
+    assert answer.body == b"web.default.svc:443"
+    await client.close()

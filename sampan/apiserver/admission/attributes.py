@@ -4,8 +4,8 @@ Made by the write pipeline (writes/), by subresources whose body is not the obje
 CONNECT; read and, in the first phase, changed by plugins. Rules: k8s.io/apiserver/pkg/admission (Attributes).
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call
@@ -40,6 +40,7 @@ class Admission:
     foreign: bool = False  # whether obj and old are no objects of the resource: a Scale, an Eviction
     reinvoke: bool = False  # a plugin asks that all of the first phase run once more
     reinvoking: bool = False  # this is that second time
+    memory: dict[str, Any] = field(default_factory=dict)  # by plugin: what it keeps for the second time
 
     @property
     def served(self) -> Served:

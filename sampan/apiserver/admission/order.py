@@ -32,16 +32,19 @@ from sampan.apiserver.admission import (
     storage_object_in_use_protection,
     taint_nodes_by_condition,
 )
-from sampan.apiserver.admission.attributes import CREATE, DELETE, UPDATE
+from sampan.apiserver.admission.attributes import CONNECT, CREATE, DELETE, UPDATE
 from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.event_rate_limit import plugin as event_rate_limit
 from sampan.apiserver.admission.limit_ranger import plugin as limit_ranger
 from sampan.apiserver.admission.pod_security import plugin as pod_security
 from sampan.apiserver.admission.resource_quota import plugin as resource_quota
+from sampan.apiserver.admission.webhook.mutating import MutatingWebhooks
+from sampan.apiserver.admission.webhook.validating import ValidatingWebhooks
 
 _CREATE, _UPDATE, _WRITE = frozenset({CREATE}), frozenset({UPDATE}), frozenset({CREATE, UPDATE})
 _ALL = frozenset({CREATE, UPDATE, DELETE})
+_ANY = _ALL | {CONNECT}
 _PODS, _NODES = frozenset({("", "pods")}), frozenset({("", "nodes")})
 _DEBUGGING, _RESIZES = frozenset({("", "pods/ephemeralcontainers")}), frozenset({("", "pods/resize")})
 _CLAIMS = limit_ranger.CLAIMS
@@ -99,6 +102,8 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("PodTopologyLabels", _CREATE, _BINDINGS, mutate=pod_topology_labels.mutate_binding),
         Plugin("PodResizeValidator", _UPDATE, _RESIZES, validate=pod_resize.validate),
         Plugin("RoleEscalation", _WRITE, _RBAC, validate=escalation.validate),
+        Plugin("MutatingAdmissionWebhook", _ANY, mutate=MutatingWebhooks().mutate),
+        Plugin("ValidatingAdmissionWebhook", _ANY, validate=ValidatingWebhooks().validate),
         Plugin("ResourceQuota", _WRITE, validate=quota.validate),
     )
 

@@ -43,9 +43,13 @@ class Composition:
         self._programs[name] = program if program is not None else wrong
         return wrong
 
-    def bind(self, bindings: Mapping[str, Any]) -> "Bindings":
-        """The bindings with the variables, which are worked out when they are looked at, once."""
-        return Bindings(bindings, self._programs)
+    def bind(self, bindings: Mapping[str, Any], limit: int = PER_CALL_LIMIT) -> "Bindings":
+        """The bindings with the variables, which are worked out when they are looked at, once.
+
+        A variable that costs more than `limit` has no value; where that is less than upstream allows, the evaluation
+        ends with BudgetExceeded instead, to be repeated with more.
+        """
+        return Bindings(bindings, self._programs, limit)
 
 
 def _compiled(environment: Environment, text: str) -> tuple[Program | None, str]:
@@ -60,9 +64,10 @@ def _compiled(environment: Environment, text: str) -> tuple[Program | None, str]
 class Bindings(dict[str, Any]):
     """Bindings for the expressions of one evaluation; `cost` is what the variables have cost so far."""
 
-    def __init__(self, bindings: Mapping[str, Any], programs: Mapping[str, Program | str]) -> None:
+    def __init__(self, bindings: Mapping[str, Any], programs: Mapping[str, Program | str], limit: int) -> None:
         super().__init__(bindings)
         self.cost = 0
+        self._limit = limit
         self._programs = programs
         self[VARIABLES] = _Variables(self)
 
@@ -72,8 +77,10 @@ class Bindings(dict[str, Any]):
         if isinstance(program, str):
             raise EvaluationError(f'composited variable "{name}" fails to compile: {program}')
         try:
-            result = program.evaluate(self, PER_CALL_LIMIT)
+            result = program.evaluate(self, self._limit)
         except (EvaluationError, BudgetExceeded) as error:
+            if self._limit < PER_CALL_LIMIT and isinstance(error, BudgetExceeded):
+                raise
             self.cost += error.cost
             raise EvaluationError(f'composited variable "{name}" fails to evaluate: {error}') from None
         self.cost += result.cost
