@@ -1,4 +1,4 @@
-"""pods/eviction: a polite deletion, which the pod's conditions tell from others. There are no PodDisruptionBudgets yet.
+"""pods/eviction: a deletion that asks the pod's disruption budget first, and that the pod's conditions tell of.
 
 Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage (EvictionREST); documentation, "API-initiated eviction".
 """
@@ -12,14 +12,16 @@ from sampan.apiserver.keys import storage_key
 from sampan.apiserver.metadata import check_namespace
 from sampan.apiserver.options import DeleteOptions, delete_options, write_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.subresources import disruption
 from sampan.apiserver.writes.deleting import delete
 from sampan.apiserver.writes.preconditions import check_deletion
-from sampan.apiserver.writes.storing import guaranteed_update
+from sampan.apiserver.writes.storing import conflict, guaranteed_update
 from sampan.kinds.core.pod import KIND as POD
-from sampan.machinery.errors import BadRequest
-from sampan.machinery.meta import Object, format_time
+from sampan.machinery.errors import BadRequest, Conflict, NotFound
+from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.machinery.tree import with_changes
 
+_TRIES = 20
 _CONDITION = {
     "type": "DisruptionTarget",
     "status": "True",
@@ -39,7 +41,7 @@ async def evict(services: Services, call: Call) -> Tree:
     if options.dry_run:
         deletion = deletion._replace(dry_run=True)
     await services.admission.validate(services, admission)
-    await _evict(services, call, deletion)
+    await _within_budget(services, call, deletion)
     return Tree({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 
@@ -47,6 +49,28 @@ def _check_name(call: Call, meta: Any) -> None:
     if not isinstance(meta, dict) or meta.get("name") != call.info.name:
         raise BadRequest("name in URL does not match name in Eviction object")
     check_namespace(meta, call.info.namespace)
+
+
+async def _within_budget(services: Services, call: Call, deletion: DeleteOptions) -> None:
+    """Evict a pod that no budget holds; what was decided by a state of the pod is done to that state only."""
+    for _ in range(_TRIES):
+        pod = services.find(POD, call.info.namespace, call.info.name)
+        if pod is None:
+            raise NotFound.of("pods", "", call.info.name)
+        free, budget = disruption.is_free(pod), None
+        if not free and (budget := disruption.budget_of(services, pod)):
+            free = disruption.may_go_unhealthy(budget, pod)
+            if not free:
+                await disruption.take(services, budget, pod, call.now, dry_run=deletion.dry_run)
+        if not free or deletion.resource_version or is_deleting(pod):
+            return await _evict(services, call, deletion)
+        try:
+            version = pod["metadata"]["resourceVersion"]
+            return await _evict(services, call, deletion._replace(resource_version=version))
+        except Conflict as error:
+            if budget:
+                raise disruption.processing(budget["metadata"]["name"]) from error
+    raise conflict(POD, storage_key(POD, call.info.namespace, call.info.name))
 
 
 async def _evict(services: Services, call: Call, deletion: DeleteOptions) -> None:

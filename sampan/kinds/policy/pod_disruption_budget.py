@@ -130,7 +130,7 @@ KIND = Kind(
     ),
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    create_warnings=nothing_acts("no eviction is refused for it"),
+    create_warnings=nothing_acts("no eviction is refused for it until something keeps its status"),
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status_update=_validate_status_update,
