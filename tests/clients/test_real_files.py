@@ -27,6 +27,8 @@ MOST_ANNOTATED = 262144  # bytes of all annotations; a client-side apply puts th
 # in a list that is replaced as a whole; and for every selector of a PodDisruptionBudget (its patch strategy).
 RESTLESS = {
     "configmap/ingress-nginx-controller",
+    "customresourcedefinition.apiextensions.k8s.io/clusternetworkpolicies.policy.networking.k8s.io",  # with a status
+    "daemonset.apps/calico-node",
     "deployment.apps/activator",
     "deployment.apps/autoscaler",
     "deployment.apps/controller",
@@ -36,7 +38,9 @@ RESTLESS = {
     "poddisruptionbudget.policy/activator-pdb",
     "poddisruptionbudget.policy/calico-kube-controllers",
     "poddisruptionbudget.policy/webhook-pdb",
+    "mutatingwebhookconfiguration.admissionregistration.k8s.io/cluster-operator-mutating-webhook-configuration",
     "mutatingwebhookconfiguration.admissionregistration.k8s.io/cm-cert-manager-webhook",
+    "validatingwebhookconfiguration.admissionregistration.k8s.io/cluster-operator-validating-webhook-configuration",
     "validatingwebhookconfiguration.admissionregistration.k8s.io/cm-cert-manager-webhook",
     "validatingwebhookconfiguration.admissionregistration.k8s.io/ingress-nginx-admission",
 }
@@ -125,7 +129,7 @@ async def explain(kubectl: Command, spec: Any) -> None:
     plural, group = spec["names"]["plural"], spec["group"]
     for version in spec["versions"]:
         if version["served"]:
-            text = await kubectl(f"explain {plural}.{group} --api-version={group}/{version['name']}")
+            text = await kubectl(f"explain {plural} --api-version={group}/{version['name']}")
             assert f"KIND:       {spec['names']['kind']}\n" in text
             assert f"VERSION:    {version['name']}\n" in text
             for field in version["schema"]["openAPIV3Schema"].get("properties", {}):
