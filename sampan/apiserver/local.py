@@ -25,6 +25,8 @@ from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 from sampan.transport.messages import Request, Response, StreamResponse
 
+_PROGRAMS = {"system:serviceaccount:kube-system:": "kube-controller-manager", "system:node:": "kubelet"}
+
 
 class LocalTransport:
     """Calls `app` as `user`."""
@@ -32,8 +34,7 @@ class LocalTransport:
     def __init__(self, app: App, user: User) -> None:
         self._app = app
         self._user = user
-        # By what field managers are told apart; the last part of a component's name says most.
-        self._agent = {"user-agent": user.name.rpartition(":")[2]}
+        self._agent = {"user-agent": _program(user.name)}  # by which field managers are told apart
 
     async def request(
         self,
@@ -98,6 +99,14 @@ class LocalTransport:
         if inspect.isawaitable(result):
             result = await result
         return call, result
+
+
+def _program(user: str) -> str:
+    """The program that upstream runs a component in, whose name its requests bear."""
+    for prefix, program in _PROGRAMS.items():
+        if user.startswith(prefix):
+            return program
+    return user.rpartition(":")[2]
 
 
 def _tree(call: Call | None, result: Result) -> Object:

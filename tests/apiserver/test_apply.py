@@ -57,9 +57,14 @@ async def test_creators_without_a_name_have_that_of_their_agent(api: API) -> Non
     assert managers(made) == [("curl", "Update")]
     nameless = await api.create(CONFIG_MAPS, config(x="1") | {"metadata": {"name": "b"}})
     assert managers(nameless) == [("unknown", "Update")]
-    component = api.server.local_client(User("system:kube-scheduler", ("system:masters",)))
-    named = {"metadata": {"name": "c", "namespace": "default"}, "data": {"x": "1"}}
-    assert managers(await component.create(CONFIG_MAP, named)) == [("kube-scheduler", "Update")]
+    for user, program in (
+        ("system:kube-scheduler", "kube-scheduler"),
+        ("system:node:n1", "kubelet"),
+        ("system:serviceaccount:kube-system:job-controller", "kube-controller-manager"),
+    ):
+        component = api.server.local_client(User(user, ("system:masters",)))
+        named = {"metadata": {"name": program, "namespace": "default"}, "data": {"x": "1"}}
+        assert managers(await component.create(CONFIG_MAP, named)) == [(program, "Update")]
 
 
 async def test_cleared_records_stay_cleared_until_an_apply(api: API) -> None:
