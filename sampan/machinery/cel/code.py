@@ -84,7 +84,9 @@ def charged(code: Code) -> Run:
         return run
 
     def paid(frame: Frame) -> Any:
-        frame[COST] += cost
+        total = frame[COST] = frame[COST] + cost
+        if total > frame[LIMIT]:
+            raise BudgetExceeded(total)
         return run(frame)
 
     return paid

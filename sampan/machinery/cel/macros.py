@@ -17,10 +17,12 @@ from sampan.machinery.cel.syntax import (
     Node,
     Select,
     StructLiteral,
+    children,
 )
 
 ACCUMULATOR = "@result"
 UNUSED = "#unused"
+_LARGEST_COPY = 2000  # nodes: optMap has its target twice, so that a chain of them doubles with each
 Expander = Callable[[int, Node | None, list[Node]], Node | None]
 Macros = Mapping[tuple[str, int, bool], Expander]  # by name, number of arguments, and whether it has a target
 
@@ -163,12 +165,21 @@ def _bind(offset: int, target: Node | None, arguments: list[Node]) -> Node | Non
     return _bound(offset, arguments[0].name, arguments[1], arguments[2])
 
 
+def _expanded_size(node: Node, known: dict[int, int]) -> int:
+    """The number of nodes, those that stand in several places counted for each."""
+    if id(node) not in known:
+        known[id(node)] = 1 + sum(_expanded_size(child, known) for child in children(node))
+    return known[id(node)]
+
+
 def _optional_map(flat: bool) -> Expander:
     macro = "optFlatMap" if flat else "optMap"
 
     def expand(offset: int, target: Node | None, arguments: list[Node]) -> Node:
         if not isinstance(arguments[0], Ident):
             raise MacroError(arguments[0].offset, f"{macro}() variable name must be a simple identifier")
+        if target is not None and _expanded_size(target, {}) > _LARGEST_COPY:
+            raise MacroError(offset, "expression recursion limit exceeded")
         mapped = _bound(offset, arguments[0].name, Call(offset, "value", [], target), arguments[1])
         given = mapped if flat else Call(offset, "optional.of", [mapped])
         return Call(offset, "_?_:_", [Call(offset, "hasValue", [], target), given, Call(offset, "optional.none", [])])

@@ -16,6 +16,8 @@ from sampan.machinery.cel.types import Type
 MOST = 10_000_000  # elements in one evaluation: a second or two, and what they need of memory
 _CHARACTERS = 4  # of a text, for one element
 _FLAT = frozenset(("bool", "int", "uint", "double", "string", "bytes", "null", "timestamp", "duration", "type"))
+_PAIRS = frozenset(("_==_", "_!=_", "_+_"))
+_LIGHT = frozenset((int, float, bool, type(None)))
 Before = Callable[[Sequence[Any], int], int]
 After = Callable[[Any], int]
 
@@ -47,8 +49,8 @@ def _each_with_each(values: Sequence[Any], most: int) -> int:
     return weight(values[0], most) * max(len(other) if isinstance(other, list) else 1, 1)
 
 
-def _items(result: Any) -> int:
-    return len(result) if isinstance(result, list) else 0
+def _sum(result: Any) -> int:
+    return len(result) if isinstance(result, list) else _text(result)
 
 
 def _text(result: Any) -> int:
@@ -67,7 +69,7 @@ _BEFORE: Mapping[str, Before] = {
     "sets.intersects": _each_with_each,
     "sets.equivalent": _each_with_each,
 }
-_AFTER: Mapping[str, After] = {"_+_": _items, "replace": _text, "join": _text, "format": _text}
+_AFTER: Mapping[str, After] = {"_+_": _sum, "replace": _text, "join": _text, "format": _text}
 
 
 def is_metered(function: str, types: Sequence[Type]) -> bool:
@@ -80,6 +82,8 @@ def is_metered(function: str, types: Sequence[Type]) -> bool:
 def metered(name: str, function: Callable[..., Any], runs: Sequence[Run], cost: Any) -> Run:
     """A call that counts its work. `cost` is what it costs: a number that is charged elsewhere, or a measure."""
     before, after = _BEFORE.get(name), _AFTER.get(name)
+    if name in _PAIRS:
+        return _pair(function, (runs[0], runs[1]), cost, before, after)
 
     def run(frame: Frame) -> Any:
         values = [each(frame) for each in runs]
@@ -90,6 +94,29 @@ def metered(name: str, function: Callable[..., Any], runs: Sequence[Run], cost: 
             _spend(frame, after(result))
         if not isinstance(cost, int):
             frame[COST] += cost(values, result)
+        return result
+
+    return run
+
+
+def _pair(
+    function: Callable[..., Any], runs: tuple[Run, Run], cost: Any, before: Before | None, after: After | None
+) -> Run:
+    """The same for the commonest operators, quick where the values turn out to be numbers and the like."""
+    first, second = runs
+    fixed = isinstance(cost, int)
+
+    def run(frame: Frame) -> Any:
+        left, right = first(frame), second(frame)
+        if type(left) in _LIGHT and type(right) in _LIGHT:
+            frame[COST] += 0 if fixed else 1
+            return function(left, right)
+        if before is not None:
+            _spend(frame, before((left, right), MOST - frame[WORK]))
+        result = function(left, right)
+        if after is not None:
+            _spend(frame, after(result))
+        frame[COST] += 0 if fixed else cost((left, right), result)
         return result
 
     return run

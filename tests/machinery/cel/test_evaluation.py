@@ -175,6 +175,13 @@ def test_deep_expressions_are_refused_or_run(text: str) -> None:
         assert program.evaluate({"a": 1}).value == 1
 
 
+def test_chains_that_double_with_each_link_are_refused() -> None:
+    chain = "optional.of(a)" + ".optMap(x, x)" * 5
+    assert ANY.compile(f"{chain}.value()").evaluate({"a": 1}).value == 1
+    with pytest.raises(CompileError, match="recursion limit exceeded"):
+        ANY.compile("optional.of(a)" + ".optMap(x, x)" * 24)
+
+
 def test_an_expression_of_too_many_characters_is_refused() -> None:
     with pytest.raises(CompileError, match="expression code point size exceeds limit: size: 100001, limit 100000"):
         BASE.compile("1" * 100_001)
