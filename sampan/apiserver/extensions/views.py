@@ -50,11 +50,12 @@ def _known(served: Served, entry: Cached) -> View:
     return view
 
 
-def note(served: Served, entry: Cached) -> None:
-    """An object that has just been stored as it is, in this version: nothing has to be looked at again."""
+def note(served: Served, entry: Cached, obj: Object) -> None:
+    """An object of a request that has just been stored: nothing has to be looked at or converted again."""
     structure = served.version.structure
-    if structure is not None and entry.object["apiVersion"] == served.version.api_version:
-        _keep(served, entry, View(structure, entry.object, True))
+    if structure is not None:
+        metadata = {**obj["metadata"], "resourceVersion": str(entry.revision)}
+        _finish(served, structure, entry, {**obj, "metadata": metadata})
 
 
 def _keep(served: Served, entry: Cached, view: View) -> None:

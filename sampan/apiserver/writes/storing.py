@@ -34,8 +34,8 @@ def _value(served: Served, stored: Object) -> bytes:
     return encode(stored) if served.version.structure is None else tagged(stored["apiVersion"], encode(stored))
 
 
-def _noted(served: Served, entry: Cached, status: int = 200) -> One:
-    note(served, entry)
+def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) -> One:
+    note(served, entry, obj)
     return One(entry, status)
 
 
@@ -50,7 +50,7 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
         return Tree(obj, 201, stored=True)
     value = _value(served, await stored_form(services, served, obj))
     try:
-        return _noted(served, await services.cache.create(key, value), 201)
+        return _noted(served, await services.cache.create(key, value), obj, 201)
     except KeyExists as error:
         there = services.cache.get(key)
         raise taken(kind, there.object if there else obj) from error
@@ -71,8 +71,8 @@ async def replace(services: Services, served: Served, entry: Cached, new: Object
         return One(entry)
     try:
         if is_finished(served.kind, new):
-            return _noted(served, await remove(services, served.kind, entry, value))
-        return _noted(served, await services.cache.update(entry.key, value, entry.revision))
+            return _noted(served, await remove(services, served.kind, entry, value), new)
+        return _noted(served, await services.cache.update(entry.key, value, entry.revision), new)
     except StoreFull as error:
         raise store_full(error) from error
 
