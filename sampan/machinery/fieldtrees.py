@@ -19,14 +19,13 @@ Tree = Mapping[str, Any]
 
 DOT = "."
 EMPTY: dict[str, Any] = {}
-_MISSING = object()
-_LEAVES = (dict, list)
 
 
 class Node:
     """A field whose members are owned one by one. `member`: whether it is one itself, beside what is below it."""
 
     __slots__ = ("field", "member", "memo")
+    takes: type = dict  # what a value must be to have members: custom resources are recorded before they are validated
 
     def __init__(self, field: Field, memo: "_Memo", *, member: bool) -> None:
         self.field = field
@@ -61,7 +60,7 @@ class Node:
 
 
 def _is_leaf(child: Node | None, item: Any) -> bool:
-    return child is None or not item or type(item) not in _LEAVES
+    return child is None or not item or type(item) is not child.takes
 
 
 def _whole(child: Node | None, item: Any) -> Tree | None:
@@ -98,11 +97,13 @@ def _compare_item(
 
 
 class _Struct(Node):
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_others")
 
     def __init__(self, field: Field, memo: "_Memo", *, member: bool) -> None:
         super().__init__(field, memo, member=member)
         self._known: dict[str, tuple[str, Node | None]] | None = None
+        others = field.definition.others
+        self._others = _node(others, memo) if others is not None else None  # of fields that the type does not name
 
     @property
     def _steps(self) -> dict[str, tuple[str, Node | None]]:
@@ -111,11 +112,15 @@ class _Struct(Node):
         return self._known
 
     def children(self, value: Any) -> Iterator[tuple[str, Node | None, Any]]:
-        steps = self._steps
-        return ((*steps[name], item) for name, item in value.items() if name in steps)
+        steps, others = self._steps, self._others
+        if others is None:
+            return ((*steps[name], item) for name, item in value.items() if name in steps)
+        return ((*steps.get(name, (f"f:{name}", others)), item) for name, item in value.items())
 
     def collect(self, value: Any) -> dict[str, Any]:
         """As for any node; most of a write's cost, so without an iterator in between."""
+        if self._others is not None:
+            return super().collect(value)
         steps, found = self._steps, {}
         for name, item in value.items():
             step = steps.get(name)
@@ -142,8 +147,19 @@ class _Map(Node):
             yield "f:" + name, child, item
 
 
+class _Any(Node):
+    """Of which nothing is known: maps at any depth, each key a member."""
+
+    __slots__ = ()
+
+    def children(self, value: Any) -> Iterator[tuple[str, Node | None, Any]]:
+        for name, item in value.items():
+            yield "f:" + name, self, item
+
+
 class _List(Node):
     __slots__ = ("_item", "_prefix")
+    takes = list
 
     def __init__(self, field: Field, memo: "_Memo", *, member: bool) -> None:
         super().__init__(field, memo, member=member)
@@ -155,7 +171,7 @@ class _List(Node):
     def children(self, value: Any) -> Iterator[tuple[str, Node | None, Any]]:
         field, child, prefix = self.field, self._item, self._prefix
         for item in value:
-            found = item.get(field.list_map_keys[0]) if prefix else None
+            found = item.get(field.list_map_keys[0]) if prefix and isinstance(item, dict) else None
             if found is None:
                 yield item_element(field, item), child, item
             else:
@@ -169,6 +185,8 @@ def _node(field: Field, memo: _Memo, *, member: bool = False) -> Node | None:
     """The node of a field; None where it is owned as one."""
     if is_atomic(field):
         return None
+    if field.type == "any":
+        return _Any(field, memo, member=True)
     made = {"object": _Struct, "map": _Map}.get(field.type, _List)
     return made(field, memo, member=member or not field.always)
 

@@ -94,6 +94,23 @@ async def test_apply_merges_lists_by_their_keys(api: API) -> None:
     assert conflict.status == 409 and conflict.body["details"]["causes"][0]["field"] == '.spec.steps[name="a"].run'
 
 
+async def test_fields_that_nobody_has_described_have_owners_too(api: API) -> None:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    await established(api, definition(version(schema={"type": "object", "properties": {"spec": anything}})))
+    body = {**crontab(), "spec": {"a": None, "b": [{"c": "d"}], "e": {"f": {"g": 1}}}}
+    made = await api.create(CRONTABS, body, query={"fieldManager": "me"})
+    assert made["spec"] == body["spec"]
+    owned = made["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
+    assert owned == {".": {}, "f:a": {}, "f:b": {}, "f:e": {".": {}, "f:f": {".": {}, "f:g": {}}}}
+
+
+@pytest.mark.parametrize("spec", [[], "text", {"steps": {"name": "a"}}, {"steps": ["a"]}, {"steps": [{"name": {}}]}])
+async def test_a_value_of_the_wrong_type_is_refused(api: API, spec: object) -> None:
+    await established(api, definition())
+    answer = await api.call("POST", CRONTABS, {**crontab(), "spec": spec}, query={"fieldManager": "me"})
+    assert answer.status == 422, answer.body
+
+
 async def test_status_and_scale_are_subresources_where_the_definition_says_so(api: API) -> None:
     scale = {
         "specReplicasPath": ".spec.replicas",
@@ -186,6 +203,19 @@ async def test_versions_differ_in_their_name_where_nothing_converts(api: API) ->
     ]
     entries = api.server.services.cache.list("/stable.example.com/crontabs/").items
     assert [entry.object["apiVersion"] for entry in entries] == ["stable.example.com/v1", "stable.example.com/v2"]
+
+
+async def test_whoever_writes_in_another_version_is_answered_in_it(api: API) -> None:
+    await established(api, definition(version("v1"), version("v2", stored=False)))
+    second = CRONTABS.replace("/v1/", "/v2/")
+    made = await api.create(second, crontab(api="v2"))
+    assert made["apiVersion"] == "stable.example.com/v2" and made["metadata"]["resourceVersion"]
+    changed = await api.patch(second + "/my", {"spec": {"replicas": 2}})
+    assert (changed.body["apiVersion"], changed.body["spec"]["replicas"]) == ("stable.example.com/v2", 2)
+    assert await api.get(second + "/my") == changed.body
+    again = await api.patch(second + "/my", {"spec": {"replicas": 2}})
+    assert again.body["metadata"]["resourceVersion"] == changed.body["metadata"]["resourceVersion"]
+    assert (await api.get(CRONTABS + "/my"))["apiVersion"] == "stable.example.com/v1"
 
 
 async def test_a_definition_takes_its_objects_along(api: API) -> None:
