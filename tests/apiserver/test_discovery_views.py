@@ -9,6 +9,7 @@ from sampan.apiserver.discovery.model import by_stability
 from sampan.apiserver.discovery.views import LegacyDiscovery, is_mapper
 from sampan.transport.messages import Request, Response
 from tests.apiserver.harness import API, running
+from tests.clients.rig import established
 
 V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 KUBECTL = {"user-agent": "kubectl/v1.20.2 (linux/amd64) kubernetes/faecb19"}
@@ -79,6 +80,20 @@ async def test_scanners_see_one_of_each(api: API) -> None:
     assert "extensions" not in found
     assert (found["apps"], found["batch"], found["networking.k8s.io"]) == (["v1"], ["v1"], ["v1"])
     assert [v["version"] for v in (await api.get("/apis/apps", headers=PYTHON))["versions"]] == ["v1"]
+
+
+async def test_scanners_see_every_version_of_a_custom_resource(api: API) -> None:
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    names = {"kind": "Boat", "plural": "boats", "singular": "boat"}
+    versions_of_boats = [
+        {"name": "v1", "served": True, "storage": True, "schema": schema},
+        {"name": "v1beta1", "served": True, "storage": False, "schema": schema, "deprecated": True},
+    ]
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": versions_of_boats}
+    await established(api, {"metadata": {"name": "boats.example.com"}, "spec": spec})
+    found = await versions(api, PYTHON)
+    assert found["example.com"] == ["v1", "v1beta1"]
+    assert list(found)[-1] == "example.com"
 
 
 async def test_mappers_see_all(api: API) -> None:
