@@ -60,9 +60,10 @@ def fields(message: str, messages: Messages, known: frozenset[str]) -> dict[str,
 
 
 def _json_name(plain: str, known: Container[str]) -> str:
-    """A field as JSON has it: `$ref` is `ref` in protobuf, x-kubernetes-list-type is xKubernetesListType."""
+    """A field as JSON has it: `$ref` is `ref` in protobuf, x-... is xKubernetes..., webhooks is Webhooks."""
     dashed = re.sub(r"(?<!^)([A-Z])", lambda match: "-" + match[1].lower(), plain)
-    return next((name for name in (plain, f"${plain}", dashed) if name in known), plain)
+    small = plain[:1].lower() + plain[1:]
+    return next((name for name in (plain, f"${plain}", dashed, small) if name in known), plain)
 
 
 def main() -> None:

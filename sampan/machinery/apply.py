@@ -90,6 +90,12 @@ def apply(
     return merged
 
 
+def merge(definition: Definition, live: Object, applied: Object) -> Object:
+    """`applied` over `live` as an apply would have it, whoever owns what; a new tree. Raises BadRequest."""
+    merged: Object = _merge(definition.as_field, live, applied)
+    return merged
+
+
 def _managers(field: Field, live: Object) -> Managers:
     """The managers of an object; where nobody has been recorded, one that owns all there is."""
     found = read(live)

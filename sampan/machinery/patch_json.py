@@ -42,6 +42,10 @@ def not_fitting() -> Invalid:
     return Invalid(_NOT_FITTING, details={})
 
 
+class CheckFailed(Invalid):
+    """A `test` operation that does not hold: the answer is the same, but some take it as a condition."""
+
+
 class _Document:
     """A tree that operations change; `root` is what has become of it."""
 
@@ -97,7 +101,7 @@ class _Document:
         # A test for null holds where the field is missing, as in upstream's implementation.
         same = wanted is None if found is _MISSING else _same(found, wanted)
         if not same:
-            raise not_fitting()
+            raise CheckFailed(_NOT_FITTING, details={})
 
     def _find(self, path: list[str]) -> Any:
         found = self._look(path)

@@ -6,8 +6,8 @@ of the kind: `undecodable` is the answer to that. Server-side apply is apply.py.
 """
 
 from sampan.machinery.patch_errors import undecodable, undecodable_strategic
-from sampan.machinery.patch_json import json_patch
+from sampan.machinery.patch_json import CheckFailed, json_patch
 from sampan.machinery.patch_merge import merge_patch
 from sampan.machinery.patch_strategic import strategic_merge_patch
 
-__all__ = ["json_patch", "merge_patch", "strategic_merge_patch", "undecodable", "undecodable_strategic"]
+__all__ = ["CheckFailed", "json_patch", "merge_patch", "strategic_merge_patch", "undecodable", "undecodable_strategic"]

@@ -67,6 +67,18 @@ def test_types_of_their_own() -> None:
     assert tree["terminationGracePeriodSeconds"] == -5
 
 
+def test_fields_with_capitals() -> None:
+    """Some .proto files spell fields as Go does."""
+    hook = field(1, b"a.example.com")
+    webhooks = body("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", field(2, hook) + field(2, hook))
+    assert parse_protobuf(webhooks)["webhooks"] == [{"name": "a.example.com"}] * 2
+    variable, validation = field(1, b"a") + field(2, b"1"), field(1, b"variables.a == 1")
+    spec = field(3, validation) + field(7, variable)
+    policy = parse_protobuf(body("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", field(2, spec)))
+    assert policy["spec"]["validations"] == [{"expression": "variables.a == 1"}]
+    assert policy["spec"]["variables"] == [{"name": "a", "expression": "1"}]
+
+
 def test_bytes_times_and_delete_options() -> None:
     secret = parse_protobuf(body("v1", "Secret", field(2, field(1, b"k") + field(2, b"\x00v"))))
     assert secret["data"] == {"k": "AHY="}

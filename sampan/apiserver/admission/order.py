@@ -38,6 +38,8 @@ from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.event_rate_limit import plugin as event_rate_limit
 from sampan.apiserver.admission.limit_ranger import plugin as limit_ranger
 from sampan.apiserver.admission.pod_security import plugin as pod_security
+from sampan.apiserver.admission.policy.mutating import MutatingPolicies
+from sampan.apiserver.admission.policy.validating import ValidatingPolicies
 from sampan.apiserver.admission.resource_quota import plugin as resource_quota
 from sampan.apiserver.admission.webhook.mutating import MutatingWebhooks
 from sampan.apiserver.admission.webhook.validating import ValidatingWebhooks
@@ -102,7 +104,9 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("PodTopologyLabels", _CREATE, _BINDINGS, mutate=pod_topology_labels.mutate_binding),
         Plugin("PodResizeValidator", _UPDATE, _RESIZES, validate=pod_resize.validate),
         Plugin("RoleEscalation", _WRITE, _RBAC, validate=escalation.validate),
+        Plugin("MutatingAdmissionPolicy", _ANY, mutate=MutatingPolicies().mutate),
         Plugin("MutatingAdmissionWebhook", _ANY, mutate=MutatingWebhooks().mutate),
+        Plugin("ValidatingAdmissionPolicy", _ANY, validate=ValidatingPolicies().validate),
         Plugin("ValidatingAdmissionWebhook", _ANY, validate=ValidatingWebhooks().validate),
         Plugin("ResourceQuota", _WRITE, validate=quota.validate),
     )

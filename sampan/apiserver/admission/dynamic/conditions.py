@@ -45,6 +45,11 @@ class Conditions:
     def __bool__(self) -> bool:
         return bool(self._texts)
 
+    @property
+    def are_compiled(self) -> bool:
+        """Whether `compile` has been called."""
+        return self._programs is not None
+
     def compile(self, environment: "Environment") -> None:
         """Make the programs, once."""
         if self._programs is None:

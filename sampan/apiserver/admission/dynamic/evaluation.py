@@ -1,10 +1,10 @@
 """Expressions evaluated under a budget, in the event loop as long as that is quick.
 
-    found = await evaluated(lambda budget: decide(policy, bindings(), budget))
+    found = await evaluated(lambda allowance: decide(policy, bindings, allowance))
 
-`decide` is pure and evaluates any number of expressions with `run`. It is given little at first; one that needs more
-starts again, in a thread, with the whole budget. Upstream: k8s.io/apiserver/pkg/admission/plugin/cel (activation.go),
-pkg/apis/cel (the limits).
+`decide` is pure and evaluates any number of expressions with `run`, under budgets that the allowance gives it. That is
+little at first; who needs more starts again, in a thread, with upstream's whole budgets. Upstream:
+k8s.io/apiserver/pkg/admission/plugin/cel (activation.go), pkg/apis/cel (the limits).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Wrong(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """What is left for the expressions of one object."""
+    """What is left for a group of expressions."""
 
     left: int
     quick: bool = False
@@ -48,13 +48,25 @@ class Budget:
     @property
     def limit(self) -> int:
         """What the next expression may cost."""
-        return min(PER_CALL_LIMIT, self.left)
+        return PER_CALL_LIMIT if not self.quick else self.left
 
     def spend(self, cost: int) -> None:
         """Raises OutOfBudget."""
         if cost > self.left:
             raise _Slow if self.quick else OutOfBudget(_NO_BUDGET)
         self.left -= cost
+
+
+class Allowance:
+    """What a decision may cost: a little in the event loop, and beside it what upstream allows."""
+
+    def __init__(self, *, quick: bool) -> None:
+        self._quick = Budget(_QUICK, quick=True) if quick else None
+        self.variable_limit = _QUICK if quick else PER_CALL_LIMIT
+
+    def budget(self, whole: int) -> Budget:
+        """The budget of a group of expressions for which upstream gives `whole`."""
+        return self._quick or Budget(whole)
 
 
 def run(program: "Program", bindings: Mapping[str, Any], budget: Budget) -> Any:
@@ -73,9 +85,9 @@ def run(program: "Program", bindings: Mapping[str, Any], budget: Budget) -> Any:
     return value
 
 
-async def evaluated(decide: Callable[[Budget], T], budget: int) -> T:
+async def evaluated(decide: Callable[[Allowance], T]) -> T:
     """What `decide` comes to."""
     try:
-        return decide(Budget(_QUICK, quick=True))
+        return decide(Allowance(quick=True))
     except _Slow:
-        return await asyncio.to_thread(decide, Budget(budget))
+        return await asyncio.to_thread(decide, Allowance(quick=False))

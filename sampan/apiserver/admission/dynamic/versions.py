@@ -72,14 +72,14 @@ class Versions:
             self._encoded[place] = (orjson.Fragment(orjson.dumps(obj)), orjson.Fragment(orjson.dumps(old)))
         return self._encoded[place]
 
-    async def put(self, place: Place, tree: Object) -> bool:
+    async def put(self, place: Place, tree: Object, validation: str = "Ignore") -> bool:
         """Read a changed object, private, in the place of the old; whether it differs. Raises APIError."""
         admission = self.admission
         if admission.foreign:
             changed = tree != admission.obj
             admission.obj = tree
         else:
-            read, _ = admission.call.catalogue.codec(self._served(place)).decode(tree, "Ignore")
+            read, _ = admission.call.catalogue.codec(self.served(place)).decode(tree, validation)
             new = await self._converted(read, self.admission.served)
             changed = new != admission.obj
             admission.obj = new
@@ -90,10 +90,11 @@ class Versions:
     async def _shown(self, obj: Object | None, place: Place) -> Object | None:
         if obj is None or self.admission.foreign:
             return obj
-        served = self._served(place)
+        served = self.served(place)
         return self.admission.call.catalogue.codec(served).encode(await self._converted(obj, served))
 
-    def _served(self, place: Place) -> Served:
+    def served(self, place: Place) -> Served:
+        """The kind in a version."""
         return self.admission.call.catalogue.by_resource[(*place, self.admission.kind.plural)]
 
     async def _converted(self, obj: Object, served: Served) -> Object:
