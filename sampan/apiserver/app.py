@@ -5,6 +5,7 @@
     -> who asks                authentication/
     -> on whose behalf         authorization/guard.py (impersonation)
     -> may they                authorization/
+    -> is it another server's  aggregation/
     -> where it goes           routes.py
     -> what happens            verbs/, subresources/, nonresource/
     -> the answer              render/
@@ -20,6 +21,9 @@ from collections.abc import Awaitable, Mapping
 from time import perf_counter
 
 from sampan.apiserver.accept import MediaTypeOptions, negotiate, negotiate_plain
+from sampan.apiserver.aggregation.follow import Backends
+from sampan.apiserver.aggregation.local import encoded
+from sampan.apiserver.aggregation.proxy import Proxy
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.guard import authorize, impersonate
 from sampan.apiserver.call import Call, Payload, Result
@@ -59,8 +63,17 @@ class Trace:
 class App:
     """The handler that server.py gives to the transport."""
 
-    def __init__(self, services: Services, routes: Routes, nonresource: NonResource, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        services: Services,
+        routes: Routes,
+        nonresource: NonResource,
+        metrics: Metrics,
+        backends: Backends,
+        proxy: Proxy,
+    ) -> None:
         self.services = services
+        self._backends, self._proxy = backends, proxy
         self.routes = routes
         self._nonresource = nonresource
         self._metrics = metrics
@@ -100,6 +113,8 @@ class App:
         user = self.services.authenticator.authenticate(request, self.services.now())
         user = impersonate(self.services.rbac, user, request)
         authorize(self.services, user, info)
+        if (backend := self._backends.of(info)) is not None:
+            return self._proxy.serve(backend, request, user)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
         header = request.headers.get("accept", "")
@@ -120,6 +135,8 @@ class App:
         query = parse_query(request.raw_query)
         info = parse_request(request.method, request.path, query)
         authorize(self.services, user, info)
+        if (backend := self._backends.of(info)) is not None:
+            return None, self._proxy.serve(backend, encoded(request, payload), user)
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
         call, verb = self._route(request, user, info, query, payload, [])

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call, Change, Many, One, Payload, Result, Tree, Watching
@@ -20,7 +21,8 @@ from sampan.apiserver.render.reply import list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.watch import bookmark
 from sampan.client.transport import WatchEvent
-from sampan.machinery.errors import InternalError, from_status
+from sampan.client.wire import events_of, failure, with_types
+from sampan.machinery.errors import InternalError
 from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 from sampan.transport.messages import Request, Response, StreamResponse
@@ -49,15 +51,19 @@ class LocalTransport:
         """One call; raises APIError."""
         payload = Payload(tree=body, content_type=content_type)
         call, result = await self._call(method, path, query, payload, {"accept": accept} if accept else {})
-        return _tree(call, result)
+        return _tree(call, result) if call else with_types(await _decoded(result))
 
     @asynccontextmanager
     async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         call, result = await self._call("GET", path, {**query, "watch": "true"}, Payload())
-        if not isinstance(result, Watching) or call is None:
+        if call is None:
+            async with _remote_watch(result, path) as events:
+                yield events
+            return
+        if not isinstance(result, Watching):
             raise InternalError(f"{path} cannot be watched")
-        async with aclosing(_events(call, result)) as events:
-            yield events
+        async with aclosing(_events(call, result)) as changes:
+            yield changes
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """Shared objects as they change."""
@@ -109,9 +115,31 @@ def _program(user: str) -> str:
     return user.rpartition(":")[2]
 
 
-def _tree(call: Call | None, result: Result) -> Object:
-    if call is None or isinstance(result, Response):
-        assert isinstance(result, Response)
+async def _decoded(result: Result) -> Object:
+    """The document of a path that is no resource, or the answer of another server."""
+    assert isinstance(result, (Response, StreamResponse))
+    reply = await whole(result)
+    _check(reply)
+    tree: Object = orjson.loads(reply.body)
+    return tree
+
+
+@asynccontextmanager
+async def _remote_watch(result: Result, path: str) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+    """The events of a watch on another server."""
+    if isinstance(result, Response) or (isinstance(result, StreamResponse) and result.status >= 400):
+        _check(await whole(result))
+    if not isinstance(result, StreamResponse):
+        raise InternalError(f"{path} cannot be watched")
+    try:
+        async with aclosing(events_of(result.stream)) as events:
+            yield events
+    finally:
+        await result.stream.aclose()  # type: ignore[attr-defined]
+
+
+def _tree(call: Call, result: Result) -> Object:
+    if isinstance(result, Response):
         _check(result)
         tree: Object = orjson.loads(b"".join([result.body, *result.chunks]))
         return tree
@@ -152,4 +180,4 @@ async def _once(reply: Response) -> AsyncIterator[bytes]:
 
 def _check(reply: Response) -> None:
     if reply.status >= 400:
-        raise from_status(orjson.loads(reply.body))
+        raise failure(reply.status, reply.body)

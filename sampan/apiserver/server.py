@@ -11,7 +11,7 @@ open.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
@@ -25,15 +25,20 @@ from sampan.apiserver.admission.chain import Chain
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.admission.order import chosen
+from sampan.apiserver.aggregation.aggregation import Aggregation
+from sampan.apiserver.aggregation.connections import Connections, FrontProxy
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authentication.keys import KeyRing
+from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.authentication.service_account import ServiceAccountTokens
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
+from sampan.apiserver.authentication.x509 import CertificateAuthenticator
 from sampan.apiserver.authorization.follow import follow
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.bootstrap.start import Bootstrap
+from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
@@ -79,6 +84,10 @@ class APIServerConfig:
     certificate: bytes = b""  # without one the port speaks plain HTTP (tests)
     key: bytes = b""
     client_ca: bytes = b""
+    requestheader_ca: bytes = b""  # signs front proxies, that say by headers who asks
+    requestheader_names: Sequence[str] = ("front-proxy-client",)  # of their certificates; none: all
+    front_proxy_certificate: bytes = b""  # this server's own, as the front proxy of other API servers
+    front_proxy_key: bytes = b""
     kubelet_client_certificate: bytes = b""
     kubelet_client_key: bytes = b""
     kubelet_ca: bytes = b""
@@ -109,12 +118,18 @@ class APIServer:
         self._upkeep: asyncio.Task[None] | None = None
         self.services = self._services()
         catalogue = self.services.catalogue
+        connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
+        self.aggregation = Aggregation(self._cache, connections, self._clock(), config.metrics)
         self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
         self.openapi = OpenAPI()
         self.openapi.serve(catalogue)
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
-        self.app = App(self.services, routes, nonresource(self, routes), self.metrics)
+        aggregation = self.aggregation
+        self.app = App(
+            self.services, routes, nonresource(self, routes), self.metrics, aggregation.backends, aggregation.proxy
+        )
+        aggregation.on_change(self._tell_again)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)
 
     def _services(self) -> Services:
@@ -129,7 +144,9 @@ class APIServer:
             cache=self._cache,
             catalogue=config.catalogue,
             rbac=RBAC(),
-            authenticator=Authenticator(config.tokens, tokens),
+            authenticator=Authenticator(
+                config.tokens, tokens, CertificateAuthenticator(config.client_ca, self._front_proxies)
+            ),
             admission=Chain(chosen(config.admission)),
             allocators={"services": self._allocators},
             now=config.now,
@@ -137,6 +154,10 @@ class APIServer:
             admission_metrics=AdmissionMetrics(config.metrics),
             kubelet_tls=self._kubelet_tls(),
         )
+
+    @property
+    def _front_proxies(self) -> FrontProxies:
+        return FrontProxies(self.config.requestheader_ca, self.config.requestheader_names)
 
     def _kubelet_tls(self) -> Any:
         config = self.config
@@ -155,12 +176,15 @@ class APIServer:
         config = self.config
         await self._cache.start()
         self._definitions.refresh()
+        self.aggregation.backends.refresh()
         self._unfollow = [
             follow(self.services.rbac, self._cache, config.store),
             config.store.subscribe(self._definitions.on_events, self._cache.revision),
+            config.store.subscribe(self.aggregation.backends.on_events, self._cache.revision),
         ]
         self._allocators.load(self.services.all(SERVICE))
-        context = server_context(config.certificate, config.key, config.client_ca) if config.certificate else None
+        trusted = config.client_ca.rstrip() + b"\n" + config.requestheader_ca
+        context = server_context(config.certificate, config.key, trusted.strip()) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
         bootstrap = self._bootstrap()
@@ -171,10 +195,16 @@ class APIServer:
 
     async def _keep_up(self, bootstrap: Bootstrap) -> None:
         """What the server does for itself while it serves."""
-        clock = ConfiguredClock(self.config.now, self.config.sleep)
+        clock = self._clock()
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
             group.create_task(run_definitions(self.local_client(), clock, self._stored_kind), name="definitions")
+            group.create_task(
+                self.aggregation.run(self.local_client(), self.config.catalogue), name="aggregation of API servers"
+            )
+
+    def _clock(self) -> ConfiguredClock:
+        return ConfiguredClock(self.config.now, self.config.sleep)
 
     def _stored_kind(self, group: str, plural: str) -> Kind | None:
         return self.services.catalogue.stored(group, plural)
@@ -188,6 +218,7 @@ class APIServer:
             address=config.advertise_address,
             port=self.port,
             client_ca=config.client_ca,
+            front_proxies=self._front_proxies,
         )
 
     async def stop(self, grace: float = 1.0) -> None:
@@ -201,6 +232,7 @@ class APIServer:
         for unfollow in self._unfollow:
             unfollow()
         await self.services.webhooks.close()
+        await self.aggregation.connections.close()
 
     def install(self, catalogue: Catalogue) -> None:
         """Serve another catalogue from now on: kinds have come, gone or changed."""
@@ -208,6 +240,10 @@ class APIServer:
         self.openapi.serve(catalogue)
         self.app.install(catalogue, routes, nonresource(self, routes))
         self._cache.describe_again()
+
+    def _tell_again(self) -> None:
+        """Other servers' versions have come, gone or changed: discovery tells of them."""
+        self.app.install(self.services.catalogue, self.app.routes, nonresource(self, self.app.routes))
 
     def local_client(self, user: User | None = None) -> Client:
         """A client in this process, as `user` (by default one that may do everything)."""
@@ -229,6 +265,10 @@ class APIServer:
     def legacy_discovery(self) -> LegacyDiscovery:
         """Who sees legacy versions in discovery."""
         return self.config.legacy_discovery
+
+    def remote_versions(self) -> Iterable[RemoteVersion]:
+        """The versions that other servers have, behind this one."""
+        return self.aggregation.discovery.versions()
 
     def readiness(self) -> dict[str, Callable[[], str]]:
         """The checks of /readyz."""

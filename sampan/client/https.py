@@ -12,12 +12,10 @@ import orjson
 
 from sampan.client.kubeconfig import Access
 from sampan.client.transport import WatchEvent
-from sampan.machinery.errors import APIError, from_status
+from sampan.client.wire import events_of, failure, with_types
 from sampan.machinery.meta import Object
 from sampan.transport.connection import HTTPClient, Streaming
 from sampan.transport.tls import client_context
-
-MAX_EVENT = 64 << 20  # of one line of a watch; objects are far smaller
 
 
 def user_agent(component: str = "sampan") -> str:
@@ -57,7 +55,7 @@ class HTTPSTransport:
         if answer.status >= 400:
             raise failure(answer.status, answer.body)
         tree: Object = orjson.loads(answer.body) if answer.body else {}
-        return _with_types(tree)
+        return with_types(tree)
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         """The events of a collection. The iterator ends when the server closes the watch, raises OSError when the
@@ -68,7 +66,7 @@ class HTTPSTransport:
     async def _watch(self, target: str) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         async with self._http.stream("GET", target) as answer:
             await _check(answer)
-            yield _events(answer.body)
+            yield events_of(answer.body)
 
     def stream(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """A GET whose body is passed on as it arrives."""
@@ -85,53 +83,9 @@ class HTTPSTransport:
         await self._http.close()
 
 
-def failure(status: int, body: bytes) -> APIError:
-    """The error that an answer stands for: its Status, or what client-go says where there is none."""
-    try:
-        tree = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        tree = None
-    if isinstance(tree, dict) and tree.get("kind") == "Status":
-        return from_status(tree)
-    text = body.decode("utf-8", "replace").strip()
-    return from_status({"code": status, "message": text or f"the server answered with status {status}"})
-
-
 async def _check(answer: Streaming) -> None:
     if answer.status >= 400:
         raise failure(answer.status, await answer.read())
-
-
-async def _events(body: AsyncIterator[bytes]) -> AsyncIterator[WatchEvent]:
-    async for line in _lines(body):
-        event = orjson.loads(line)
-        if event["type"] == "ERROR":
-            raise from_status(event["object"])
-        yield WatchEvent(event["type"], event["object"])
-
-
-async def _lines(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Lines without their ends; one that the end of the stream cuts off is dropped, as it is not an event."""
-    buffer = bytearray()
-    async for piece in body:
-        buffer += piece
-        if b"\n" not in piece:
-            if len(buffer) > MAX_EVENT:
-                raise ConnectionError("the server sent a watch event without end")
-            continue
-        *lines, rest = buffer.split(b"\n")
-        buffer = bytearray(rest)
-        for line in lines:
-            if line:
-                yield bytes(line)
-
-
-def _with_types(tree: Object) -> Object:
-    kind = tree.get("kind", "")
-    if kind.endswith("List") and isinstance(tree.get("items"), list):
-        types = {"kind": kind.removesuffix("List"), "apiVersion": tree.get("apiVersion", "")}
-        tree["items"] = [{**types, **item} for item in tree["items"]]
-    return tree
 
 
 def _target(path: str, query: Mapping[str, str] | None) -> str:

@@ -77,7 +77,7 @@ class Authority:
 def ensure_pki(directory: Path, *, server_hosts: Sequence[str], node_name: str, node_hosts: Sequence[str]) -> None:
     """Make what is missing below `directory`, and whatever serves other hosts than asked for. Idempotent."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    authority = _authority(directory)
+    authority = _authority(directory, "ca", "kubernetes")
     for file, common_name, organizations, hosts in (
         ("apiserver", "kube-apiserver", (), server_hosts),
         ("kubelet", f"system:node:{node_name}", ("system:nodes",), node_hosts),
@@ -86,14 +86,18 @@ def ensure_pki(directory: Path, *, server_hosts: Sequence[str], node_name: str, 
     ):
         if not _serves(directory / f"{file}.crt", hosts):
             authority.issue(common_name, organizations=organizations, hosts=hosts).write(directory, file)
+    if not _serves(directory / "front-proxy-client.crt", ()):
+        proxies = _authority(directory, "front-proxy-ca", "front-proxy-ca")
+        proxies.issue("front-proxy-client").write(directory, "front-proxy-client")
     if not (directory / "sa.key").exists():
         write_private(directory / "sa.key", private_pem(ec.generate_private_key(ec.SECP256R1())))
 
 
-def _authority(directory: Path) -> Authority:
-    if not (directory / "ca.crt").exists():
-        Authority.create("kubernetes").pair.write(directory, "ca")
-    return Authority(Pair((directory / "ca.crt").read_bytes(), (directory / "ca.key").read_bytes()))
+def _authority(directory: Path, file: str, common_name: str) -> Authority:
+    certificate, key = directory / f"{file}.crt", directory / f"{file}.key"
+    if not certificate.exists():
+        Authority.create(common_name).pair.write(directory, file)
+    return Authority(Pair(certificate.read_bytes(), key.read_bytes()))
 
 
 def _serves(path: Path, hosts: Sequence[str]) -> bool:

@@ -47,7 +47,12 @@ class Discovery:
         self.failed: tuple[str, ...] = ()  # groups and versions that could not be discovered
         self.kinds: tuple[Kind, ...] = self._builtin.kinds
         for kind in _TRIGGERS:
-            informers.of(kind).on_change(lambda old, new: self._changed.set())
+            informers.of(kind).on_change(self._trigger)
+
+    def _trigger(self, old: Object | None, new: Object | None) -> None:
+        """What this server registers for itself is no news."""
+        if any(one is not None and not is_local(one) for one in (old, new)):
+            self._changed.set()
 
     def find(self, api_version: str, name: str) -> Kind | None:
         """The kind that an owner reference or a manifest names."""
@@ -104,6 +109,11 @@ class Discovery:
     def _serves(self, kind: Kind) -> bool:
         """Whether this is another group's view of a built-in kind, as that of Events is."""
         return all((v.group, v.version, kind.plural) in self._builtin.by_resource for v in kind.versions)
+
+
+def is_local(trigger: Object) -> bool:
+    """Whether an APIService is served by the server that stores it."""
+    return trigger["kind"] == API_SERVICE.name and trigger["spec"].get("service") is None
 
 
 def kinds_of(document: Object) -> Iterable[tuple[tuple[str, str], Kind]]:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from sampan.apiserver.aggregation.wanted import builtin_api_services
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.storage.memory import MemoryStore
@@ -96,6 +97,14 @@ class API:
     async def service_account(self, namespace: str = "default", name: str = "default") -> Any:
         """What the controllers would have made."""
         return await self.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
+
+
+async def registered(api: API) -> None:
+    """Wait until the server has registered what it serves itself, which it does after its start."""
+    waiting = set(builtin_api_services(api.server.services.catalogue))
+    async with api.watch("/apis/apiregistration.k8s.io/v1/apiservices") as events:
+        while waiting:
+            waiting.discard((await anext(events))["object"]["metadata"]["name"])
 
 
 async def _events(stream: AsyncIterator[bytes]) -> AsyncIterator[Any]:

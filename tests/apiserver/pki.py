@@ -33,9 +33,9 @@ def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 class Authority:
     """A CA that signs leaf certificates."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "test-ca") -> None:
         self._key = new_key()
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-ca")])
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _builder(self._name, self._name, self._key.public_key(), timedelta(days=1))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
@@ -46,6 +46,7 @@ class Authority:
         groups: tuple[str, ...] = (),
         *,
         server: bool = False,
+        hosts: tuple[str, ...] = (),  # besides this machine
         lifetime: timedelta = timedelta(hours=1),
     ) -> Pair:
         """A client (or server) certificate."""
@@ -53,7 +54,8 @@ class Authority:
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
         key = new_key()
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        names += map(x509.DNSName, hosts)
         certificate = (
             _builder(x509.Name(subject), self._name, key.public_key(), lifetime)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

@@ -153,13 +153,16 @@ async def test_client_certificates(api: API) -> None:
     der = x509.load_pem_x509_certificate(pair.certificate).public_bytes(Encoding.DER)
     reply = await api.raw(Request("GET", PODS, "", {}, peer_certificate=der))
     assert b'User \\"jane\\" cannot list' in reply.body
-    found = CertificateAuthenticator().authenticate(der, datetime.now(UTC))
+    found = CertificateAuthenticator().identify(der, datetime.now(UTC))
     assert found is not None
-    assert found.groups == ("team", "system:authenticated")
-    assert CertificateAuthenticator().authenticate(der, datetime.now(UTC) + timedelta(days=2)) is None
+    assert found.user is not None
+    assert found.user.groups == ("team", "system:authenticated")
+    assert CertificateAuthenticator().identify(der, datetime.now(UTC) + timedelta(days=2)) is None
     server = authority().issue("server", server=True)
     der = x509.load_pem_x509_certificate(server.certificate).public_bytes(Encoding.DER)
-    assert CertificateAuthenticator().authenticate(der, datetime.now(UTC)) is None
+    served = CertificateAuthenticator().identify(der, datetime.now(UTC))
+    assert served is not None
+    assert served.user is None
 
 
 async def token_of(api: API, name: str, **spec: Any) -> Any:

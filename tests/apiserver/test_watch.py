@@ -4,7 +4,7 @@ import pytest
 
 from sampan.apiserver.verbs import watch as watch_verb
 from sampan.testing.clock import VirtualClock
-from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, running
+from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, registered, running
 
 
 async def revision(api: API) -> str:
@@ -110,6 +110,7 @@ def test_the_last_bookmark_comes_shortly_before_the_end(now: float, end: float, 
 
 async def test_a_short_watch_ends_with_a_bookmark(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_verb, "_LAST_BOOKMARK", 0.9)
+    await registered(api)
     start = await revision(api)
     query = {"allowWatchBookmarks": "true", "timeoutSeconds": "1", "resourceVersion": start}
     async with api.watch(CONFIG_MAPS, query=query) as events:

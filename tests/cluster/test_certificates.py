@@ -27,10 +27,23 @@ def test_identities_are_those_that_upstream_components_have(tmp_path: Path) -> N
     assert subject(tmp_path / "apiserver-kubelet-client.crt") == ("kube-apiserver-kubelet-client", ["system:masters"])
 
 
+def test_a_front_proxy_has_a_ca_of_its_own(tmp_path: Path) -> None:
+    make(tmp_path, "localhost")
+    for name in ("front-proxy-ca", "front-proxy-client"):  # as in a cluster from before there were any
+        for suffix in ("crt", "key"):
+            (tmp_path / f"{name}.{suffix}").unlink()
+    make(tmp_path, "localhost")
+    assert subject(tmp_path / "front-proxy-client.crt") == ("front-proxy-client", [])
+    issued, issuer = (
+        x509.load_pem_x509_certificate((tmp_path / f"front-proxy-{name}.crt").read_bytes()) for name in ("client", "ca")
+    )
+    issued.verify_directly_issued_by(issuer)
+
+
 def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     make(tmp_path, "localhost")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("*.key")}
-    assert len(modes) == 6
+    assert len(modes) == 8
     assert set(modes.values()) == {0o600}
 
 

@@ -1,7 +1,7 @@
 """Authentication: from the evidence on a request to a user.
 
-A client certificate wins; then a bearer token (static, then ServiceAccount); nothing at all is system:anonymous. A
-credential that is offered and bad is an error, never anonymous.
+A front proxy's word wins, then a client certificate; then a bearer token (static, then ServiceAccount); nothing at all
+is system:anonymous. A credential that is offered and bad is an error, never anonymous.
 """
 
 import base64
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hmac import compare_digest
 
+from sampan.apiserver.authentication.request_header import named_user
 from sampan.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, Verified
 from sampan.apiserver.authentication.user import ANONYMOUS, User
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
@@ -23,15 +24,20 @@ TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
 class Authenticator:
     """The union of all ways in. `static` maps tokens to users (bootstrap and admin tokens)."""
 
-    def __init__(self, static: Mapping[str, User], service_accounts: ServiceAccountTokens) -> None:
-        self._certificates = CertificateAuthenticator()
+    def __init__(
+        self,
+        static: Mapping[str, User],
+        service_accounts: ServiceAccountTokens,
+        certificates: CertificateAuthenticator,
+    ) -> None:
+        self._certificates = certificates
         self._static = dict(static)
         self.service_accounts = service_accounts
 
     def authenticate(self, request: Request, now: datetime) -> User:
         """The caller; raises Unauthorized for a bad credential."""
         if request.peer_certificate is not None:
-            user = self._certificates.authenticate(request.peer_certificate, now)
+            user = self._by_certificate(request, request.peer_certificate, now)
             if user is not None:
                 return user
         token = _bearer_token(request.headers)
@@ -40,6 +46,12 @@ class Authenticator:
         if request.peer_certificate is not None:
             raise Unauthorized
         return ANONYMOUS
+
+    def _by_certificate(self, request: Request, certificate: bytes, now: datetime) -> User | None:
+        identity = self._certificates.identify(certificate, now)
+        if identity is None:
+            return None
+        return (named_user(request) if identity.front_proxy else None) or identity.user
 
     def review(self, token: str, now: datetime, audiences: Sequence[str]) -> Verified:
         """TokenReview's question; raises TokenInvalid."""

@@ -4,9 +4,13 @@ Names and values: k8s.io/kubernetes/pkg/controlplane (systemnamespaces, clustera
 pkg/registry/scheduling/rest.
 """
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
+import orjson
+
+from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.machinery.meta import Object
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -42,11 +46,24 @@ def _priority_class(name: str, value: int, description: str) -> Object:
     }
 
 
-def authentication_config(client_ca: str) -> Object:
-    """kube-system/extension-apiserver-authentication: by what CA clients are known."""
-    return _object("v1", "ConfigMap", "extension-apiserver-authentication", "kube-system") | {
-        "data": {"client-ca-file": client_ca}
-    }
+def authentication_config(client_ca: str, front_proxies: FrontProxies) -> Object:
+    """kube-system/extension-apiserver-authentication: by what CA clients are known, and which front proxies are
+    trusted in what they say of the user. Other API servers take it from here."""
+    data = {"client-ca-file": client_ca}
+    if front_proxies.ca:
+        data |= {
+            "requestheader-client-ca-file": front_proxies.ca.decode(),
+            "requestheader-allowed-names": _list(front_proxies.names),
+            "requestheader-username-headers": _list(("X-Remote-User",)),
+            "requestheader-uid-headers": _list(("X-Remote-Uid",)),
+            "requestheader-group-headers": _list(("X-Remote-Group",)),
+            "requestheader-extra-headers-prefix": _list(("X-Remote-Extra-",)),
+        }
+    return _object("v1", "ConfigMap", "extension-apiserver-authentication", "kube-system") | {"data": data}
+
+
+def _list(values: Sequence[str]) -> str:
+    return orjson.dumps(list(values)).decode()
 
 
 def kubernetes_service(service_range: IPv4Network, port: int) -> Object:

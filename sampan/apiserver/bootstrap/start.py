@@ -7,6 +7,7 @@ start only, as the documentation says ("Auto-reconciliation").
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, ip_address
 
+from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.bootstrap import objects, policy, policy_namespaced
 from sampan.apiserver.bootstrap.reconcile import Reconciler
 from sampan.client.api import Client
@@ -32,6 +33,7 @@ class Bootstrap:
     address: str
     port: int
     client_ca: bytes
+    front_proxies: FrontProxies
     roles: list[Object] = field(default_factory=_roles)
     bindings: list[Object] = field(default_factory=_bindings)
 
@@ -53,7 +55,8 @@ class Bootstrap:
 
     async def _put_addresses(self, reconciler: Reconciler) -> None:
         """Where the server is, and by what CA it knows its clients."""
-        await reconciler.ensure_current(objects.authentication_config(self.client_ca.decode()), ("data",))
+        trusted = objects.authentication_config(self.client_ca.decode(), self.front_proxies)
+        await reconciler.ensure_current(trusted, ("data",))
         await reconciler.ensure_service(objects.kubernetes_service(self.service_range, self.port))
         if ip_address(self.address).is_loopback:
             return  # no pod could reach it: a control plane without nodes has the Service, but no endpoints

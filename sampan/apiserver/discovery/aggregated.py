@@ -18,7 +18,11 @@ def group_discovery_list(groups: Iterable[Group], version: str) -> Document:
 
 def _group(group: Group) -> Document:
     versions = [
-        {"version": version.name, "resources": list(map(_resource, version.resources)), "freshness": "Current"}
+        {
+            "version": version.name,
+            "resources": list(map(_resource, version.resources)),
+            "freshness": "Current" if version.fresh else "Stale",
+        }
         for version in group.versions
     ]
     return {"metadata": {"name": group.name} if group.name else {}, "versions": versions}

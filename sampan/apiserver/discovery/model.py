@@ -9,34 +9,6 @@ from typing import NamedTuple
 
 from sampan.apiserver.routes import Endpoint, Routes
 
-# Clients resolve a resource that several groups have to the first of them; upstream's order, retired ones last.
-_GROUP_ORDER = (
-    "",
-    "apiregistration.k8s.io",
-    "apps",
-    "events.k8s.io",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "networking.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "storage.k8s.io",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "scheduling.k8s.io",
-    "coordination.k8s.io",
-    "node.k8s.io",
-    "discovery.k8s.io",
-    "resource.k8s.io",
-    "flowcontrol.apiserver.k8s.io",
-    "internal.apiserver.k8s.io",
-    "storagemigration.k8s.io",
-    "lifecycle.k8s.io",
-)
-_LAST = ("extensions", "settings.k8s.io")
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?", re.ASCII)
 
 
@@ -83,6 +55,23 @@ class Version(NamedTuple):
 
     name: str
     resources: tuple[Resource, ...]
+    fresh: bool = True  # whether the server that has it has been asked with success
+
+
+class RemoteVersion(NamedTuple):
+    """A version that another server has, behind this one."""
+
+    group: str
+    name: str
+    resources: tuple[Resource, ...]
+    fresh: bool
+    group_priority: int
+    priority: int
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The group and version."""
+        return self.group, self.name
 
 
 class Group(NamedTuple):
@@ -93,13 +82,13 @@ class Group(NamedTuple):
 
 
 def groups_of(routes: Routes) -> tuple[Group, ...]:
-    """All groups, in the order of preference."""
+    """All groups of this server; merging.py gives them their order."""
     found: dict[str, dict[str, dict[str, dict[str, Endpoint]]]] = {}
     for (group, version, plural, sub), endpoint in routes.places.items():
         found.setdefault(group, {}).setdefault(version, {}).setdefault(plural, {})[sub] = endpoint
     return tuple(
         Group(name, tuple(_version(version, found[name][version]) for version in by_stability(found[name])))
-        for name in sorted(found, key=_group_rank)
+        for name in found
     )
 
 
@@ -152,9 +141,3 @@ def by_stability(versions: Iterable[str]) -> list[str]:
         return ({None: 0, "beta": 1, "alpha": 2}[stage], -int(major), -int(minor or 0), "")
 
     return sorted(versions, key=rank)
-
-
-def _group_rank(group: str) -> tuple[int, str]:
-    if group in _GROUP_ORDER:
-        return (_GROUP_ORDER.index(group), group)
-    return (len(_GROUP_ORDER) + (group in _LAST), group)

@@ -7,16 +7,21 @@ from collections.abc import Callable, Iterable
 
 from sampan.apiserver.discovery import aggregated, legacy
 from sampan.apiserver.discovery.documents import Answer, Document, Negotiated, by_client, varying
-from sampan.apiserver.discovery.model import Group, groups_of
+from sampan.apiserver.discovery.merging import merged
+from sampan.apiserver.discovery.model import Group, RemoteVersion, groups_of
 from sampan.apiserver.discovery.views import LegacyDiscovery, complete, current
 from sampan.apiserver.routes import Routes
 
 
 def discovery_paths(
-    routes: Routes, address: Callable[[], str], legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO
+    routes: Routes,
+    address: Callable[[], str],
+    legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO,
+    remote: Iterable[RemoteVersion] = (),
 ) -> dict[str, Answer]:
-    """Path -> answer. `address` (host:port), where clients find the server, is known once the port is open."""
-    served = groups_of(routes)
+    """Path -> answer. `address` (host:port), where clients find the server, is known once the port is open; `remote`
+    are the versions that other servers have."""
+    served = merged(groups_of(routes), remote)
     auto = legacy_discovery is LegacyDiscovery.AUTO
     for_mappers = _answers(complete(served), address, differs=auto)
     if legacy_discovery is LegacyDiscovery.ALWAYS:

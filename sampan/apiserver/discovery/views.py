@@ -54,7 +54,10 @@ def _keep(groups: tuple[Group, ...], change: Callable[[Resource], Resource | Non
     """The groups with each resource changed, or (None) left out; what has no resource left goes too."""
 
     def version_of(version: Version) -> Version:
-        return Version(version.name, tuple(kept for resource in version.resources if (kept := change(resource))))
+        return version._replace(resources=tuple(kept for one in version.resources if (kept := change(one))))
 
-    found = (Group(group.name, tuple(v for v in map(version_of, group.versions) if v.resources)) for group in groups)
+    def emptied(version: Version) -> bool:  # what other servers have may have nothing yet
+        return bool(version.resources) and not version_of(version).resources
+
+    found = (Group(group.name, tuple(version_of(v) for v in group.versions if not emptied(v))) for group in groups)
     return tuple(group for group in found if group.versions)

@@ -1,10 +1,12 @@
 """All paths that are no resources, put together."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.paths import discovery_paths
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.metrics import Metrics
@@ -30,6 +32,9 @@ class Described(Protocol):
     def legacy_discovery(self) -> LegacyDiscovery:
         """Who sees legacy versions."""
 
+    def remote_versions(self) -> Iterable[RemoteVersion]:
+        """The versions that other servers have, behind this one."""
+
     def liveness(self) -> Checks:
         """The checks of /livez and /healthz."""
 
@@ -46,7 +51,7 @@ class Described(Protocol):
 def nonresource(server: Described, routes: Routes) -> NonResource:
     """The table of a server that serves these routes."""
     found = NonResource()
-    found.exact |= discovery_paths(routes, lambda: server.address, server.legacy_discovery)
+    found.exact |= discovery_paths(routes, lambda: server.address, server.legacy_discovery, server.remote_versions())
     found.exact["/version"] = lambda request: version_reply()
     found.exact["/metrics"] = lambda request: _metrics(server)
     found.exact["/.well-known/openid-configuration"] = lambda request: Response(200, server.openid_configuration())

@@ -26,18 +26,18 @@ async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
         except OSError as error:
             text = f'Get "{target.base_url}{target.location}": {dial_error(target, error)}'
             raise APIError(text, code=500, reason="") from error
-        return StreamResponse(200, _Owned(stack.pop_all(), answer.body), "text/plain")
+        return StreamResponse(200, OwnedBody(stack.pop_all(), answer.body), "text/plain")
     raise AssertionError
 
 
-class _Owned:
+class OwnedBody:
     """A body with the connection it comes from, which is closed even if nobody ever reads."""
 
     def __init__(self, owner: AsyncExitStack, body: AsyncIterator[bytes]) -> None:
         self._owner = owner
         self._body = body
 
-    def __aiter__(self) -> "_Owned":
+    def __aiter__(self) -> "OwnedBody":
         return self
 
     async def __anext__(self) -> bytes:

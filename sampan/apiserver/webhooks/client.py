@@ -48,7 +48,7 @@ class WebhookClient:
         except Unresolved as error:
             raise WebhookFailed(str(error)) from None
         except (OSError, ValueError) as error:
-            raise WebhookFailed(f'Post "{url}": {_go_text(error)}') from error
+            raise WebhookFailed(f'Post "{url}": {go_text(error)}') from error
 
     async def _post(self, config: Tree, url: str, body: bytes) -> bytes:
         parts = urlsplit(url)
@@ -100,7 +100,7 @@ def _refused(status: int, body: bytes) -> str:
     return f'an error on the server ("{text}") has prevented the request from succeeding'
 
 
-def _go_text(error: Exception) -> str:
+def go_text(error: Exception) -> str:
     """What Go's net/http and crypto/tls say of the same failure."""
     if isinstance(error, ssl.SSLCertVerificationError):
         unknown = error.verify_code in (18, 19, 20, 21)  # X509_V_ERR_*: self-signed, or no issuer that is trusted
