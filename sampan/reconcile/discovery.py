@@ -39,13 +39,13 @@ class Discovery:
 
     def __init__(self, client: Client, informers: Informers, clock: Clock) -> None:
         self._client, self._clock = client, clock
-        self._builtin = builtin_catalogue()
+        self.builtin = builtin_catalogue()
         self._others: dict[tuple[str, str], Kind] = {}  # (group, plural) -> kind
         self._callbacks: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
         self.failed: tuple[str, ...] = ()  # groups and versions that could not be discovered
-        self.kinds: tuple[Kind, ...] = self._builtin.kinds
+        self.kinds: tuple[Kind, ...] = self.builtin.kinds
         for kind in _TRIGGERS:
             informers.of(kind).on_change(self._trigger)
 
@@ -56,7 +56,7 @@ class Discovery:
 
     def find(self, api_version: str, name: str) -> Kind | None:
         """The kind that an owner reference or a manifest names."""
-        if served := self._builtin.by_kind.get((api_version, name)):
+        if served := self.builtin.by_kind.get((api_version, name)):
             return served.kind
         group, _, version = api_version.rpartition("/")
         for kind in self._others.values():
@@ -97,18 +97,18 @@ class Discovery:
         found = {
             place: known if (known := self._others.get(place)) == kind else kind
             for place, kind in (kept | told).items()
-            if self._builtin.stored(*place) is None and not self._serves(kind)
+            if self.builtin.stored(*place) is None and not self._serves(kind)
         }
         self._synced.set()
         if found != self._others:
             self._others = found
-            self.kinds = (*self._builtin.kinds, *found.values())
+            self.kinds = (*self.builtin.kinds, *found.values())
             for callback in self._callbacks:
                 callback()
 
     def _serves(self, kind: Kind) -> bool:
         """Whether this is another group's view of a built-in kind, as that of Events is."""
-        return all((v.group, v.version, kind.plural) in self._builtin.by_resource for v in kind.versions)
+        return all((v.group, v.version, kind.plural) in self.builtin.by_resource for v in kind.versions)
 
 
 def is_local(trigger: Object) -> bool:
