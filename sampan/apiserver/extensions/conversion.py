@@ -37,11 +37,15 @@ async def convert(client: WebhookClient, webhook: Tree, objects: Sequence[Object
         answer = await client.post(webhook["clientConfig"], orjson.dumps(review), timeout=_TIMEOUT)
         converted = _converted(answer, review)
     except (WebhookFailed, _Bad) as error:
-        raise InternalError(f"conversion webhook for {_gvk(first)} failed: {error}") from error
+        raise _error(first, f"failed: {error}") from error
     if len(converted) != len(objects):
-        counts = f"returned {len(converted)} objects, expected {len(objects)}"
-        raise InternalError(f"conversion webhook for {_gvk(first)} {counts}")
+        raise _error(first, f"returned {len(converted)} objects, expected {len(objects)}")
     return [_checked(*pair, api_version, index) for index, pair in enumerate(zip(objects, converted, strict=True))]
+
+
+def _error(obj: Object, why: str) -> InternalError:
+    """Upstream's is no API error, so that clients see it without a reason."""
+    return InternalError(f"conversion webhook for {_gvk(obj)} {why}", reason="")
 
 
 def _gvk(obj: Object) -> str:
@@ -71,18 +75,19 @@ def _converted(answer: bytes, review: Object) -> list[Any]:
         raise _Bad("no response provided")
     if review["apiVersion"].endswith("/v1") and response.get("uid") != uid:
         raise _Bad(f'expected response.uid="{uid}", got "{response.get("uid") or ""}"')
-    result = response.get("result") or {}
+    result, objects = response.get("result") or {}, response.get("convertedObjects") or []
+    if not isinstance(result, dict) or not isinstance(objects, list):
+        raise _Bad("response.result or response.convertedObjects is of another type")
     if result.get("status") != "Success":
         raise _Bad(result.get("message") or f"response.result.status was '{result.get('status') or ''}', not 'Success'")
-    return list(response.get("convertedObjects") or ())
+    return objects
 
 
 def _checked(original: Object, converted: Any, api_version: str, index: int) -> Object:
     try:
         return _restored(original, converted, api_version)
     except _Bad as error:
-        where = f"returned invalid converted object at index {index}"
-        raise InternalError(f"conversion webhook for {_gvk(original)} {where}: {error}") from error
+        raise _error(original, f"returned invalid converted object at index {index}: {error}") from error
 
 
 def _restored(original: Object, converted: Any, api_version: str) -> Object:
