@@ -12,11 +12,8 @@ from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.openapi_schemas import DELETE_OPTIONS, PATCH, STATUS
 
 SCALE = "io.k8s.api.autoscaling.v1.Scale"
-PATCH_TYPES = (
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
+_PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
+_STRATEGIC = "application/strategic-merge-patch+json"  # where a built-in type tells how its lists are merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +158,9 @@ def _item(names: _Names, part: str, definition: str) -> Iterator[Operation]:
         yield Operation("put", "put", id_, f"replace {what}", definition, names.gvk, _WRITE, definition, codes=codes)
     if "patch" in verbs:
         text, given = f"partially update {what}", (*_WRITE, _FORCE)
+        types = (*_PATCH_TYPES, _STRATEGIC) if names.version.structure is None else _PATCH_TYPES
         id_ = names.id("patch", suffix)
-        yield Operation("patch", "patch", id_, text, definition, names.gvk, given, PATCH, PATCH_TYPES, (200, 201))
+        yield Operation("patch", "patch", id_, text, definition, names.gvk, given, PATCH, types, (200, 201))
     if "delete" in verbs and not part:
         text, codes = f"delete {_article(names.kind.name)}", (200, 202)
         yield Operation(

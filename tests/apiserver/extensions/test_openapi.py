@@ -59,3 +59,18 @@ async def test_many_who_ask_at_once_are_served_by_one_making(api: API) -> None:
     answers = await asyncio.gather(*(api.call("GET", "/openapi/v2") for _ in range(5)))
     assert len(made) == 1 and len({orjson.dumps(answer.body) for answer in answers}) == 1
     assert (await api.call("GET", "/openapi/v2", headers={"if-none-match": answers[0].headers["etag"]})).status == 304
+
+
+async def test_kubectl_is_told_which_patches_a_kind_understands(api: API) -> None:
+    """kubectl apply sends a strategic merge patch wherever one is listed; custom resources refuse it."""
+    await established(api, definition(version(subresources={"status": {}})))
+    apps = "apis/apps/v1"
+    accepted = {place: await patches(api, place) for place in (PLACE, apps)}
+    others = {"application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"}
+    assert accepted == {PLACE: others, apps: others | {"application/strategic-merge-patch+json"}}
+
+
+async def patches(api: API, place: str) -> set[str]:
+    """The media types of every PATCH of a group and version."""
+    paths = (await api.get(f"/openapi/v3/{place}"))["paths"].values()
+    return {type for path in paths if "patch" in path for type in path["patch"]["requestBody"]["content"]}
