@@ -11,7 +11,8 @@ PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 STATES = (PASSED, FAILED, NOT_RUN)
 
 _COUNTS = re.compile(r"-- (\d+) Passed \| (\d+) Failed \| \d+ Pending")
-_FAILURE = re.compile(r"^  \[(?:FAILED|TIMEDOUT|PANICKED)\] (?!in \[)(.*?)^  In \[[^]]+\] at: ", re.M | re.S)
+_PANIC = re.compile(r"^  \[PANICKED\] Test Panicked\n  In .*\n\n(.*)", re.M)
+_FAILURE = re.compile(r"^  \[(?:FAILED|TIMEDOUT)\] (?!in \[)(.*?)^  In \[[^]]+\] at: ", re.M | re.S)
 _SKIPPED = re.compile(r"^  \[SKIPPED\] (?!in \[)(.*?)^  In \[[^]]+\] at: ", re.M | re.S)
 _TIMEOUT = re.compile(r"A suite timeout occurred( and then the following.*)?")
 _TIMED_OUT = "timed out"
@@ -32,6 +33,8 @@ def read(output: str) -> Outcome:
     counts = _COUNTS.search(output)
     if counts and counts[1] == "1" and counts[2] == "0":
         return Outcome(PASSED)
+    if panic := _PANIC.search(output):
+        return Outcome(FAILED, brief(f"panicked: {panic[1]}"))
     if reasons := [brief(text) for text in _FAILURE.findall(output)]:
         return Outcome(FAILED, next((why for why in reasons if why != _TIMED_OUT), _TIMED_OUT))
     if skipped := _SKIPPED.search(output):

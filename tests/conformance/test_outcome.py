@@ -24,6 +24,14 @@ TIMEOUT = """
   no pod came
   In [It] at: /go/pkg/mod/x.go:2 @ 11/25/26 23:53:38.322
 """
+PANIC = """
+  [PANICKED] Test Panicked
+  In [It] at: /go/src/runtime/panic.go:236 @ 11/26/26 01:11:06.122
+
+  runtime error: index out of range [0] with length 0
+
+  Full Stack Trace
+"""
 SKIP = """
   [SKIPPED] in [It] - /go/pkg/mod/x.go:290 @ 11/25/26 23:53:25.89
 
@@ -40,6 +48,10 @@ SKIP = """
         (TIMEOUT + END.format("FAIL! - Suite Timeout Elapsed", 0, 1, 3205), Outcome(FAILED, "timed out: no pod came")),
         (TIMEOUT.partition("\n\n")[0] + END.format("FAIL!", 0, 1, 3205), Outcome(FAILED, "timed out")),
         (TIMEOUT.replace("no pod came", "") + END.format("FAIL!", 0, 1, 3205), Outcome(FAILED, "timed out")),
+        (
+            PANIC + END.format("FAIL!", 0, 1, 3205),
+            Outcome(FAILED, "panicked: runtime error: index out of range [0] with length 0"),
+        ),
         (SKIP + END.format("SUCCESS!", 0, 0, 3206), Outcome(NOT_RUN, "Only supported for providers [gce]")),
         (END.format("SUCCESS!", 0, 0, 3206), Outcome(FAILED, "e2e.test ran no such test")),
         ("panic: out of memory", Outcome(FAILED, "e2e.test ended without a report")),
