@@ -34,7 +34,7 @@ def read(output: str) -> Outcome:
     if counts and counts[1] == "1" and counts[2] == "0":
         return Outcome(PASSED)
     if panic := _PANIC.search(output):
-        return Outcome(FAILED, brief(f"panicked: {panic[1]}"))
+        return Outcome(FAILED, f"panicked: {brief(panic[1])}")
     if reasons := [brief(text) for text in _FAILURE.findall(output)]:
         return Outcome(FAILED, next((why for why in reasons if why != _TIMED_OUT), _TIMED_OUT))
     if skipped := _SKIPPED.search(output):
