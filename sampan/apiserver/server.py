@@ -175,7 +175,7 @@ class APIServer:
         """Open for business: raises OSError where the port is taken, StoreError where storage fails."""
         config = self.config
         await self._cache.start()
-        self._definitions.refresh()
+        self._definitions.load()
         self.aggregation.backends.refresh()
         self._unfollow = [
             follow(self.services.rbac, self._cache, config.store),

@@ -6,6 +6,7 @@ definition that makes no kind (one that predates a rule) harms itself only. Call
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -25,6 +26,13 @@ log = logging.getLogger(__name__)
 PREFIX = storage_prefix(DEFINITION)
 
 
+class _Made(NamedTuple):
+    """The kind of a definition (None: it makes none), and what it was made of."""
+
+    source: bytes
+    kind: Kind | None
+
+
 class Definitions:
     """Makes a catalogue of what the cache holds, and hands it on where it differs from the last one."""
 
@@ -32,41 +40,53 @@ class Definitions:
         self, cache: Cache, builtin: Catalogue, install: Callable[[Catalogue], None], rules: RuleCompiler | None = None
     ) -> None:
         self._cache, self._builtin, self._install, self._rules = cache, builtin, install, rules
-        self._made: dict[str, tuple[bytes, Kind | None]] = {}  # definition -> (what it was made of, its kind)
+        self._made: dict[str, _Made] = {}  # by the key of the definition; established ones only
+
+    def load(self) -> None:
+        """Look at all definitions: at the start."""
+        self._look_at(entry.key for entry in self._cache.list(PREFIX).items)
 
     def on_events(self, events: Sequence[Event]) -> None:
         """A Listener of the store, subscribed after the cache."""
-        if any(event.key.startswith(PREFIX) for event in events):
-            self.refresh()
+        if keys := [event.key for event in events if event.key.startswith(PREFIX)]:
+            self._look_at(dict.fromkeys(keys))
 
-    def refresh(self) -> None:
-        """Look at all definitions, and install what has changed."""
-        found = {entry.key: entry.object for entry in self._cache.list(PREFIX).items}
-        kinds = {key: made for key, definition in found.items() if (made := self._entry(key, definition))}
-        if kinds != self._made:
-            self._made = kinds
-            self._install(self._builtin.with_kinds(self._servable()))
+    def _look_at(self, keys: Iterable[str]) -> None:
+        changed = False
+        for key in keys:
+            before, now = self._made.get(key), self._now(key)
+            if now is before:
+                continue
+            changed = True
+            if now is None:
+                del self._made[key]
+            else:
+                self._made[key] = now
+        if changed:
+            self._install(self._builtin.with_kinds(made.kind for made in self._made.values() if made.kind))
 
-    def _entry(self, key: str, definition: Object) -> tuple[bytes, Kind | None] | None:
-        """The kind of an established definition; the one that was made before, where it would be the same."""
-        if not is_true(definition, ESTABLISHED):
+    def _now(self, key: str) -> _Made | None:
+        """What a definition makes; the same as before where it would be equal."""
+        entry = self._cache.get(key)
+        if entry is None or not is_true(entry.object, ESTABLISHED):
             return None
-        status, terminating = definition["status"], is_true(definition, TERMINATING)
-        source = orjson.dumps((definition["spec"], status["acceptedNames"], terminating))
+        definition = entry.object
+        terminating = is_true(definition, TERMINATING)
+        source = orjson.dumps((definition["spec"], definition["status"]["acceptedNames"], terminating))
         known = self._made.get(key)
-        return known if known is not None and known[0] == source else (source, self._kind(definition, terminating))
+        return known if known and known.source == source else _Made(source, self._kind(definition, terminating))
 
     def _kind(self, definition: Object, terminating: bool) -> Kind | None:
+        """The kind; None for a definition that predates a rule, or claims what a built-in kind has."""
         try:
-            return custom_kind(definition, self._builtin.schema, self._rules, terminating=terminating)
+            kind = custom_kind(definition, self._builtin.schema, self._rules, terminating=terminating)
         except (KeyError, TypeError, ValueError) as error:
             log.error("%s cannot be served: %r", definition["metadata"]["name"], error)
             return None
+        return None if self._is_taken(kind) else kind
 
-    def _servable(self) -> Iterable[Kind]:
-        """Built-in places stay with their kinds."""
-        for _, kind in self._made.values():
-            if kind is not None and not any(
-                (version.group, version.version, kind.plural) in self._builtin.by_resource for version in kind.versions
-            ):
-                yield kind
+    def _is_taken(self, kind: Kind) -> bool:
+        """Whether a built-in kind is served, or lies in storage, where this one would."""
+        places = ((version.group, version.version, kind.plural) for version in kind.versions)
+        taken = any(place in self._builtin.by_resource for place in places)
+        return taken or self._builtin.stored(kind.group, kind.plural) is not None

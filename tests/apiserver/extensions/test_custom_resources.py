@@ -277,3 +277,22 @@ async def test_many_objects_are_looked_at_in_slices(api: API) -> None:
     }
     await api.call("PUT", f"{DEFINITIONS}/{NAME}", made)
     assert {item["spec"]["new"] for item in (await api.get(CRONTABS))["items"]} == {"x"}
+
+
+async def test_what_built_in_kinds_have_stays_theirs(api: API) -> None:
+    body = definition(version("v9"), plural="roles", kind="Mine", group="rbac.authorization.k8s.io")
+    annotations = {"api-approved.kubernetes.io": "unapproved, a test"}
+    body["metadata"] = {"name": "roles.rbac.authorization.k8s.io", "annotations": annotations}
+    await established(api, body)
+    assert (await api.call("GET", "/apis/rbac.authorization.k8s.io/v9/namespaces/default/roles")).status == 404
+    assert (await api.get("/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles"))["items"]
+
+
+async def test_a_kind_that_is_called_like_a_built_in_one_has_none_of_its_rules(api: API) -> None:
+    await established(api, definition(plural="pods", kind="Pod"))
+    path = "/apis/stable.example.com/v1/namespaces/default/pods"
+    made = await api.create(path, {**crontab(), "kind": "Pod"})
+    assert set(made["spec"]) == {"cronSpec", "replicas"} and "status" not in made
+    gone = await api.call("DELETE", path + "/my")
+    assert gone.status == 200 and gone.body["kind"] == "Status"
+    assert (await api.call("GET", path + "/my/log")).status == 404
