@@ -121,7 +121,7 @@ class APIServer:
         connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
         self.aggregation = Aggregation(self._cache, connections, self._clock(), config.metrics)
         self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
-        self.openapi = OpenAPI()
+        self.openapi = OpenAPI(self.aggregation.specs)
         self.openapi.serve(catalogue)
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
@@ -129,7 +129,8 @@ class APIServer:
         self.app = App(
             self.services, routes, nonresource(self, routes), self.metrics, aggregation.backends, aggregation.proxy
         )
-        aggregation.on_change(self._tell_again)
+        aggregation.discovery.on_change(self._tell_again)
+        aggregation.specs.on_change(self.openapi.serve_again)
         self._http = HTTPServer(self.app.handle, error_response=transport_error)
 
     def _services(self) -> Services:

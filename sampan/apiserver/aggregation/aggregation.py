@@ -1,12 +1,11 @@
 """The parts of aggregation put together; server.py has one of these.
 
-aggregation.backends, .proxy     for the request path
-aggregation.discovery            what the other servers have
-await aggregation.run(...)       keeps all of it in step, until cancelled
+    aggregation.backends, .proxy         for the request path
+    aggregation.discovery, .specs        what the other servers have
+    await aggregation.run(...)           keeps all of it in step, until cancelled
 """
 
 import asyncio
-from collections.abc import Callable
 
 from prometheus_client.registry import CollectorRegistry
 
@@ -15,6 +14,7 @@ from sampan.apiserver.aggregation.controller import AvailabilityController
 from sampan.apiserver.aggregation.discovery import RemoteDiscovery
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.metrics import AvailabilityMetrics
+from sampan.apiserver.aggregation.openapi import RemoteSpecs
 from sampan.apiserver.aggregation.proxy import Proxy
 from sampan.apiserver.aggregation.registration import RegistrationController
 from sampan.client.api import Client
@@ -35,11 +35,8 @@ class Aggregation:
         self.backends = Backends(cache)
         self.proxy = Proxy(connections)
         self.discovery = RemoteDiscovery(self.backends, connections, clock)
+        self.specs = RemoteSpecs(self.backends, connections, self.proxy, clock)
         self._clock, self._metrics = clock, AvailabilityMetrics(registry)
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        """Call back whenever discovery has something else to tell."""
-        self.discovery.on_change(callback)
 
     async def run(self, client: Client, builtin: Catalogue) -> None:
         """Keep conditions, registrations and discovery."""
@@ -51,4 +48,5 @@ class Aggregation:
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.discovery.run(), name="discovery of other servers")
+            group.create_task(self.specs.run(), name="OpenAPI of other servers")
             group.create_task(run_together(controllers, informers), name="APIServices")

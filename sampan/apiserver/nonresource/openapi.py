@@ -6,7 +6,8 @@ kinds come and go, the documents of groups that stay as they were are kept.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import orjson
 
@@ -15,6 +16,7 @@ from sampan.machinery import openapi_protobuf
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import NotFound
 from sampan.machinery.openapi import Documents
+from sampan.machinery.openapi_merging import Fragment, merge
 from sampan.transport.messages import Request, Response
 
 _FOREVER = ("Cache-Control", "public, immutable")
@@ -30,10 +32,24 @@ class Kept:
         self.etag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
 
 
+class Elsewhere(Protocol):
+    """The documents of other servers; aggregation/openapi.py."""
+
+    def index(self) -> Mapping[str, str]:
+        """Place -> URL of its document of version 3."""
+
+    def fragments(self) -> Sequence[Fragment]:
+        """What belongs into the document of version 2."""
+
+    def answer(self, place: str, request: Request) -> Awaitable[Response] | None:
+        """The document of version 3 of a place; None where it is nobody else's."""
+
+
 class OpenAPI:
     """The documents of a server. `serve` tells which kinds there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Elsewhere) -> None:
+        self._elsewhere = elsewhere
         self._documents = Documents((), Catalogue(()).schema, KUBERNETES_VERSION)
         self._kept: dict[tuple[str, str], Kept] = {}  # (which, fingerprint)
         self._making: dict[tuple[str, str], asyncio.Task[Kept]] = {}  # so that one making serves all who wait for it
@@ -42,6 +58,10 @@ class OpenAPI:
     def serve(self, catalogue: Catalogue) -> None:
         """Answer for another catalogue from now on."""
         self._documents = Documents(catalogue.kinds, catalogue.schema, KUBERNETES_VERSION)
+        self.serve_again()
+
+    def serve_again(self) -> None:
+        """What is about all groups is to be made anew: other servers may have something else to tell."""
         self._generation += 1
         self._kept = {
             (which, print_): kept
@@ -55,12 +75,14 @@ class OpenAPI:
         documents = self._documents
         if path == "v2":
             if openapi_protobuf.ASKED in request.headers.get("accept", ""):
-                making = _protobuf(documents)
+                making = _protobuf(documents, self._elsewhere.fragments())
                 return self._document(request, _V2_PROTOBUF, making, content_type=openapi_protobuf.MEDIA_TYPE)
-            return self._document(request, _V2, documents.v2)
+            return self._document(request, _V2, _v2(documents, self._elsewhere.fragments()))
         if path == "v3":
-            return self._document(request, _INDEX, lambda: documents.index)
+            return self._document(request, _INDEX, _index(documents, self._elsewhere.index()))
         place = path.removeprefix("v3/")
+        if (passed_on := self._elsewhere.answer(place, request)) is not None:
+            return passed_on
         if not path.startswith("v3/") or not documents.fingerprint(place):
             raise NotFound.path()
         return self._document(request, place, lambda: documents.v3(place) or b"", hashed="hash=" in request.raw_query)
@@ -97,8 +119,21 @@ class OpenAPI:
             del self._making[name]
 
 
-def _protobuf(documents: Documents) -> Callable[[], bytes]:
-    return lambda: openapi_protobuf.encode(orjson.loads(documents.v2()))
+def _v2(documents: Documents, fragments: Sequence[Fragment]) -> Callable[[], bytes]:
+    if not fragments:
+        return documents.v2
+    return lambda: orjson.dumps(merge(orjson.loads(documents.v2()), fragments))
+
+
+def _protobuf(documents: Documents, fragments: Sequence[Fragment]) -> Callable[[], bytes]:
+    return lambda: openapi_protobuf.encode(orjson.loads(_v2(documents, fragments)()))
+
+
+def _index(documents: Documents, elsewhere: Mapping[str, str]) -> Callable[[], bytes]:
+    if not elsewhere:
+        return lambda: documents.index
+    theirs = {place: {"serverRelativeURL": url} for place, url in elsewhere.items()}
+    return lambda: orjson.dumps({"paths": orjson.loads(documents.index)["paths"] | theirs})
 
 
 def _answer(request: Request, kept: Kept, hashed: bool, content_type: str) -> Response:

@@ -27,6 +27,35 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
 
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_FLUNDER = "com.example.wardle.v1alpha1.Flunder"
+SPEC = {
+    "swagger": "2.0",
+    "info": {"title": "sample", "version": "v1"},
+    "parameters": {"pretty": {"name": "pretty", "in": "query", "type": "string", "description": "indent"}},
+    "paths": {
+        "/version/": {"get": {"operationId": "getCodeVersion"}},
+        f"{PLACE}/namespaces/{{namespace}}/flunders": {
+            "parameters": [{"name": "namespace", "in": "path", "required": True, "type": "string"}],
+            "get": {
+                "operationId": "listFlunders",
+                "parameters": [{"$ref": "#/parameters/pretty"}],
+                "responses": {"200": {"schema": {"$ref": f"#/definitions/{_FLUNDER}"}}},
+            },
+        },
+    },
+    "definitions": {
+        _FLUNDER: {
+            "type": "object",
+            "properties": {"metadata": {"$ref": f"#/definitions/{_META}"}},
+            "x-kubernetes-group-version-kind": [{"group": GROUP, "version": VERSION, "kind": "Flunder"}],
+        },
+        _META: {"type": "object", "description": "theirs", "properties": {"name": {"type": "string"}}},
+        "unused": {"type": "object"},
+    },
+}
+
+
 @cache
 def front_proxies() -> Authority:
     """The CA of front proxies."""
@@ -66,6 +95,8 @@ class Backend:
             return _json(500, {"kind": "Status", "message": "broken"})
         if request.headers.get("upgrade"):
             return _echo(request)
+        if request.path.startswith("/openapi/"):
+            return _openapi(request)
         known = {"/apis": self._groups, PLACE: self._resources, f"{PLACE}/redirect": _redirect}
         return known.get(request.path, self._objects)(request)
 
@@ -125,6 +156,19 @@ class Backend:
 
 def _json(status: int, body: Any) -> Response:
     return Response(status, orjson.dumps(body))
+
+
+def _openapi(request: Request) -> Reply:
+    if request.path == "/openapi/v3":
+        url = f"/openapi/v3{PLACE}?hash=1"
+        return _json(
+            200, {"paths": {PLACE.strip("/"): {"serverRelativeURL": url}, "version": {"serverRelativeURL": "/"}}}
+        )
+    if request.path == f"/openapi/v3{PLACE}":
+        return _json(200, {"openapi": "3.0.0", "paths": {FLUNDERS: {}}})
+    if request.headers.get("if-none-match") == '"two"':
+        return Response(304)
+    return Response(200, orjson.dumps(SPEC), headers=[("ETag", '"two"')])
 
 
 def _redirect(request: Request) -> Reply:
