@@ -65,8 +65,9 @@ def _told(remaining: Remaining) -> Mapping[str, tuple[str, str, str]]:
     discovered = (FALSE, "ResourcesDiscovered", "All resources successfully discovered")
     if remaining.undiscovered:
         unknown = ", ".join(f"{name}: stale GroupVersion discovery: {name}" for name in remaining.undiscovered)
+        which = f"unable to retrieve the complete list of server APIs: {unknown}"
         count = len(remaining.undiscovered)
-        discovered = (TRUE, "DiscoveryFailed", f"Discovery failed for some groups, {count} failing: {unknown}")
+        discovered = (TRUE, "DiscoveryFailed", f"Discovery failed for some groups, {count} failing: {which}")
     parsed = (FALSE, "ParsedGroupVersions", "All legacy kube types successfully parsed")
     deleted = (FALSE, "ContentDeleted", "All content successfully deleted, may be waiting on finalization")
     what = f"Failed to delete all resource types, {len(remaining.errors)} remaining: {failed}"
@@ -123,12 +124,17 @@ class NamespaceController(Controller):
         """Tell everything to go, one group of kinds at a time; what is left."""
         await self.discovery.synced()
         remaining = Remaining(undiscovered=self.discovery.failed)
-        for group in deletion_order(self.discovery.kinds):
+        known = [kind for kind in self.discovery.kinds if not self._is_stale(kind)]
+        for group in deletion_order(known):
             for kind in group:
                 await self._delete_all(kind, name, remaining)
-            if not remaining.is_nothing:
+            if remaining.counts:
                 break
         return remaining
+
+    def _is_stale(self, kind: Kind) -> bool:
+        """Whether the kind's server does not answer: then nothing is known of it, and the namespace has to wait."""
+        return kind.api_version in self.discovery.failed
 
     async def _delete_all(self, kind: Kind, namespace: str, remaining: Remaining) -> None:
         try:

@@ -7,9 +7,9 @@
     discovery.on_change(callback)        # called whenever `kinds` has changed
 
 For controllers that work on any kind: garbage collection, namespace deletion, quota. Discovery is read again when a
-CustomResourceDefinition or an APIService changes, and every half minute, as upstream's garbage collector does (servers
-behind an APIService change without a word). A group whose server does not answer keeps the kinds it had, and is told
-in `failed`.
+CustomResourceDefinition or another server's APIService changes, and every half minute, as upstream's garbage collector
+does (servers behind an APIService change without a word). A group whose server does not answer keeps the kinds it had,
+is told in `failed`, and asked for again soon.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from sampan.reconcile.clock import Clock
 log = logging.getLogger(__name__)
 
 _PERIOD = 30.0  # seconds
+_RETRY = 5.0  # while some group's server does not answer
 _TRIGGERS = (API_SERVICE, DEFINITION)
 _ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -82,7 +83,13 @@ class Discovery:
                     await self._refresh()
                 except (APIError, OSError) as error:
                     log.warning("discovery failed: %r", error)
+                if self.failed:
+                    group.create_task(self._again(), name="discovery's retry")
                 await self._changed.wait()
+
+    async def _again(self) -> None:
+        await self._clock.sleep(_RETRY)
+        self._changed.set()
 
     async def _tick(self) -> None:
         while True:

@@ -140,10 +140,12 @@ class _Limited(LocalTransport):
 
 
 @asynccontextmanager
-async def control_plane(config: Config) -> AsyncIterator[Cluster]:
+async def control_plane(config: Config, **server_options: Any) -> AsyncIterator[Cluster]:
     """Everything running, and the namespace and node that tests use there."""
     clock = VirtualClock()
-    server = APIServer(APIServerConfig(store=MemoryStore(), service_account_key=signing_key(), now=clock.now))
+    server = APIServer(
+        APIServerConfig(store=MemoryStore(), service_account_key=signing_key(), now=clock.now, **server_options)
+    )
     await server.start()
     client, identities, ready = server.local_client(), Identities(server), asyncio.Event()
     informers = Informers(client, sleep=clock.sleep)

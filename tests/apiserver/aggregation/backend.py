@@ -140,9 +140,15 @@ class Backend:
         own = {"namespace": namespace, "uid": f"uid-{name}"}
         made = {"kind": "Flunder", "apiVersion": f"{GROUP}/{VERSION}"} | body
         made["metadata"] = body["metadata"] | own
-        self.objects[namespace, name] = made
-        self._changed("ADDED", made)
+        self.put(made)
         return _json(201, made)
+
+    def put(self, obj: Any) -> None:
+        """An object comes into being."""
+        meta = {"uid": f"uid-{obj['metadata']['name']}"} | obj["metadata"]
+        made = obj | {"metadata": meta}
+        self.objects[meta["namespace"], meta["name"]] = made
+        self._changed("ADDED", made)
 
     def _changed(self, type: str, obj: Any) -> None:
         self.revision += 1
@@ -194,17 +200,21 @@ async def backend() -> AsyncIterator[Backend]:
         await made.stop()
 
 
+def front_options() -> dict[str, Any]:
+    """The configuration of a server with the certificate of a front proxy."""
+    pair = front_proxies().issue("front-proxy-client")
+    return {
+        "requestheader_ca": front_proxies().certificate,
+        "front_proxy_certificate": pair.certificate,
+        "front_proxy_key": pair.key,
+        "client_ca": authority().certificate,
+    }
+
+
 @asynccontextmanager
 async def front(**options: Any) -> AsyncIterator[API]:
     """An API server with the certificate of a front proxy."""
-    pair = front_proxies().issue("front-proxy-client")
-    async with running(
-        requestheader_ca=front_proxies().certificate,
-        front_proxy_certificate=pair.certificate,
-        front_proxy_key=pair.key,
-        client_ca=authority().certificate,
-        **options,
-    ) as api:
+    async with running(**front_options(), **options) as api:
         yield api
 
 
