@@ -58,7 +58,7 @@ from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.cel.crd_rules import RuleChecks
 from sampan.machinery.cel.environment import Environment
-from sampan.machinery.errors import qualified
+from sampan.machinery.errors import APIError, qualified
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import ConfiguredClock
@@ -189,10 +189,17 @@ class APIServer:
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
         bootstrap = self._bootstrap()
-        await bootstrap.put()
+        await self._put(bootstrap)
         self._upkeep = asyncio.create_task(self._keep_up(bootstrap), name="API server upkeep")
         self._ready = True
         log.info("API server ready", extra={"port": self.port})
+
+    async def _put(self, bootstrap: Bootstrap) -> None:
+        """A webhook that nobody answers yet may stand in the way: its pods can come up only after the server."""
+        try:
+            await bootstrap.put()
+        except APIError as error:
+            log.error("the cluster's own objects can't be put in place, and will be tried again: %s", error)
 
     async def _keep_up(self, bootstrap: Bootstrap) -> None:
         """What the server does for itself while it serves."""

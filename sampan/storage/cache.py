@@ -137,6 +137,11 @@ class Cache:
         collection = self._collections.get(collection_of(prefix))
         return Listing(collection.below(prefix) if collection else Items(), self._revision)
 
+    def changed(self, collection: str) -> int:
+        """The revision of the last change to a collection ("/core/pods/"); 0 where there has been none."""
+        found = self._collections.get(collection)
+        return found.changed if found else 0
+
     async def page(self, prefix: str, *, limit: int, start_after: str = "", revision: int = 0) -> Listing:
         """At most `limit` (0: no limit) objects with keys above `start_after`, as of `revision` (0: now).
 

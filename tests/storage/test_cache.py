@@ -62,6 +62,15 @@ async def test_lists_of_namespaces_that_there_are_not_leave_nothing_behind(cache
     assert cache.list(PODS + "default/").items and list(kept) == [PODS + "default/"]
 
 
+async def test_the_last_change_to_a_collection(cache: Cache) -> None:
+    assert cache.changed(PODS) == 0
+    made = await cache.create(f"{PODS}default/a", value("a"))
+    await cache.create("/apps/deployments/default/a", value("a"))
+    assert cache.changed(PODS) == made.revision
+    gone = await cache.delete(f"{PODS}default/a", made.revision)
+    assert cache.changed(PODS) == gone.revision > made.revision
+
+
 async def test_versions_with_the_same_fields_differ_in_their_head_only(cache: Cache) -> None:
     created = await cache.create("/apps/deployments/default/web", value("web"))
     assert json.loads(head("extensions/v1beta1", "Deployment") + created.body) == {

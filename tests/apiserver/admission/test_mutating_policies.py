@@ -101,3 +101,11 @@ async def test_a_second_round(api: API) -> None:
     await mutate(api, rule(), name="b", mutations=[counting("b")])
     made = await api.create(CONFIG_MAPS, config_map("x", start="1"))
     assert made["data"] == {"start": "1", "a": "a saw 3", "b": "b saw 2"}
+
+
+async def test_counting(api: API) -> None:
+    await mutate(api, rule(), mutations=["Object{data: Object.data{x: 'y'}}"])
+    await api.create(CONFIG_MAPS, config_map("a"))
+    text = (await api.call("GET", "/metrics")).body.decode()
+    labels = 'error_type="no_error",policy="m",policy_binding="m-binding"'
+    assert f"apiserver_mutating_admission_policy_check_total{{{labels}}} 1.0" in text

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sampan.storage.memory import MemoryStore
 from tests.apiserver.admission.hooks import MUTATING, VALIDATING, configure, rule, webhook
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod, running
 from tests.apiserver.hook_server import HookServer, allow, answer, deny, patch, serving
@@ -258,3 +259,16 @@ async def test_counting(hooks: HookServer) -> None:
     assert f'webhook_rejection_count{{error_type="no_error",{who},rejection_code="403",{of}}} 1.0' in text
     assert f'webhook_request_total{{code="403",{who},rejected="true",{of}}} 1.0' in text
     assert f'webhook_admission_duration_seconds_count{{{who},rejected="true",{of}}} 1.0' in text
+
+
+async def test_a_server_starts_though_webhooks_are_in_its_way() -> None:
+    store = MemoryStore()
+    async with serving() as hooks, running(store=store) as api:
+        everything = {**rule("*/*", "*"), "apiGroups": ["*"], "apiVersions": ["*"]}
+        await configure(api, VALIDATING, webhook(hooks, "/gone", everything))
+        await api.server.stop(0)  # another one follows, on the same store
+        hooks.answers["/gone"] = deny("no")
+        async with running(store=store, advertise_address="192.0.2.7") as again:
+            assert (await again.call("GET", "/readyz")).status == 200
+            assert hooks.requests("/gone")
+            await again.call("DELETE", f"{VALIDATING}/hooks")

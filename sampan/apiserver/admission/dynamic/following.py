@@ -1,6 +1,6 @@
 """Configurations as the cache has them now, parsed once per change: an immutable tuple in the order of their names.
 
-A write that no configuration concerns pays for a look at an empty list. What is parsed of objects that stay is kept,
+A write in a cluster without configurations pays for a look at a number. What is parsed of objects that stay is kept,
 with what has been compiled of it. One for each plugin and kind.
 """
 
@@ -21,17 +21,16 @@ class Followed(Generic[T]):
 
     def __init__(self, kind: Kind, parse: Callable[[Object], Iterable[T]]) -> None:
         self._prefix, self._parse = storage_prefix(kind), parse
-        self._seen: Items = Items()
+        self._changed = 0
         self._known: dict[str, tuple[int, tuple[T, ...]]] = {}
         self._parts: tuple[T, ...] = ()
 
     def current(self, cache: Cache) -> tuple[T, ...]:
         """All parts, in the order of the objects' names; the same tuple until an object changes."""
-        items = cache.list(self._prefix).items  # the same list until something changes
-        if items is not self._seen:
-            self._seen = items
-            if items or self._known:
-                self._read(items)
+        changed = cache.changed(self._prefix)
+        if changed != self._changed:
+            self._changed = changed
+            self._read(cache.list(self._prefix).items)
         return self._parts
 
     def _read(self, items: Items) -> None:

@@ -15,7 +15,10 @@ _MAX_CODE = 600
 _PREFIX = "apiserver_admission_"
 _WEBHOOK = ("name", "type", "operation")
 _CONDITION = ("name", "kind", "type", "operation")
-_POLICY = ("policy", "policy_binding", "error_type", "enforcement_action")
+_POLICY = {
+    "validating": ("policy", "policy_binding", "error_type", "enforcement_action"),
+    "mutating": ("policy", "policy_binding", "error_type"),
+}
 
 
 class _Counts:
@@ -88,19 +91,18 @@ class AdmissionMetrics(Collector):
         self._errors = _Counts(
             f"{_PREFIX}match_condition_evaluation_errors_total", "Match conditions without a value.", _CONDITION
         )
-        policies = ("validating", "mutating")
         self._checks = {
-            p: _Counts(f"apiserver_{p}_admission_policy_check_total", "Evaluations of policies.", _POLICY)
-            for p in policies
+            p: _Counts(f"apiserver_{p}_admission_policy_check_total", "Evaluations of policies.", labels)
+            for p, labels in _POLICY.items()
         }
         self._check_times = {
             p: _Durations(
                 f"apiserver_{p}_admission_policy_check_duration_seconds",
                 "How long evaluations of policies take.",
-                _POLICY,
+                labels,
                 (0.0000005, 0.001, 0.01, 0.1, 1.0),
             )
-            for p in policies
+            for p, labels in _POLICY.items()
         }
         registry.register(self)
 
@@ -127,9 +129,10 @@ class AdmissionMetrics(Collector):
         self._errors.add(name, kind, type, operation)
 
     def checked(self, type: str, policy: str, binding: str, error_type: str, action: str, seconds: float) -> None:
-        """A policy decided; `type` is "validating" or "mutating"."""
-        self._checks[type].add(policy, binding, error_type, action)
-        self._check_times[type].add(seconds, policy, binding, error_type, action)
+        """A policy decided; `type` is "validating", or "mutating", of which there are no actions."""
+        labels = (policy, binding, error_type, *((action,) if action else ()))
+        self._checks[type].add(*labels)
+        self._check_times[type].add(seconds, *labels)
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client."""
