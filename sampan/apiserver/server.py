@@ -27,6 +27,7 @@ from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.admission.order import chosen
 from sampan.apiserver.aggregation.aggregation import Aggregation
 from sampan.apiserver.aggregation.connections import Connections, FrontProxy
+from sampan.apiserver.allocators.repair import run_repair
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.authenticate import Authenticator
@@ -37,6 +38,7 @@ from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authentica
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
 from sampan.apiserver.authorization.follow import follow
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.bootstrap.service_range import ensure_service_range
 from sampan.apiserver.bootstrap.start import Bootstrap
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.views import LegacyDiscovery
@@ -53,7 +55,6 @@ from sampan.apiserver.webhooks.addresses import Address
 from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.apiserver.webhooks.resolve import resolve
 from sampan.client.api import Client
-from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.cel.crd_rules import RuleChecks
@@ -111,7 +112,7 @@ class APIServer:
     def __init__(self, config: APIServerConfig) -> None:
         self.config = config
         self.port = config.port
-        self._allocators = ServiceAllocators(config.service_range, config.node_ports)
+        self._allocators = ServiceAllocators(config.node_ports)
         self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
         self._unfollow: list[Callable[[], None]] = []
@@ -183,7 +184,8 @@ class APIServer:
             config.store.subscribe(self._definitions.on_events, self._cache.revision),
             config.store.subscribe(self.aggregation.backends.on_events, self._cache.revision),
         ]
-        self._allocators.load(self.services.all(SERVICE))
+        await ensure_service_range(self.local_client(), config.service_range, config.now())
+        await self._allocators.adopt(self.services)
         trusted = config.client_ca.rstrip() + b"\n" + config.requestheader_ca
         context = server_context(config.certificate, config.key, trusted.strip()) if config.certificate else None
         for host in config.hosts:
@@ -207,6 +209,8 @@ class APIServer:
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
             group.create_task(run_definitions(self.local_client(), clock, self._stored_kind), name="definitions")
+            repair = run_repair(self.services, self.local_client(), self.config.node_ports, clock)
+            group.create_task(repair, name="repair of allocations")
             group.create_task(
                 self.aggregation.run(self.local_client(), self.config.catalogue), name="aggregation of API servers"
             )
@@ -223,6 +227,7 @@ class APIServer:
             client=self.local_client(),
             catalogue=self.services.catalogue,
             service_range=config.service_range,
+            now=config.now,
             address=config.advertise_address,
             port=self.port,
             client_ca=config.client_ca,

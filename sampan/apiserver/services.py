@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -33,10 +33,12 @@ class AdmissionChain(Protocol):
 class Allocator(Protocol):
     """What hands out something that is unique in the cluster, for the kinds that name it (Kind.allocator)."""
 
-    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> AbstractContextManager[None]:
+    def reserve(
+        self, services: "Services", new: Object, old: Object | None, *, dry_run: bool
+    ) -> AbstractAsyncContextManager[None]:
         """Complete an object for the time that it is written; what was taken goes back if that fails."""
 
-    def release(self, gone: Object) -> None:
+    async def release(self, services: "Services", gone: Object) -> None:
         """Give back what a deleted object had."""
 
 

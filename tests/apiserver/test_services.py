@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sampan.apiserver.allocators.pool import Pool, PoolError
-from sampan.apiserver.allocators.services import ServiceAllocators
+from sampan.apiserver.allocators.claims import ADDRESSES, PORTS
 from sampan.machinery.errors import Invalid
 from sampan.storage.memory import MemoryStore
 from tests.apiserver.harness import API, running
@@ -40,7 +39,13 @@ async def test_chosen_addresses(api: API) -> None:
         "failed to allocate IP 10.96.0.10: provided IP is already allocated"
     )
     outside = await api.call("POST", SERVICES, service("b", clusterIP="192.168.0.1"))
-    assert "is not in the valid range. The range of valid IPs is 10.96.0.0/12" in outside.body["message"]
+    assert outside.body["message"].endswith(
+        "failed to allocate IP 192.168.0.1: the provided network does not match the current range"
+    )
+    other = await api.call("POST", SERVICES, service("b", clusterIP="fd00::1"))
+    assert other.body["message"].endswith(
+        'spec.clusterIPs[0]: Invalid value: ["fd00::1"]: IPv6 is not configured on this cluster'
+    )
     await api.call("DELETE", f"{SERVICES}/dns")
     await api.create(SERVICES, service("b", clusterIP="10.96.0.10"))
 
@@ -57,42 +62,71 @@ async def test_node_ports(api: API) -> None:
         "provided port is already allocated"
     )
     wanted["spec"]["ports"][0]["nodePort"] = 80  # type: ignore[index]
-    assert "valid ports is 30000-32767" in (await api.call("POST", SERVICES, wanted)).body["message"]
+    assert (await api.call("POST", SERVICES, wanted)).body["message"].endswith(
+        "provided port is not in the valid range. The range of valid ports is 30000-32767"
+    )
 
 
-def allocators(api: API) -> ServiceAllocators:
-    found = api.server.services.allocators["services"]
-    assert isinstance(found, ServiceAllocators)
-    return found
+def claimed(api: API) -> set[str]:
+    """The addresses and ports that are taken."""
+    cache = api.server.services.cache
+    return {entry.key.rpartition("/")[2] for prefix in (ADDRESSES, PORTS) for entry in cache.list(prefix).items}
 
 
 async def test_a_change_of_type_gives_back(api: API) -> None:
     made = await api.create(SERVICES, service("a", type="NodePort"))
-    number, ports = made["spec"]["ports"][0]["nodePort"], allocators(api).ports
-    assert number in ports
+    number = str(made["spec"]["ports"][0]["nodePort"])
+    assert number in claimed(api)
     changed = (await api.patch(f"{SERVICES}/a", {"spec": {"type": "ClusterIP"}})).body["spec"]
     assert changed["clusterIP"] == made["spec"]["clusterIP"]
     assert "nodePort" not in changed["ports"][0]
-    assert number not in ports
+    assert number not in claimed(api)
     external = {"spec": {"type": "ExternalName", "externalName": "example.com"}}
     assert "clusterIP" not in (await api.patch(f"{SERVICES}/a", external)).body["spec"]
-    assert int(ip_address(made["spec"]["clusterIP"])) not in allocators(api).addresses
+    assert made["spec"]["clusterIP"] not in claimed(api)
+
+
+async def test_what_is_deleted_gives_back(api: API) -> None:
+    before = claimed(api)
+    await api.create(SERVICES, service("a", 80, 81, type="LoadBalancer", externalTrafficPolicy="Local"))
+    assert len(claimed(api) - before) == 4
+    await api.call("DELETE", f"{SERVICES}/a")
+    assert claimed(api) == before
 
 
 async def test_refused_writes_give_back(api: API) -> None:
-    before = len(allocators(api).addresses._taken)
-    assert (await api.call("POST", SERVICES, service("Bad"))).status == 422
+    before = claimed(api)
+    assert (await api.call("POST", SERVICES, service("Bad", type="NodePort"))).status == 422
     assert (await api.call("POST", SERVICES, service("a"), query={"dryRun": "All"})).status == 201
-    assert len(allocators(api).addresses._taken) == before
+    assert claimed(api) == before
 
 
-def test_a_cancelled_write_may_stand_and_keeps_its_numbers() -> None:
-    pools = ServiceAllocators(RANGE)
+async def test_a_name_that_is_taken_keeps_what_the_first_has(api: API) -> None:
+    await api.create(SERVICES, service("a", type="NodePort"))
+    before = claimed(api)
+    assert (await api.call("POST", SERVICES, service("a", type="NodePort"))).status == 409
+    assert claimed(api) == before
+
+
+async def test_a_cancelled_write_may_stand_and_keeps_its_numbers(api: API) -> None:
+    services = api.server.services
+    pools = services.allocators["services"]
     one, other = (service(name, type="ClusterIP", clusterIP="10.96.0.9") for name in ("one", "other"))
-    with pytest.raises(asyncio.CancelledError), pools.reserve(one, None, dry_run=False):
-        raise asyncio.CancelledError
-    with pytest.raises(Invalid, match="already allocated"), pools.reserve(other, None, dry_run=False):
-        pytest.fail("two Services with one address")
+    with pytest.raises(asyncio.CancelledError):
+        async with pools.reserve(services, one, None, dry_run=False):
+            raise asyncio.CancelledError
+    with pytest.raises(Invalid, match="already allocated"):
+        async with pools.reserve(services, other, None, dry_run=False):
+            pytest.fail("two Services with one address")
+
+
+async def test_a_port_in_two_protocols_has_one_node_port(api: API) -> None:
+    ports = [
+        {"name": "udp", "port": 53, "protocol": "UDP"},
+        {"name": "tcp", "port": 53, "protocol": "TCP", "nodePort": 30053},
+    ]
+    made = await api.create(SERVICES, {"metadata": {"name": "dns"}, "spec": {"type": "NodePort", "ports": ports}})
+    assert [port["nodePort"] for port in made["spec"]["ports"]] == [30053, 30053]
 
 
 async def test_update_keeps_what_was_allocated(api: API) -> None:
@@ -116,12 +150,8 @@ async def test_allocations_are_found_again_after_a_restart() -> None:
             assert (await second.call("POST", SERVICES, service("b", clusterIP="10.96.0.10"))).status == 422
 
 
-def test_pool_is_exhausted_band_by_band() -> None:
-    pool = Pool(100, 20, 4, "port", "")
-    upper = {pool.take_any() for _ in range(16)}
-    assert upper == set(range(104, 120))
-    assert {pool.take_any() for _ in range(4)} == set(range(100, 104))
-    with pytest.raises(PoolError, match="range is full"):
-        pool.take_any()
-    pool.release(110)
-    assert pool.take_any() == 110
+async def test_without_a_name_nothing_is_claimed(api: API) -> None:
+    before = claimed(api)
+    answer = await api.call("POST", SERVICES, {"metadata": {}, "spec": {"ports": [{"port": 80}]}})
+    assert answer.status == 422 and "name or generateName is required" in answer.body["message"]
+    assert claimed(api) == before

@@ -7,7 +7,7 @@ import pytest
 
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
-from sampan.apiserver.allocators.services import ServiceAllocators
+from sampan.apiserver.allocators.claims import ADDRESSES
 from sampan.apiserver.writes import deleting, storing
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod
 from tests.apiserver.probe import probing
@@ -137,9 +137,8 @@ async def test_attempts_are_bounded(api: API, monkeypatch: pytest.MonkeyPatch, m
 
 
 async def test_dry_runs_are_told_and_leave_nothing(api: API) -> None:
-    allocators = api.server.services.allocators["services"]
-    assert isinstance(allocators, ServiceAllocators)
-    before = len(allocators.addresses._taken)
+    cache = api.server.services.cache
+    before = cache.list(ADDRESSES).items
     probe = probing(api, "services")
     service = {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
     dry = await api.call("POST", SERVICES, service, query={"dryRun": "All", "fieldManager": "me"})
@@ -154,7 +153,7 @@ async def test_dry_runs_are_told_and_leave_nothing(api: API) -> None:
     }
     probe.validate = refuse
     assert (await api.call("POST", SERVICES, service)).status == 403
-    assert len(allocators.addresses._taken) == before
+    assert cache.list(ADDRESSES).items == before
 
 
 async def test_plugins_run_once_more_where_one_asks_for_it(api: API) -> None:

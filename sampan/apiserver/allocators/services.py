@@ -1,151 +1,119 @@
-"""Cluster IPs and node ports of Services: taken before a Service is stored, given back when that fails or it goes.
+"""Cluster IPs and node ports of Services: claimed before a Service is stored, released when that fails or it goes.
 
-Kept in memory and rebuilt from the cache at start; one API server writes. Rules and messages:
-k8s.io/kubernetes/pkg/registry/core/service/storage (alloc.go, storage.go).
+    async with allocators.reserve(services, new, old, dry_run=False):
+        ...                                 # store `new`
+
+Nothing is kept in memory: what is taken is what has a claim in storage, so any number of servers may share one. A write
+that is cut off in the middle leaves claims without a Service, which repair.py finds. Counterpart of
+k8s.io/kubernetes/pkg/registry/core/service/storage.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from ipaddress import IPv4Network, ip_address
+import asyncio
+from collections.abc import AsyncIterator, Set
+from contextlib import asynccontextmanager
 
-from sampan.apiserver.allocators.pool import Pool, PoolError
-from sampan.kinds.core.service_types import (
-    HEADLESS,
-    may_have_node_ports,
-    needs_cluster_ip,
-    needs_health_check_port,
-    needs_node_ports,
-)
-from sampan.machinery.errors import FIELD_INVALID, FieldError, InternalError, Invalid
+from sampan.apiserver.allocators import claims
+from sampan.apiserver.allocators.choice import Choice, Ranges
+from sampan.apiserver.allocators.service_plan import fill_in
+from sampan.apiserver.services import Services
+from sampan.kinds.core.service import KIND as SERVICE
+from sampan.kinds.networking.service_cidr import KIND as SERVICE_CIDR
+from sampan.kinds.networking.service_ranges import covers, in_order, is_usable, networks
+from sampan.machinery.errors import ServiceUnavailable
 from sampan.machinery.meta import Object
+from sampan.machinery.tree import deep_copy
+from sampan.storage.cached import Cached
 
-Taken = list[tuple[Pool, int]]
+_MAX_RACES = 32  # lost against other servers, each for other numbers: beyond this something is wrong
+_SLICE = 100  # Services that are looked at before others get their turn
 
 
 class ServiceAllocators:
-    """The two pools and the protocol of using them: `with reserve(new, old): store(new)`."""
+    """See the module."""
 
-    def __init__(self, service_range: IPv4Network, node_ports: range = range(30000, 32768)) -> None:
-        size = service_range.num_addresses - 2
-        self.addresses = Pool(
-            int(service_range.network_address) + 1,
-            size,
-            min(max(16, size // 16), 256),
-            "IP",
-            f"The range of valid IPs is {service_range}",
-        )
-        self.ports = Pool(
-            node_ports.start,
-            len(node_ports),
-            min(max(16, len(node_ports) // 32), 128),
-            "port",
-            f"The range of valid ports is {node_ports.start}-{node_ports.stop - 1}",
-        )
+    def __init__(self, node_ports: range) -> None:
+        self.node_ports = node_ports
+        self._pending: set[str] = set()  # keys that this server is about to claim
 
-    def load(self, services: Iterable[Object]) -> None:
-        """Note what stored Services use."""
-        for service in services:
-            for pool, number in self._used(service):
-                pool.mark(number)
-
-    @contextmanager
-    def reserve(self, new: Object, old: Object | None, *, dry_run: bool) -> Iterator[None]:
+    @asynccontextmanager
+    async def reserve(
+        self, services: Services, new: Object, old: Object | None, *, dry_run: bool
+    ) -> AsyncIterator[None]:
         """Complete a Service with addresses and ports for the time that it is written. Raises Invalid."""
-        held = self._used(old) if old else []
-        taken: Taken = []
+        held = claims.keys_of(old) if old else set()
+        if old is None and not dry_run:
+            await self._clear(services, new)
+        made = await self._claim(services, new, old, held, dry_run=dry_run)
         try:
-            self._allocate(new, held, taken)
             yield
         except Exception:  # where the request is cancelled instead, the write may stand: nobody else gets its numbers
-            _give_back(taken)
+            await claims.give_back(services.cache, made)
             raise
-        if dry_run:
-            _give_back(taken)
-        else:
-            kept = set(self._used(new))
-            _give_back([use for use in held if use not in kept])
+        if old and not dry_run and (left := held - claims.keys_of(new)):
+            await claims.release(services.cache, left, old)
 
-    def release(self, gone: Object) -> None:
+    async def release(self, services: Services, gone: Object) -> None:
         """Give back what a deleted Service had."""
-        _give_back(self._used(gone))
+        await claims.release(services.cache, claims.keys_of(gone), gone)
 
-    def _allocate(self, new: Object, held: Taken, taken: Taken) -> None:
-        errors = [*self._allocate_address(new, held, taken), *self._allocate_ports(new, held, taken)]
-        if errors:
-            raise Invalid.of("Service", "", new["metadata"].get("name") or "", errors)
+    async def adopt(self, services: Services) -> None:
+        """Claim what Services have that were stored before there were claims; before the first request."""
+        missing: dict[str, bytes] = {}
+        ranges = services.all(SERVICE_CIDR)
+        for index, service in enumerate(services.all(SERVICE)):
+            if index % _SLICE == 0:
+                await asyncio.sleep(0)
+            for key in self._own(service, ranges):
+                if services.cache.get(key) is None and key not in missing:
+                    missing[key] = claims.value(key, service, services.now())
+        await claims.create(services.cache, missing)
 
-    def _allocate_address(self, new: Object, held: Taken, taken: Taken) -> Iterator[FieldError]:
-        spec = new["spec"]
-        if not needs_cluster_ip(spec):
+    def _own(self, service: Object, ranges: list[Object]) -> Set[str]:
+        """The keys of what a Service has, and what is ours to give."""
+        addresses = [ip for ip in claims.addresses_of(service) if any(covers(found, ip) for found in ranges)]
+        ports = [port for port in claims.ports_of(service) if port in self.node_ports]
+        return {*map(claims.address_key, addresses), *map(claims.port_key, ports)}
+
+    def _ranges(self, services: Services) -> Ranges:
+        usable = in_order(found for found in services.all(SERVICE_CIDR) if is_usable(found))
+        return Ranges([network for found in usable for network in networks(found)], self.node_ports)
+
+    async def _clear(self, services: Services, new: Object) -> None:
+        """Give back what a Service of this name has claimed and never come to use, so that it can be made now."""
+        meta, wanted = new["metadata"], claims.wanted_keys(new)
+        if not wanted or services.find(SERVICE, meta.get("namespace") or "", meta.get("name") or ""):
             return
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-        if spec.get("clusterIP") == HEADLESS:
-            return
-        wanted = spec.get("clusterIP") or ""
+        found = filter(None, map(services.cache.get, wanted))
+        stale = [one for one in found if claims.is_claim_of(one, new) and not claims.is_young(one, services.now())]
+        await claims.give_back(services.cache, stale)
+
+    async def _claim(
+        self, services: Services, new: Object, old: Object | None, held: set[str], *, dry_run: bool
+    ) -> list[Cached]:
+        """Fill in the spec and claim what was chosen, again and again where another server was faster."""
+        sent, ranges = new["spec"], self._ranges(services)
+        lost: set[str] = set()  # which the cache need not show yet
+
+        def is_taken(key: str) -> bool:
+            return key in lost or services.cache.get(key) is not None
+
+        for _ in range(_MAX_RACES):
+            new["spec"] = deep_copy(sent)
+            choice = Choice(ranges, is_taken, self._pending, held)
+            fill_in(new, old, choice)
+            if dry_run or not choice.keys:
+                return []
+            made, missed = await self._create(services, new, choice.keys)
+            if not missed:
+                return made
+            await claims.give_back(services.cache, made)
+            lost.update(missed)
+        raise ServiceUnavailable("other servers took every address or port that was chosen for the Service; try again")
+
+    async def _create(self, services: Services, new: Object, keys: list[str]) -> tuple[list[Cached], set[str]]:
+        self._pending.update(keys)
         try:
-            address = self._take(self.addresses, int(ip_address(wanted)) if wanted else 0, wanted, held, taken)
-        except ValueError:
-            return  # validation says what is wrong with it
-        except PoolError as error:
-            if not wanted:
-                raise InternalError(f"failed to allocate a serviceIP: {error}") from error
-            detail = f"failed to allocate IP {wanted}: {error}"
-            yield FieldError(FIELD_INVALID, "spec.clusterIPs", detail, [wanted])
-            return
-        spec["clusterIP"] = str(ip_address(address))
-        spec["clusterIPs"] = [spec["clusterIP"]]
-
-    def _allocate_ports(self, new: Object, held: Taken, taken: Taken) -> Iterator[FieldError]:
-        spec = new["spec"]
-        if not may_have_node_ports(spec):
-            return
-        automatic = needs_node_ports(spec)
-        by_port: dict[int, int] = {}  # the same port in two protocols shares one node port
-        for index, port in enumerate(spec.get("ports") or ()):
-            number = port.get("port", 0)
-            wanted = port.get("nodePort") or by_port.get(number, 0)
-            if wanted and wanted == by_port.get(number):
-                port["nodePort"] = wanted
-            elif wanted or automatic:
-                yield from self._take_port(port, f"spec.ports[{index}].nodePort", wanted, held, taken)
-            if port.get("nodePort"):
-                by_port[number] = port["nodePort"]
-        if needs_health_check_port(spec):
-            wanted = spec.get("healthCheckNodePort") or 0
-            holder = {"nodePort": wanted}
-            yield from self._take_port(holder, "spec.healthCheckNodePort", wanted, held, taken)
-            spec["healthCheckNodePort"] = holder["nodePort"]
-
-    def _take_port(self, port: Object, field: str, wanted: int, held: Taken, taken: Taken) -> Iterator[FieldError]:
-        try:
-            port["nodePort"] = self._take(self.ports, wanted, str(wanted), held, taken)
-        except PoolError as error:
-            if not wanted:
-                raise InternalError(f"failed to allocate a nodePort: {error}") from error
-            yield FieldError(FIELD_INVALID, field, str(error), wanted)
-
-    def _take(self, pool: Pool, wanted: int, shown: str, held: Taken, taken: Taken) -> int:
-        if wanted and (pool, wanted) in held:
-            return wanted
-        if wanted:
-            pool.take(wanted, shown)
-        number = wanted or pool.take_any()
-        taken.append((pool, number))
-        return number
-
-    def _used(self, service: Object) -> Taken:
-        spec = service["spec"]
-        used: Taken = []
-        address = spec.get("clusterIP") or HEADLESS
-        if address != HEADLESS and ":" not in address:
-            used.append((self.addresses, int(ip_address(address))))
-        ports = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
-        if spec.get("healthCheckNodePort"):
-            ports.add(spec["healthCheckNodePort"])
-        return used + [(self.ports, port) for port in sorted(ports)]
-
-
-def _give_back(uses: Iterable[tuple[Pool, int]]) -> None:
-    for pool, number in uses:
-        pool.release(number)
+            values = {key: claims.value(key, new, services.now()) for key in keys}
+            return await claims.create(services.cache, values)
+        finally:
+            self._pending.difference_update(keys)

@@ -5,14 +5,17 @@ annotation rbac.authorization.kubernetes.io/autoupdate is "false" is left alone.
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from sampan.apiserver.authorization.rules import rules_of, uncovered
 from sampan.client.api import Client
 from sampan.machinery.catalogue import Catalogue
-from sampan.machinery.errors import AlreadyExists, NotFound
+from sampan.machinery.errors import AlreadyExists, Invalid, NotFound
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object, annotations_of, key_of
+
+log = logging.getLogger(__name__)
 
 AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 
@@ -50,7 +53,10 @@ class Reconciler:
         try:
             found = await self._client.get(self._kind_of(service), *_name(service))
         except NotFound:
-            await self._create(service)
+            try:
+                await self._create(service)
+            except Invalid as error:  # another server has claimed the address, and makes the Service or has died of it
+                log.warning("the Service %s has to wait: %s", service["metadata"]["name"], error)
             return
         ports = service["spec"]["ports"]
         if found["spec"]["ports"] != ports:

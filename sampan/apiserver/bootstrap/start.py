@@ -4,12 +4,15 @@ Whatever of them is deleted later comes back within seconds. Rules of RBAC that 
 start only, as the documentation says ("Auto-reconciliation").
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from ipaddress import IPv4Network, ip_address
 
 from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.bootstrap import objects, policy, policy_namespaced
 from sampan.apiserver.bootstrap.reconcile import Reconciler
+from sampan.apiserver.bootstrap.service_range import ensure_service_range
 from sampan.client.api import Client
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.meta import Object
@@ -30,6 +33,7 @@ class Bootstrap:
     client: Client
     catalogue: Catalogue
     service_range: IPv4Network
+    now: Callable[[], datetime]
     address: str
     port: int
     client_ca: bytes
@@ -49,6 +53,7 @@ class Bootstrap:
 
     async def restore(self) -> None:
         """What is missing, and what is not this server's to leave as it is. Raises APIError."""
+        await ensure_service_range(self.client, self.service_range, self.now())
         reconciler = Reconciler(self.client, self.catalogue)
         await reconciler.ensure([*objects.namespaces(), *objects.priority_classes(), *self.roles, *self.bindings])
         await self._put_addresses(reconciler)

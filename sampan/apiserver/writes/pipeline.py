@@ -15,7 +15,7 @@ deleting.py. The counterpart of k8s.io/apiserver/pkg/registry/generic/registry (
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import chain
 
 from sampan.apiserver import metadata
@@ -91,7 +91,7 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
     metadata.prepare_create(kind, obj, write.call.now)
     if kind.prepare_create:
         kind.prepare_create(obj)
-    with _allocated(services, kind, obj, None, dry_run=options.dry_run):
+    async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
         found = chain(validate_meta(obj, kind), validate_new(write.call.served, obj))
         _refuse(write.call.served, obj, await found_errors(kind, found))
         _warn(write.call, obj, kind.warnings, kind.create_warnings)
@@ -110,7 +110,7 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
     metadata.prepare_update(kind, new, old)
     part.prepare(kind, new, old)
     metadata.bump_generation(kind, new, old)
-    with _allocated(services, kind, new, old, dry_run=options.dry_run):
+    async with _allocated(services, kind, new, old, dry_run=options.dry_run):
         found = chain(validate_meta_update(new, old, kind), part.validate(served, new, old))
         _refuse(served, new, await found_errors(kind, found))
         if part.warns:
@@ -164,10 +164,10 @@ def _admission(write: Write, sent: Object, old: Object | None) -> Admission:
 
 def _allocated(
     services: Services, kind: Kind, new: Object, old: Object | None, *, dry_run: bool
-) -> AbstractContextManager[None]:
+) -> AbstractAsyncContextManager[None]:
     if not kind.allocator:
         return nullcontext()
-    return services.allocators[kind.allocator].reserve(new, old, dry_run=dry_run)
+    return services.allocators[kind.allocator].reserve(services, new, old, dry_run=dry_run)
 
 
 def _refuse(served: Served, obj: Object, errors: list[FieldError]) -> None:

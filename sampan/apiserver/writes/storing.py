@@ -91,7 +91,7 @@ async def remove(services: Services, kind: Kind, entry: Cached, value: bytes | N
     except StoreFull as error:
         raise store_full(error) from error
     if kind.allocator:
-        services.allocators[kind.allocator].release(entry.object)
+        await services.allocators[kind.allocator].release(services, entry.object)
     return gone
 
 
