@@ -59,7 +59,7 @@ BODIES: dict[str, Object] = {
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}
     },
 }
-NAMES = {"APIService": "v1.g.io", "IPAddress": "10.200.0.7"}
+NAMES = {"APIService": "v1.g.io", "IPAddress": "192.168.0.7"}
 SERVED = [(served, kind) for (_, kind), served in CATALOGUE.by_kind.items() if kind in BODIES]
 IDS = [f"{served.version.api_version} {kind}" for served, kind in SERVED]
 
