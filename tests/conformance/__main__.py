@@ -65,7 +65,7 @@ async def run(arguments: argparse.Namespace, tests: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="sampan-conformance-") as scratch:
 
         def new_cluster() -> Cluster:
-            return Cluster(f"conformance-{os.getpid()}", Path(scratch), built["kubectl"], stand_ins)
+            return Cluster(f"conformance-{os.getpid()}", Path(scratch), built["kubectl"], stand_ins, logs)
 
         execute = Execute(built, logs, arguments.limit)
         await runner.run(tests, arguments.workers, new_cluster, execute, Recorder(len(tests)))

@@ -6,6 +6,7 @@ Its state, kubeconfig and everything else lie in a directory of the caller's. Ca
 import asyncio
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,17 @@ class ClusterError(Exception):
 
 
 class Cluster:
-    """A context: the cluster is there within, and nothing of it is left afterwards."""
+    """A context: the cluster is there within, and nothing of it is left afterwards but its server's log, in `logs`."""
 
-    def __init__(self, name: str, directory: Path, kubectl: Path, stand_ins: Layout) -> None:
-        self.name, self.directory, self.kubectl, self.stand_ins = name, directory, kubectl, stand_ins
+    def __init__(self, name: str, directory: Path, kubectl: Path, stand_ins: Layout, logs: Path) -> None:
+        self.name, self.directory, self.kubectl, self.stand_ins, self.logs = name, directory, kubectl, stand_ins, logs
         self.kubeconfig = directory / "kubeconfig"
+        self.state = directory / "clusters" / name
 
     async def __aenter__(self) -> "Cluster":
         try:
             await self._sampan("up", "--install")
-            registry = Layout(self.directory / "clusters" / self.name / "images")
+            registry = Layout(self.state / "images")
             await asyncio.to_thread(images.fill, registry, self.stand_ins)
         except BaseException:
             await self.__aexit__()
@@ -38,6 +40,8 @@ class Cluster:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if (log := self.state / "server.log").exists():
+            shutil.copyfile(log, self.logs / f"server-{len([*self.logs.glob('server-*.log')]) + 1}.log")
         await asyncio.shield(self._sampan("delete"))
 
     async def fault(self) -> str:
