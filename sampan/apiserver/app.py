@@ -45,18 +45,20 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0  # seconds for everything but watches and streams
 _STREAMS = frozenset({"log", "exec", "attach", "portforward"})  # answer in bytes of their own, whatever is accepted
+_TOO_LATE = "Timeout: request did not complete within requested timeout - context deadline exceeded"
 _UNKNOWN = RequestInfo(False, "", "")
 
 
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("info", "request", "started", "warnings")
+    __slots__ = ("info", "passed_on", "request", "started", "warnings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.started = perf_counter()
         self.info = _UNKNOWN
+        self.passed_on = False  # to another server, whose answer is left as it is
         self.warnings: list[str] = []  # an error carries them as well
 
 
@@ -98,14 +100,13 @@ class App:
             async with asyncio.timeout(_TIMEOUT):
                 return self._finish(trace, await reply)
         except TimeoutError:
-            error = Timeout("Timeout: request did not complete within requested timeout - context deadline exceeded")
-            return self._finish(trace, error_reply(error, trace.warnings))
+            return self._finish(trace, error_reply(Timeout(_TOO_LATE), trace.warnings))
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(trace, _answer_to(error, trace))
 
     def _finish(self, trace: Trace, reply: Reply) -> Reply:
         self._metrics.observe(trace.info, getattr(reply, "status", 101), perf_counter() - trace.started)
-        return pretty(trace.request, reply)
+        return reply if trace.passed_on else pretty(trace.request, reply)
 
     def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
         query = parse_query(request.raw_query)
@@ -114,6 +115,7 @@ class App:
         user = impersonate(self.services.rbac, user, request)
         authorize(self.services, user, info)
         if (backend := self._backends.of(info)) is not None:
+            trace.passed_on = True
             return self._proxy.serve(backend, request, user)
         if not info.is_resource:
             return self._nonresource.serve(request, user, info)
@@ -136,7 +138,7 @@ class App:
         info = parse_request(request.method, request.path, query)
         authorize(self.services, user, info)
         if (backend := self._backends.of(info)) is not None:
-            return None, self._proxy.serve(backend, encoded(request, payload), user)
+            return None, _in_time(self._proxy.serve(backend, encoded(request, payload), user))
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
         call, verb = self._route(request, user, info, query, payload, [])
@@ -159,6 +161,15 @@ class App:
         if text := deprecation(served):
             warnings.append(text)
         return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
+
+
+async def _in_time(reply: Awaitable[Reply]) -> Reply:
+    """For those who wait without a limit of their own; of a watch or a log, the beginning counts."""
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            return await reply
+    except TimeoutError:
+        raise Timeout(_TOO_LATE) from None
 
 
 async def _render_later(call: Call, result: Awaitable[Result], wanted: MediaTypeOptions) -> Reply:

@@ -3,15 +3,17 @@
 Called by app.py and local.py, for controllers that work on any kind.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import orjson
 
 from sampan.apiserver.call import Payload
-from sampan.machinery.errors import InternalError
+from sampan.machinery.errors import InternalError, Timeout
 from sampan.transport.messages import Reply, Request, Response, StreamResponse
 
+_TIMEOUT = 60.0  # seconds for the rest of an answer that has begun
 MAX_ANSWER = 256 << 20  # bytes; a list may be long
 
 
@@ -31,7 +33,10 @@ async def whole(reply: Reply) -> Response:
     if not isinstance(reply, StreamResponse):
         raise InternalError("an upgraded connection is no answer")
     try:
-        return Response(reply.status, await _read(reply.stream), reply.content_type, reply.headers)
+        async with asyncio.timeout(_TIMEOUT):
+            return Response(reply.status, await _read(reply.stream), reply.content_type, reply.headers)
+    except TimeoutError:
+        raise Timeout("Timeout: the rest of the answer did not arrive in time") from None
     finally:
         await reply.stream.aclose()  # type: ignore[attr-defined]
 

@@ -29,7 +29,7 @@ from sampan.transport.messages import Request, Response
 log = logging.getLogger(__name__)
 
 _PERIOD = 60.0  # seconds
-_TIMEOUT = 60.0  # of one document
+_TIMEOUT = 10.0  # of one document: who is slow holds up the others
 _EMPTY = Fragment({}, {})
 
 

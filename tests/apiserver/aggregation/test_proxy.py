@@ -5,14 +5,18 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from sampan.machinery.errors import InternalError, NotFound
+from sampan.machinery.kind import Kind, ServedVersion
 from sampan.testing.clock import settle
 from sampan.transport.connection import HTTPClient
 from sampan.transport.messages import Request, StreamResponse
 from tests.apiserver.aggregation.backend import (
     API_SERVICES,
     FLUNDERS,
+    GROUP,
     NAME,
     PLACE,
+    VERSION,
     Backend,
     api_service,
     backend,
@@ -102,6 +106,46 @@ async def test_upgrades_are_connected(sample: Backend) -> None:
         await connection.close()
     seen = sample.asked(f"{FLUNDERS}/one/exec")[-1]
     assert (seen.method, seen.raw_query, seen.headers["x-remote-user"]) == ("POST", "command=ls", "admin")
+
+
+async def test_websockets_are_connected_without_the_token_that_they_bring(sample: Backend) -> None:
+    token = "base64url.bearer.authorization.k8s.io.YWRtaW4"  # admin
+    asking = {"Sec-WebSocket-Protocol": f"{token}, v5.channel.k8s.io", "Sec-WebSocket-Key": "dGVzdA=="}
+    async with front() as api:
+        await register(api, sample.port)
+        client = HTTPClient(f"http://127.0.0.1:{api.server.port}")
+        headers, connection = await client.upgrade(f"{FLUNDERS}/one/exec", asking, "websocket")
+        await connection.write(b"hello")
+        assert await connection.read() == b"HELLO"
+        await connection.close()
+    seen = sample.asked(f"{FLUNDERS}/one/exec")[-1]
+    assert (seen.headers["sec-websocket-protocol"], seen.headers["x-remote-user"]) == ("v5.channel.k8s.io", "admin")
+    assert headers["upgrade"] == "websocket"
+
+
+async def test_answers_are_left_as_they_are(api: API) -> None:
+    headers = {"authorization": "Bearer admin", "user-agent": "curl/8"}
+    reply = await api.raw(Request("GET", f"{FLUNDERS}/none", "", headers, raw_path=f"{FLUNDERS}/none"))
+    assert reply.body == b'{"kind":"Status","reason":"NotFound","code":404}'
+
+
+async def test_components_in_this_process_use_it_too(api: API, sample: Backend) -> None:
+    client = api.server.local_client()
+    kind = Kind(name="Flunder", plural="flunders", versions=(ServedVersion(GROUP, VERSION, ""),))
+    await client.create(kind, FLUNDER, "default")
+    listed = await client.list(kind)
+    assert [(one["kind"], one["metadata"]["name"]) for one in listed.items] == [("Flunder", "one")]
+    async with client.watch(kind, "default") as events:
+        event = await anext(events)
+        assert (event.type, event.object["metadata"]["name"]) == ("ADDED", "one")
+    with pytest.raises(NotFound):
+        await client.get(kind, "none", "default")
+    sample.broken = True
+    with pytest.raises(InternalError, match="broken"):
+        await client.list(kind)
+    with pytest.raises(InternalError, match="broken"):
+        async with client.watch(kind, "default"):
+            pass
 
 
 async def test_redirects_are_not_passed_on(api: API) -> None:
