@@ -12,6 +12,7 @@ is below them) is made when it is first used, and shared with the catalogues tha
 from collections.abc import Iterable, Mapping
 
 from sampan.machinery.codec import Codec
+from sampan.machinery.declarative import Validator
 from sampan.machinery.decoding import Readers
 from sampan.machinery.defaulting import Defaulters
 from sampan.machinery.fieldtrees import Node, compile_tree
@@ -19,6 +20,7 @@ from sampan.machinery.kind import Kind, ObjectCodec, Served, ServedVersion
 from sampan.machinery.schema import Definition, Schema, load
 
 _Place = tuple[str, str, str]  # group, version, plural
+_UNRULED = ("", "")  # in place of apiVersion and kind: all kinds without rules
 
 
 class Types:
@@ -35,6 +37,7 @@ class Types:
         self._defaulters = Defaulters(
             self.schema, (kind.defaults for kind in known), (kind.default_functions for kind in known)
         )
+        self._validators: dict[tuple[str, str], Validator] = {}
 
     def codec(self, served: Served) -> Codec:
         """A codec of a kind whose version names a definition."""
@@ -42,6 +45,14 @@ class Types:
         return Codec(
             served, definition, self._readers.of(definition), self._defaulters.of(definition.name), self._known
         )
+
+    def validator(self, served: Served) -> Validator:
+        """What the rules of a kind say, on its storage version; compiled once."""
+        kind, version = served
+        place = (version.api_version, kind.name) if kind.rules else _UNRULED
+        if place not in self._validators:
+            self._validators[place] = Validator(self.schema, kind.storage.definition, kind.rules)
+        return self._validators[place]
 
 
 class Catalogue:
@@ -97,6 +108,10 @@ class Catalogue:
         made = version.structure.codec(kind, version) if version.structure else self._types.codec(served)
         self._codecs[place] = (kind, made)
         return made
+
+    def validator(self, served: Served) -> Validator:
+        """What the declared rules of a kind say of its objects; those of custom resources are in their schemas."""
+        return self._types.validator(served)
 
     def fields(self, served: Served) -> Node:
         """Which fields of the objects of a version can be owned; compiled once."""

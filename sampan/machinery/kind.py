@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from sampan.machinery.defaulting import DefaultFunction, FieldDefaults
 from sampan.machinery.errors import FieldError
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import FieldRules
 from sampan.machinery.schema import Definition, Schema
 
 # What a hook may do: `Prepare` changes the new object in place (it is private to the request);
@@ -182,7 +183,9 @@ class Kind:
     defaults: FieldDefaults = field(default_factory=dict)  # see defaulting.py
     default_functions: Mapping[str, DefaultFunction] = field(default_factory=dict)
 
-    # Strategy. Defaults, pruning and metadata rules are applied by the machinery before these run.
+    rules: FieldRules = field(default_factory=dict)  # what fields of the storage version may hold; see rules.py
+
+    # Strategy. Defaults, pruning, metadata rules and `rules` are applied by the machinery before these run.
     prepare_create: PrepareCreate | None = None  # e.g. drop status
     prepare_update: PrepareUpdate | None = None  # (new, old)
     prepare_status_update: PrepareUpdate | None = None

@@ -1,5 +1,6 @@
-"""Field paths, and the field errors that metadata and kinds both make. Kinds import validation.py, which has all."""
+"""Field paths, and the field errors that metadata, declared rules and kinds make. Kinds import validation.py."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sampan.machinery import errors
@@ -57,3 +58,27 @@ def immutable(path: Path | str, value: Any) -> FieldError:
 def too_long(path: Path | str, limit: int) -> FieldError:
     """`path: Too long: may not be more than N bytes`."""
     return FieldError(errors.FIELD_TOO_LONG, str(path), f"may not be more than {limit} byte{'' if limit == 1 else 's'}")
+
+
+def not_supported(path: Path | str, value: Any, supported: Iterable[str]) -> FieldError:
+    """`path: Unsupported value: "x": supported values: "a", "b"`; the values of a set are sorted."""
+    listed = sorted(supported) if isinstance(supported, (set, frozenset)) else supported
+    shown = ", ".join(f'"{item}"' for item in listed)
+    return FieldError(errors.FIELD_NOT_SUPPORTED, str(path), f"supported values: {shown}", value)
+
+
+def duplicate(path: Path | str, value: Any) -> FieldError:
+    """`path: Duplicate value: "x"`."""
+    return FieldError(errors.FIELD_DUPLICATE, str(path), "", value)
+
+
+def too_many(path: Path | str, count: int, limit: int) -> FieldError:
+    """`path: Too many: 7: must have at most 5 items`."""
+    return FieldError(
+        errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} item{'' if limit == 1 else 's'}", count
+    )
+
+
+def check(path: Path | str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
+    """One invalid-value error for each text that a rule of names.py returned."""
+    return [invalid(path, value, text) for text in wrong]

@@ -32,7 +32,19 @@ from sampan.machinery.names import (
     port_number,
     qualified_name,
 )
-from sampan.machinery.paths import ROOT, Path, forbidden, immutable, invalid, required, too_long
+from sampan.machinery.paths import (
+    ROOT,
+    Path,
+    check,
+    duplicate,
+    forbidden,
+    immutable,
+    invalid,
+    not_supported,
+    required,
+    too_long,
+    too_many,
+)
 
 __all__ = [
     "ROOT",
@@ -69,33 +81,9 @@ __all__ = [
 ]
 
 
-def not_supported(path: Path | str, value: Any, supported: Iterable[str]) -> FieldError:
-    """`path: Unsupported value: "x": supported values: "a", "b"`; the values of a set are sorted."""
-    listed = sorted(supported) if isinstance(supported, (set, frozenset)) else supported
-    shown = ", ".join(f'"{item}"' for item in listed)
-    return FieldError(errors.FIELD_NOT_SUPPORTED, str(path), f"supported values: {shown}", value)
-
-
-def duplicate(path: Path | str, value: Any) -> FieldError:
-    """`path: Duplicate value: "x"`."""
-    return FieldError(errors.FIELD_DUPLICATE, str(path), "", value)
-
-
 def not_found(path: Path | str, value: Any) -> FieldError:
     """`path: Not found: "x"`: a reference within the object that leads nowhere."""
     return FieldError(errors.FIELD_NOT_FOUND, str(path), "", value)
-
-
-def too_many(path: Path | str, count: int, limit: int) -> FieldError:
-    """`path: Too many: 7: must have at most 5 items`."""
-    return FieldError(
-        errors.FIELD_TOO_MANY, str(path), f"must have at most {limit} item{'' if limit == 1 else 's'}", count
-    )
-
-
-def check(path: Path | str, value: Any, wrong: Iterable[str]) -> list[FieldError]:
-    """One invalid-value error for each text that a rule of names.py returned."""
-    return [invalid(path, value, text) for text in wrong]
 
 
 def one_of(path: Path | str, value: Any, supported: Iterable[str]) -> list[FieldError]:

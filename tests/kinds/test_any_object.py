@@ -66,7 +66,7 @@ def judge(served: Served, sent: Any, old: Any) -> Any:
     obj, _ = CATALOGUE.codec(Served(kind, version)).decode(copy.deepcopy(sent))
     if kind.namespaced:
         obj["metadata"]["namespace"] = "default"
-    found = []
+    found = list(CATALOGUE.validator(served).errors(obj))
     if old is None:
         if kind.prepare_create:
             kind.prepare_create(obj)
@@ -90,6 +90,7 @@ def replace(served: Served, obj: Any, old: Any) -> Any:
     obj["metadata"]["resourceVersion"] = "2"
     if kind.prepare_update:
         kind.prepare_update(obj, old)
+    yield from CATALOGUE.validator(served).changes(obj, old)
     for check in (kind.validate_update, version.validate_update, kind.validate_status_update):
         yield from check(obj, old) if check else ()
     if kind.prepare_status_update:

@@ -47,7 +47,7 @@ def create_errors(manifest: Object) -> list[str]:
     """Everything that is wrong with a new object."""
     kind, version = served(manifest)
     obj = created(manifest)
-    found = list(validate_meta(obj, kind))
+    found = [*validate_meta(obj, kind), *CATALOGUE.validator(served(manifest)).errors(obj)]
     for check in (kind.validate, kind.validate_create, version.validate, version.validate_create):
         found += check(obj) if check else ()
     return [str(error) for error in found]
@@ -70,9 +70,10 @@ def update_errors(old: Object, manifest: Object) -> list[str]:
     """Everything that is wrong with replacing `old` by the manifest."""
     kind, version = served(manifest)
     new = updated(old, manifest)
-    found = list(validate_meta_update(new, old, kind))
+    found = [*validate_meta_update(new, old, kind), *CATALOGUE.validator(served(manifest)).changes(new, old)]
     for check in (kind.validate_update, version.validate_update):
         found += check(new, old) if check else ()
+    found += CATALOGUE.validator(served(manifest)).errors(new)
     for check_new in (kind.validate, version.validate):
         found += check_new(new) if check_new else ()
     return [str(error) for error in found]

@@ -11,7 +11,7 @@ from sampan.apiserver.verbs.patch import patch_part
 from sampan.apiserver.verbs.update import update_part
 from sampan.apiserver.writes.write import Part, validate
 from sampan.machinery.errors import FIELD_FORBIDDEN, FieldError
-from sampan.machinery.kind import Kind, Served
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 _FIELD = "ephemeralContainers"
@@ -37,13 +37,13 @@ def _narrow(new: Object, old: Object) -> None:
     new.update({**old, "metadata": meta | kept, "spec": {**old["spec"], _FIELD: containers}})
 
 
-def _validate(served: Served, new: Object, old: Object) -> Iterator[FieldError]:
+def _validate(call: Call, new: Object, old: Object) -> Iterator[FieldError]:
     by_name = {container["name"]: container for container in new["spec"][_FIELD]}
     if any(by_name.get(container["name"]) != container for container in old["spec"].get(_FIELD) or ()):
         detail = "existing ephemeral containers may not be removed or changed"
         yield FieldError(FIELD_FORBIDDEN, f"spec.{_FIELD}", detail)
     else:
-        yield from validate(served, new)
+        yield from validate(call, new)
 
 
 def _prepare(kind: Kind, new: Object, old: Object) -> None:

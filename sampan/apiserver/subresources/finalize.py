@@ -7,7 +7,7 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.update import update_part
 from sampan.apiserver.writes.write import Part, validate
 from sampan.machinery.errors import FieldError
-from sampan.machinery.kind import Kind, Served
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 
@@ -26,8 +26,8 @@ def _narrow(new: Object, old: Object) -> None:
     new.update({**old, "metadata": meta | kept, "spec": spec | ({"finalizers": finalizers} if finalizers else {})})
 
 
-def _validate(served: Served, new: Object, old: Object) -> Iterable[FieldError]:
-    return validate(served, new)
+def _validate(call: Call, new: Object, old: Object) -> Iterable[FieldError]:
+    return validate(call, new)
 
 
 def _prepare(kind: Kind, new: Object, old: Object) -> None:

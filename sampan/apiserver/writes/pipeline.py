@@ -92,7 +92,7 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
     if kind.prepare_create:
         kind.prepare_create(obj)
     async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
-        found = chain(validate_meta(obj, kind), validate_new(write.call.served, obj))
+        found = chain(validate_meta(obj, kind), validate_new(write.call, obj))
         _refuse(write.call.served, obj, await found_errors(kind, found))
         _warn(write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
@@ -111,7 +111,7 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
     part.prepare(kind, new, old)
     metadata.bump_generation(kind, new, old)
     async with _allocated(services, kind, new, old, dry_run=options.dry_run):
-        found = chain(validate_meta_update(new, old, kind), part.validate(served, new, old))
+        found = chain(validate_meta_update(new, old, kind), part.validate(write.call, new, old))
         _refuse(served, new, await found_errors(kind, found))
         if part.warns:
             _warn(write.call, new, kind.warnings)

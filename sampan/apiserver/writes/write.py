@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sampan.apiserver.call import Call
 from sampan.apiserver.options import WriteOptions
 from sampan.machinery.errors import FieldError
-from sampan.machinery.kind import Kind, Served
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 # From the current object (shared: not to be changed; None where there is none) to the next one (private).
@@ -32,7 +32,7 @@ class Part:
 
     subresource: str = ""
     prepare: Callable[[Kind, Object, Object], None]  # (kind, new, old)
-    validate: Callable[[Served, Object, Object], Iterable[FieldError]]  # (served, new, old)
+    validate: Callable[[Call, Object, Object], Iterable[FieldError]]  # (call, new, old)
     narrow: Callable[[Object, Object], None] | None = None  # (new, old): as prepare, before owners are recorded
     warns: bool = False  # whether the kind's warnings are of interest
 
@@ -66,27 +66,26 @@ def _prepare_main(kind: Kind, new: Object, old: Object) -> None:
         kind.prepare_update(new, old)
 
 
-def _validate_main(served: Served, new: Object, old: Object) -> Iterator[FieldError]:
-    kind, version = served
-    if kind.validate_update:
-        yield from kind.validate_update(new, old)
-    if version.validate_update:
-        yield from version.validate_update(new, old)
-    yield from validate(served, new)
+def _validate_main(call: Call, new: Object, old: Object) -> Iterator[FieldError]:
+    yield from call.catalogue.validator(call.served).changes(new, old)
+    for source in call.served:
+        if source.validate_update:
+            yield from source.validate_update(new, old)
+    yield from validate(call, new)
 
 
-def validate(served: Served, obj: Object) -> Iterator[FieldError]:
+def validate(call: Call, obj: Object) -> Iterator[FieldError]:
     """What is wrong with an object by itself, by the rules of its kind and of the version that the client used."""
-    kind, version = served
-    if kind.validate:
-        yield from kind.validate(obj)
-    if version.validate:
-        yield from version.validate(obj)
+    yield from call.catalogue.validator(call.served).errors(obj)
+    for source in call.served:
+        if source.validate:
+            yield from source.validate(obj)
 
 
-def validate_new(served: Served, obj: Object) -> Iterator[FieldError]:
+def validate_new(call: Call, obj: Object) -> Iterator[FieldError]:
     """What is wrong with an object that is to be created."""
-    for source in served:
+    yield from call.catalogue.validator(call.served).errors(obj)
+    for source in call.served:
         for check in (source.validate, source.validate_create):
             if check:
                 yield from check(obj)
@@ -99,8 +98,8 @@ def prepare_status(kind: Kind, new: Object, old: Object) -> None:
         kind.prepare_status_update(new, old)
 
 
-def _validate_status(served: Served, new: Object, old: Object) -> Iterable[FieldError]:
-    kind = served.kind
+def _validate_status(call: Call, new: Object, old: Object) -> Iterable[FieldError]:
+    kind = call.served.kind
     return kind.validate_status_update(new, old) if kind.validate_status_update else ()
 
 
