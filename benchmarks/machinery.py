@@ -13,6 +13,8 @@ import orjson
 
 from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery import jsonio, selectors
+from sampan.machinery.catalogue import Catalogue
+from sampan.machinery.meta import Object
 from sampan.machinery.openapi import Documents
 from sampan.machinery.patches import strategic_merge_patch
 from sampan.machinery.schema import Schema
@@ -66,6 +68,24 @@ def custom_resource(types: Schema) -> dict[str, float]:
     }
 
 
+def validation(catalogue: Catalogue) -> dict[str, float]:
+    """All that is asked of a pod, and of a Deployment of such pods."""
+    pod = orjson.loads(POD)
+    labels = pod["metadata"]["labels"]
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod["spec"]}}
+    deployment: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec}
+    return {f"validate_{sent['kind'].lower()}_us": validate(catalogue, sent) for sent in (pod, deployment)}
+
+
+def validate(catalogue: Catalogue, sent: Object) -> float:
+    """The declared rules and the hook of a kind."""
+    served = catalogue.by_kind[sent["apiVersion"], sent["kind"]]
+    obj, _ = catalogue.codec(served).decode(sent)
+    rules, hook = catalogue.validator(served), served.kind.validate
+    assert hook is not None
+    return per_call(lambda obj: [*rules.errors(obj), *hook(obj)], lambda: obj)
+
+
 def main() -> None:
     """Print one JSON line."""
     catalogue = builtin_catalogue()
@@ -89,6 +109,7 @@ def main() -> None:
         ),
         "selector_us": per_call(selector.matches, lambda: labels),
         "openapi_of_pods_ms": round(openapi * 1e3, 1),
+        **validation(catalogue),
         **custom_resource(catalogue.schema),
     }
     print(json.dumps(result))

@@ -11,10 +11,12 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME, NONE, count_column
 from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_DEFAULTS
+from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.machinery.defaulting import Default, FieldDefaults
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import FieldRules, Minimum
 from sampan.machinery.selectors import SelectorError, from_label_selector
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
@@ -39,6 +41,11 @@ TEMPLATE_DEFAULTS: FieldDefaults = {
 def workload_defaults(definition: str, spec: Mapping[str, Default]) -> FieldDefaults:
     """The type defaults of a kind with a pod template, given those of its spec."""
     return {definition: {"spec": {}}, definition + "Spec": spec, **TEMPLATE_DEFAULTS}
+
+
+def workload_rules(definition: str, *counts: str) -> FieldRules:
+    """The rules of a kind with a pod template: those of the template, and numbers that may not be negative."""
+    return {definition + "Spec": dict.fromkeys(counts, Minimum(0)), **POD_SPEC_RULES}
 
 
 def labels_from_template(obj: Object) -> Mapping[str, str]:
@@ -105,12 +112,6 @@ def workload_warnings(obj: Object) -> Warnings:
     """What is unwise about a workload: its name as part of host names, its template."""
     yield from name_warnings(obj, "Pod names and hostnames")
     yield from template_warnings(obj["spec"].get("template") or {}, TEMPLATE)
-
-
-def validate_counts(spec: Object, *fields: str) -> Errors:
-    """Numbers of the spec that may not be negative."""
-    for field in fields:
-        yield from non_negative(SPEC.child(field), spec.get(field))
 
 
 def validate_replica_status(new: Object, old: Object) -> Errors:

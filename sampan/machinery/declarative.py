@@ -13,7 +13,7 @@ from sampan.machinery.errors import FieldError
 from sampan.machinery.meta import Object
 from sampan.machinery.paths import ROOT, Path, invalid, required
 from sampan.machinery.places import Place, steps_of
-from sampan.machinery.rules import AnyRule, FieldRules, Immutable, Required, Test
+from sampan.machinery.rules import AnyRule, FieldRules, Immutable, Required, Test, several
 from sampan.machinery.schema import Definition, Field, Schema
 from sampan.machinery.tree import semantic_equal
 
@@ -29,7 +29,8 @@ class Validator:
     """What the rules of one kind say of its objects. Raises ValueError where one does not fit, or is never reached."""
 
     def __init__(self, schema: Schema, definition: str, rules: FieldRules) -> None:
-        checks, fixed = _parted(rules)
+        checks = _only(rules, lambda rule: not isinstance(rule, Immutable))
+        fixed = _only(rules, lambda rule: isinstance(rule, Immutable))
         self._root = definition
         self._visits: dict[str, _Visit] = {}
         self._compares: dict[str, _Compare] = {}
@@ -71,22 +72,12 @@ class _Checks(NamedTuple):
     tests: tuple[Test, ...]
 
 
-def _parted(rules: FieldRules) -> tuple[_Rules, _Rules]:
-    """The rules that look at one object, and those that compare two."""
-    given = {
-        name: {field: (some if isinstance(some, tuple) else (some,)) for field, some in fields.items()}
-        for name, fields in rules.items()
-    }
-    return _only(given, lambda rule: not isinstance(rule, Immutable)), _only(
-        given, lambda rule: isinstance(rule, Immutable)
-    )
-
-
-def _only(rules: _Rules, wanted: Callable[[AnyRule], bool]) -> _Rules:
+def _only(rules: FieldRules, wanted: Callable[[AnyRule], bool]) -> _Rules:
+    """The rules that are wanted."""
     found: dict[str, dict[str, tuple[AnyRule, ...]]] = {}
     for name, fields in rules.items():
         for field, some in fields.items():
-            if kept := tuple(filter(wanted, some)):
+            if kept := tuple(filter(wanted, several(some))):
                 found.setdefault(name, {})[field] = kept
     return found
 
@@ -125,17 +116,18 @@ def _leads(field: str, spec: Field) -> _Below | None:
 
 
 def _checks(definition: Definition, given: Mapping[str, tuple[AnyRule, ...]]) -> list[_Checks]:
-    return [_check(definition.name, field, definition.fields[field], rules) for field, rules in given.items()]
+    return [_check(definition, field, rules) for field, rules in given.items()]
 
 
-def _check(name: str, field: str, spec: Field, rules: tuple[AnyRule, ...]) -> _Checks:
+def _check(definition: Definition, field: str, rules: tuple[AnyRule, ...]) -> _Checks:
+    if (spec := definition.fields.get(field)) is None:
+        raise ValueError(f"{definition.name}.{field}: no such field")
     missing = next((rule.detail for rule in rules if isinstance(rule, Required)), None)
     try:
         tests = tuple(rule.on(spec) for rule in rules if not isinstance(rule, (Required, Immutable)))
     except ValueError as error:
-        raise ValueError(f"{name}.{field}: {error}") from error
-    # A number that nobody needs to give is one like any other when it is 0.
-    empty = _NOTHING if spec.pointer or (spec.type == "integer" and missing is None) else _EMPTY.get(spec.type)
+        raise ValueError(f"{definition.name}.{field}: {error}") from error
+    empty = _NOTHING if spec.pointer else _EMPTY.get(spec.type)
     return _Checks(field, empty, missing, tests)
 
 
@@ -178,7 +170,9 @@ def _compare(
             if not semantic_equal(new.get(field), old.get(field)):
                 found.append(invalid(_path(place).child(field), new.get(field), detail))
         for field, ref, _, _ in below:
-            compares[ref](new.get(field) or _ABSENT, old.get(field) or _ABSENT, (place, field), found)
+            after, before = new.get(field), old.get(field)
+            if after or before:
+                compares[ref](after or _ABSENT, before or _ABSENT, (place, field), found)
 
     return compare
 

@@ -3,7 +3,7 @@
     Kind(..., rules={"io.k8s.api.core.v1.ContainerPort": {"name": Format(port_name), "protocol": (Required(), Enum())}})
 
 A rule is data. On a field it becomes a test, which is all that a good value costs, and the errors of a bad one. A field
-that is absent breaks no rule but Required, and what Go cannot tell from absent is absent ("" where it has no pointer).
+that is absent breaks no rule but Required; what Go cannot tell from absent is absent ("" and 0 without a pointer).
 Rules for several fields at once, and those that a stored object may go on breaking, are the kind's hooks. Compiled by
 declarative.py; the rules of custom resources are their schemas' (structural/).
 """
@@ -191,7 +191,24 @@ class Unique:
 
 
 AnyRule = Rule | Required | Immutable
-FieldRules = Mapping[str, Mapping[str, AnyRule | tuple[AnyRule, ...]]]  # definition -> field -> its rules
+Rules = Mapping[str, AnyRule | tuple[AnyRule, ...]]  # of the fields of one definition
+FieldRules = Mapping[str, Rules]  # by definition
+
+
+def together(*given: FieldRules) -> FieldRules:
+    """Rules of several sources; a field obeys them all."""
+    found: dict[str, dict[str, tuple[AnyRule, ...]]] = {}
+    for name, field, rules in (
+        (name, *item) for one in given for name, fields in one.items() for item in fields.items()
+    ):
+        mine = found.setdefault(name, {})
+        mine[field] = mine.get(field, ()) + several(rules)
+    return found
+
+
+def several(rules: AnyRule | tuple[AnyRule, ...]) -> tuple[AnyRule, ...]:
+    """One rule or more."""
+    return rules if isinstance(rules, tuple) else (rules,)
 
 
 def _of_type(field: Field, wanted: str) -> None:

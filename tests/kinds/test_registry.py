@@ -6,7 +6,7 @@ import pkgutil
 import pytest
 
 import sampan.kinds
-from sampan.machinery.kind import Kind
+from sampan.machinery.kind import Kind, Served
 from tests.catalogue import CATALOGUE
 
 MODULES = [m.name for m in pkgutil.walk_packages(sampan.kinds.__path__, "sampan.kinds.") if not m.ispkg]
@@ -36,6 +36,14 @@ def test_definitions_exist_and_old_versions_say_so(kind: Kind):
         assert bool(version.deprecated and version.removed) == (old or gone or "alpha" in version.version)
         if version.removed:
             assert bool(version.replacement) != (gone and version is kind.storage)
+
+
+@pytest.mark.parametrize(
+    "served", CATALOGUE.by_resource.values(), ids=lambda s: f"{s.version.api_version} {s.kind.name}"
+)
+def test_rules_fit_the_schema(served: Served):
+    """Made without an error, and every rule is reached."""
+    assert CATALOGUE.validator(served) is CATALOGUE.validator(served)
 
 
 @pytest.mark.parametrize("kind", EVERY.values(), ids=EVERY)

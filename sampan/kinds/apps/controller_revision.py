@@ -2,23 +2,15 @@
 
 from datetime import datetime
 
-from sampan.kinds.checks import Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, NONE, count_column
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, controller_of
-from sampan.machinery.validation import non_negative, required
+from sampan.machinery.rules import FieldRules, Immutable, Minimum, Required
 
 _DEFINITION = "io.k8s.api.apps.v1.ControllerRevision"
-
-
-def _validate(revision: Object) -> Errors:
-    if revision.get("data") is None:
-        yield required("data", "data is mandatory")
-    yield from non_negative("revision", revision.get("revision"))
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    return unchanged("data", new.get("data"), old.get("data"))
+_RULES: FieldRules = {
+    _DEFINITION: {"data": (Required("data is mandatory"), Immutable()), "revision": Minimum(0)},
+}
 
 
 def _controller(revision: Object, now: datetime) -> str:
@@ -45,8 +37,7 @@ KIND = Kind(
         count_column("Revision", "revision", description="Its number."),
         AGE,
     ),
-    validate=_validate,
-    validate_update=_validate_update,
+    rules=_RULES,
     has_status=False,
     has_generation=False,
 )

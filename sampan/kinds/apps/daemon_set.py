@@ -20,8 +20,8 @@ from sampan.kinds.workloads import (
     runs_for_ever,
     selector_from_template,
     selects_template,
-    validate_counts,
     workload_defaults,
+    workload_rules,
     workload_warnings,
 )
 from sampan.machinery.kind import Column, Conversion, Kind, PrepareCreate, ServedVersion
@@ -108,9 +108,7 @@ def _validate(daemon_set: Object) -> Errors:
         yield from not_empty(selector, "daemonset")
     yield from validate_template(template, TEMPLATE)
     yield from runs_for_ever(template.get("spec") or {}, "DaemonSet")
-    yield from validate_counts(spec, "minReadySeconds")
     yield from validate_daemon_strategy(spec.get("updateStrategy") or {}, SPEC.child("updateStrategy"))
-    yield from validate_counts(spec, "revisionHistoryLimit")
 
 
 def _validate_status_update(new: Object, old: Object) -> Errors:
@@ -173,4 +171,5 @@ KIND = Kind(
     definitions=_define_legacy,
     defaults={**workload_defaults(_V1, _SPEC_DEFAULTS), **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS)},
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=workload_rules(_V1, "minReadySeconds", "revisionHistoryLimit"),
 )

@@ -14,10 +14,10 @@ from sampan.kinds.workloads import (
     READY_COLUMN,
     SELECTOR_COLUMN,
     selector_from_template,
-    validate_counts,
     validate_replica_status,
     validate_selector_and_template,
     workload_defaults,
+    workload_rules,
     workload_warnings,
 )
 from sampan.machinery.kind import Conversion, Kind, PrepareCreate, Scale, ServedVersion
@@ -92,10 +92,8 @@ _ROLLBACK = Conversion(_rollback_to_annotation, _rollback_from_annotation)
 
 def _validate(deployment: Object) -> Errors:
     spec = deployment["spec"]
-    yield from validate_counts(spec, "replicas")
     yield from validate_selector_and_template(spec, "ReplicaSet")
     yield from validate_strategy(spec.get("strategy") or {}, SPEC.child("strategy"))
-    yield from validate_counts(spec, "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None and deadline <= spec.get("minReadySeconds", 0):
         yield invalid(SPEC.child("progressDeadlineSeconds"), deadline, "must be greater than minReadySeconds")
@@ -173,4 +171,5 @@ KIND = Kind(
         **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS),
     },
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=workload_rules(_V1, "replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"),
 )

@@ -8,10 +8,10 @@ from sampan.kinds.workloads import (
     SELECTOR_COLUMN,
     selector_from_template,
     status_replicas,
-    validate_counts,
     validate_replica_status,
     validate_selector_and_template,
     workload_defaults,
+    workload_rules,
     workload_warnings,
 )
 from sampan.machinery.kind import Kind, Scale, ServedVersion
@@ -32,8 +32,7 @@ def _define_legacy(known: Schema) -> None:
 
 
 def _validate(replica_set: Object) -> Errors:
-    yield from validate_counts(replica_set["spec"], "replicas", "minReadySeconds")
-    yield from validate_selector_and_template(replica_set["spec"], "ReplicaSet")
+    return validate_selector_and_template(replica_set["spec"], "ReplicaSet")
 
 
 def selector_is_immutable(new: Object, old: Object) -> Errors:
@@ -78,4 +77,5 @@ KIND = Kind(
     definitions=_define_legacy,
     defaults={**workload_defaults(_DEFINITION, _SPEC_DEFAULTS), **workload_defaults(_EXTENSIONS, _SPEC_DEFAULTS)},
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=workload_rules(_DEFINITION, "replicas", "minReadySeconds"),
 )

@@ -1,6 +1,6 @@
 """StatefulSet: pods with names and volumes of their own, started and stopped in order."""
 
-from sampan.kinds.checks import SPEC, Errors, supported
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.inert import nothing_acts
@@ -12,15 +12,15 @@ from sampan.kinds.workloads import (
     runs_for_ever,
     selector_from_template,
     selects_template,
-    validate_counts,
     validate_replica_status,
     workload_defaults,
     workload_warnings,
 )
 from sampan.machinery.kind import Kind, PrepareCreate, Scale, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Minimum, Required
 from sampan.machinery.schema import Schema
-from sampan.machinery.tree import get_path, semantic_equal
+from sampan.machinery.tree import semantic_equal
 from sampan.machinery.validation import (
     forbidden,
     invalid,
@@ -52,6 +52,16 @@ _SPEC_DEFAULTS = {
 
 _RETENTION = {_DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"}}
 
+_KEEP = Enum(("Retain", "Delete"))
+_RULES: FieldRules = {
+    _DEFINITION + "Spec": {
+        "podManagementPolicy": Required(),
+        **dict.fromkeys(("replicas", "minReadySeconds", "revisionHistoryLimit"), Minimum(0)),
+    },
+    _DEFINITION + "PersistentVolumeClaimRetentionPolicy": {"whenDeleted": _KEEP, "whenScaled": _KEEP},
+    _DEFINITION + "Ordinals": {"start": Minimum(0)},
+}
+
 
 def _define_legacy(known: Schema) -> None:
     known.derive(_V1BETA1 + "Spec", _DEFINITION + "Spec", optional=["selector"])
@@ -79,16 +89,9 @@ _DEFAULT_V1 = _defaults("RollingUpdate", selector=False)
 def _validate(stateful_set: Object) -> Errors:
     spec = stateful_set["spec"]
     policy = spec.get("podManagementPolicy")
-    if not policy:
-        yield required(SPEC.child("podManagementPolicy"))
-    elif policy not in ("OrderedReady", "Parallel"):
+    if policy and policy not in ("OrderedReady", "Parallel"):
         yield invalid(SPEC.child("podManagementPolicy"), policy, "must be 'OrderedReady' or 'Parallel'")
     yield from _strategy(spec.get("updateStrategy") or {})
-    for field, value in (spec.get("persistentVolumeClaimRetentionPolicy") or {}).items():
-        path = SPEC.child("persistentVolumeClaimRetentionPolicy", field)
-        yield from supported(path, value, ("Retain", "Delete"))
-    yield from validate_counts(spec, "replicas", "minReadySeconds", "revisionHistoryLimit")
-    yield from non_negative(SPEC.child("ordinals", "start"), get_path(spec, ("ordinals", "start")))
     yield from _selector_and_template(spec)
 
 
@@ -173,4 +176,5 @@ KIND = Kind(
         **_RETENTION,
     },
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=_RULES,
 )

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, validate_job_spec
+from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, JOB_SPEC_RULES, validate_job_spec
 from sampan.kinds.batch.schedule import ScheduleError, parse
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, since, text
@@ -14,8 +14,9 @@ from sampan.kinds.workloads import selector_text
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Minimum, Required
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import invalid, non_negative, not_supported, one_of, required
+from sampan.machinery.validation import invalid, not_supported, required
 
 _DEFINITION = "io.k8s.api.batch.v1.CronJob"
 _JOB = SPEC.child("jobTemplate", "spec")
@@ -34,6 +35,15 @@ _DEFAULTS: FieldDefaults = {
     "io.k8s.api.batch.v1.JobTemplateSpec": {"metadata": {}, "spec": {}},
     **JOB_SPEC_DEFAULTS,
 }
+_RULES: FieldRules = {
+    **JOB_SPEC_RULES,
+    _DEFINITION + "Spec": {
+        "startingDeadlineSeconds": Minimum(0),
+        "concurrencyPolicy": (Required(), Enum()),
+        "successfulJobsHistoryLimit": Minimum(0),
+        "failedJobsHistoryLimit": Minimum(0),
+    },
+}
 
 
 def _validate(cron_job: Object) -> Errors:
@@ -42,10 +52,6 @@ def _validate(cron_job: Object) -> Errors:
         yield invalid("metadata.name", name, f"must be no more than {_MAX_NAME} characters")
     yield from _schedule(spec.get("schedule") or "")
     yield from _time_zone(spec.get("timeZone"))
-    yield from non_negative(SPEC.child("startingDeadlineSeconds"), spec.get("startingDeadlineSeconds"))
-    yield from one_of(SPEC.child("concurrencyPolicy"), spec.get("concurrencyPolicy"), ("Allow", "Forbid", "Replace"))
-    for field in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        yield from non_negative(SPEC.child(field), spec.get(field))
     yield from _job_template(get_path(spec, ("jobTemplate", "spec"), {}))
 
 
@@ -145,4 +151,5 @@ KIND = Kind(
     warnings=_warnings,
     defaults=_DEFAULTS,
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=_RULES,
 )

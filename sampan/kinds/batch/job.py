@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, is_indexed, validate_job_spec
+from sampan.kinds.batch.job_spec import JOB_SPEC_DEFAULTS, JOB_SPEC_RULES, is_indexed, validate_job_spec
 from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
@@ -17,6 +17,7 @@ from sampan.kinds.workloads import (
 from sampan.machinery.durations import duration_human
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting, parse_time
+from sampan.machinery.rules import FieldRules, Immutable, Required, together
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
     Path,
@@ -32,6 +33,14 @@ _ENDED, _UNDER_WAY = ("Complete", "Failed"), ("Suspended", "FailureTarget", "Suc
 _SCHEDULING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
 
 _DEFAULTS = {"io.k8s.api.batch.v1.Job": {"spec": {}}, **JOB_SPEC_DEFAULTS}
+_FIXED: FieldRules = {
+    "io.k8s.api.batch.v1.JobSpec": {
+        "selector": (Required(), Immutable()),
+        **dict.fromkeys(
+            ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"), Immutable()
+        ),
+    },
+}
 
 
 def _default(job: Object) -> None:
@@ -55,11 +64,8 @@ def _validate(job: Object) -> Errors:
     spec = job["spec"]
     yield from _generated_labels(job)
     yield from validate_job_spec(spec, SPEC)
-    if (selector := spec.get("selector")) is None:
-        yield required(SELECTOR)
-    else:
-        yield from validate_label_selector(selector, SELECTOR)
-    yield from selects_template(selector, spec.get("template") or {})
+    yield from validate_label_selector(spec.get("selector"), SELECTOR)
+    yield from selects_template(spec.get("selector"), spec.get("template") or {})
 
 
 def _generated_labels(job: Object) -> Errors:
@@ -76,10 +82,7 @@ def _generated_labels(job: Object) -> Errors:
 def _validate_update(new: Object, old: Object) -> Errors:
     after, before = new["spec"], old["spec"]
     yield from _completions(after, before)
-    yield from unchanged(SELECTOR, after.get("selector"), before.get("selector"))
     yield from unchanged(TEMPLATE, _fixed_template(after, old), _fixed_template(before, old))
-    for field in ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"):
-        yield from unchanged(SPEC.child(field), after.get(field), before.get(field))
 
 
 def _completions(after: Object, before: Object) -> Errors:
@@ -177,4 +180,5 @@ KIND = Kind(
     default_orphan=True,
     defaults=_DEFAULTS,
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=together(JOB_SPEC_RULES, _FIXED),
 )

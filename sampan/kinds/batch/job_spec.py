@@ -1,22 +1,23 @@
 """A JobSpec, of a Job or of a CronJob's template: defaults and what is wrong with one."""
 
-from sampan.kinds.checks import Errors, supported
+from sampan.kinds.checks import Errors
+from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.workloads import TEMPLATE_DEFAULTS
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, MaxItems, Minimum, Required
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import Path, invalid, non_negative, not_supported, required, too_many
+from sampan.machinery.validation import Path, invalid, not_supported, required
 
 _SPEC = "io.k8s.api.batch.v1.JobSpec"
 _MAX_INT32 = 2**31 - 1
-_MAX_INDEXED_PARALLELISM, _MAX_RULES = 100_000, 20
+_MAX_INDEXED_PARALLELISM = 100_000
 _COUNTS = (
     *("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"),
     *("backoffLimitPerIndex", "maxFailedIndexes"),
 )
 _POLICIES = ("OnFailure", "Never")
-_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 
 
 def _completions(spec: Object) -> int | None:
@@ -47,6 +48,19 @@ JOB_SPEC_DEFAULTS: FieldDefaults = {
 }
 
 
+_ACTIONS = 'valid values: "Count", "FailIndex", "FailJob", "Ignore"'
+JOB_SPEC_RULES: FieldRules = {
+    _SPEC: {
+        **dict.fromkeys(_COUNTS, Minimum(0)),
+        "completionMode": Enum(("NonIndexed", "Indexed")),
+        "podReplacementPolicy": Enum(),
+    },
+    "io.k8s.api.batch.v1.PodFailurePolicy": {"rules": MaxItems(20)},
+    "io.k8s.api.batch.v1.PodFailurePolicyRule": {"action": (Required(_ACTIONS), Enum())},
+    **POD_SPEC_RULES,
+}
+
+
 def is_indexed(spec: Object) -> bool:
     """Whether every pod has its own index (KEP-2214)."""
     return spec.get("completionMode") == "Indexed"
@@ -54,13 +68,8 @@ def is_indexed(spec: Object) -> bool:
 
 def validate_job_spec(spec: Object, path: Path) -> Errors:
     """Everything but the selector, which a template may not have."""
-    for field in _COUNTS:
-        yield from non_negative(path.child(field), spec.get(field))
-    yield from supported(path.child("completionMode"), spec.get("completionMode"), ("NonIndexed", "Indexed"))
     yield from _indexed(spec, path)
     yield from _failure_policy(spec, path)
-    policies = ("Failed", "TerminatingOrFailed")
-    yield from supported(path.child("podReplacementPolicy"), spec.get("podReplacementPolicy"), policies)
     template = spec.get("template") or {}
     yield from validate_template(template, path.child("template"))
     yield from _restart_policy(template, spec, path.child("template", "spec", "restartPolicy"))
@@ -81,14 +90,8 @@ def _indexed(spec: Object, path: Path) -> Errors:
 
 def _failure_policy(spec: Object, path: Path) -> Errors:
     rules, at = get_path(spec, ("podFailurePolicy", "rules"), []), path.child("podFailurePolicy", "rules")
-    if len(rules) > _MAX_RULES:
-        yield too_many(at, len(rules), _MAX_RULES)
     for index, rule in enumerate(rules):
-        action, where = rule.get("action") or "", at.index(index).child("action")
-        if not action:
-            yield required(where, "valid values: " + ", ".join(f'"{known}"' for known in _ACTIONS))
-        elif action not in _ACTIONS:
-            yield not_supported(where, action, _ACTIONS)
+        action, where = rule.get("action"), at.index(index).child("action")
         if action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
             yield invalid(where, action, "requires the backoffLimitPerIndex to be set")
         yield from _exit_codes(rule.get("onExitCodes"), at.index(index).child("onExitCodes"))

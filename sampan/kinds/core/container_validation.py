@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sampan.kinds.checks import PROTOCOLS, Errors, required_name
+from sampan.kinds.checks import Errors
 from sampan.kinds.core.env_validation import validate_env
 from sampan.kinds.core.mount_validation import validate_mounts
 from sampan.kinds.core.probe_validation import validate_lifecycle, validate_probes
@@ -13,20 +13,13 @@ from sampan.machinery.meta import Object
 from sampan.machinery.validation import (
     Path,
     check,
-    dns_label,
     duplicate,
     forbidden,
     invalid,
     not_found,
     not_supported,
-    one_of,
-    port,
     port_name,
-    required,
 )
-
-PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 
 
 class ContainerContext(NamedTuple):
@@ -48,8 +41,6 @@ class ContainerContext(NamedTuple):
 def validate_containers(spec: Object, path: Path, context: ContainerContext) -> Errors:
     """Containers, init containers and ephemeral ones."""
     containers, init = spec.get("containers") or [], spec.get("initContainers") or []
-    if not containers:
-        yield required(path.child("containers"))
     for index, container in enumerate(containers):
         yield from _container(container, path.child("containers").index(index), context)
         yield from _long_running(container, path.child("containers").index(index), context)
@@ -63,24 +54,14 @@ def validate_containers(spec: Object, path: Path, context: ContainerContext) -> 
 
 def _container(container: Object, path: Path, context: ContainerContext) -> Errors:
     """What holds for every container: validateContainerCommon."""
-    yield from required_name(path.child("name"), container.get("name"), dns_label)
-    yield from _image(container.get("image") or "", path.child("image"), context)
-    yield from one_of(
-        path.child("terminationMessagePolicy"), container.get("terminationMessagePolicy"), _MESSAGE_POLICIES
-    )
+    image = container.get("image") or ""
+    if context.is_pod and image != image.strip():
+        yield invalid(path.child("image"), image, "must not have leading or trailing whitespace")
     yield from _ports(container.get("ports") or [], path.child("ports"), context)
     yield from validate_env(container, path)
     yield from validate_mounts(container, path, context.volumes)
-    yield from one_of(path.child("imagePullPolicy"), container.get("imagePullPolicy"), PULL_POLICIES)
     yield from validate_resources(container.get("resources") or {}, path.child("resources"))
     yield from validate_container_security(container.get("securityContext") or {}, path.child("securityContext"))
-
-
-def _image(image: str, path: Path, context: ContainerContext) -> Errors:
-    if not image:
-        yield required(path)
-    elif context.is_pod and image != image.strip():
-        yield invalid(path, image, "must not have leading or trailing whitespace")
 
 
 def _long_running(container: Object, path: Path, context: ContainerContext) -> Errors:
@@ -148,13 +129,6 @@ def _port(item: Object, path: Path, names: set[str]) -> Errors:
         if not wrong and name in names:
             yield duplicate(path.child("name"), name)
         names.add(name)
-    if not item.get("containerPort"):
-        yield required(path.child("containerPort"))
-    else:
-        yield from port(path.child("containerPort"), item["containerPort"])
-    if item.get("hostPort"):
-        yield from port(path.child("hostPort"), item["hostPort"])
-    yield from one_of(path.child("protocol"), item.get("protocol"), PROTOCOLS)
 
 
 def _host_port_conflicts(containers: Iterable[Object], path: Path) -> Errors:

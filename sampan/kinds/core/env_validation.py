@@ -3,14 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from sampan.kinds.checks import Errors, each, required_name
+from sampan.kinds.checks import Errors, each
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import (
     Path,
     check,
-    config_key,
-    dns_subdomain,
-    env_var_name,
     invalid,
     not_supported,
     qualified_name,
@@ -43,7 +40,6 @@ def validate_env(container: Object, path: Path) -> Errors:
 
 
 def _variable(variable: Object, path: Path) -> Errors:
-    yield from required_name(path.child("name"), variable.get("name"), env_var_name)
     if (source := variable.get("valueFrom")) is not None:
         yield from _value_from(source, bool(variable.get("value")), path.child("valueFrom"))
 
@@ -53,9 +49,6 @@ def _value_from(source: Object, has_value: bool, path: Path) -> Errors:
         yield from validate_field_ref(field, path.child("fieldRef"), ENV_FIELDS)
     if (resource := source.get("resourceFieldRef")) is not None:
         yield from validate_resource_ref(resource, path.child("resourceFieldRef"), in_volume=False)
-    for kind in ("configMapKeyRef", "secretKeyRef"):
-        if (key := source.get(kind)) is not None:
-            yield from _key_ref(key, path.child(kind))
     present = [kind for kind in _SOURCES if source.get(kind) is not None]
     if not present:
         shown = ", ".join(f"`{kind}`" for kind in _SOURCES[:-1]) + f" or `{_SOURCES[-1]}`"
@@ -66,18 +59,8 @@ def _value_from(source: Object, has_value: bool, path: Path) -> Errors:
         yield invalid(path, "", "may not have more than one field specified at a time")
 
 
-def _key_ref(ref: Object, path: Path) -> Errors:
-    if not ref.get("name"):
-        yield required(path.child("name"))
-    yield from required_name(path.child("key"), ref.get("key"), config_key)
-
-
 def _env_from(source: Object, path: Path) -> Errors:
-    if prefix := source.get("prefix"):
-        yield from check(path.child("prefix"), prefix, env_var_name(prefix))
     present = [kind for kind in ("configMapRef", "secretRef") if source.get(kind) is not None]
-    for kind in present:
-        yield from required_name(path.child(kind, "name"), source[kind].get("name"), dns_subdomain)
     if not present:
         yield invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
     elif len(present) > 1:

@@ -3,10 +3,7 @@
 from sampan.kinds.checks import Errors
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import Path, forbidden, invalid, not_found, not_supported, required
-
-_PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
-_RECURSIVE = ("Disabled", "Enabled", "IfPossible")
+from sampan.machinery.validation import Path, forbidden, invalid, not_found
 
 
 def validate_mounts(container: Object, path: Path, volumes: frozenset[str]) -> Errors:
@@ -29,15 +26,11 @@ def validate_mounts(container: Object, path: Path, volumes: frozenset[str]) -> E
 
 
 def _volume_name(name: str, path: Path, volumes: frozenset[str]) -> Errors:
-    if not name:
-        yield required(path)
     if name not in volumes:
         yield not_found(path, name)
 
 
 def _place(place: str, path: Path, places: set[str]) -> Errors:
-    if not place:
-        yield required(path)
     if place in places:
         yield invalid(path, place, "must be unique")
     places.add(place)
@@ -56,14 +49,10 @@ def _sub_paths(mount: Object, mounts: Path, path: Path) -> Errors:
 
 def _modes(mount: Object, container: Object, path: Path) -> Errors:
     propagation, recursive = mount.get("mountPropagation"), mount.get("recursiveReadOnly")
-    if propagation is not None and propagation not in _PROPAGATIONS:
-        yield not_supported(path.child("mountPropagation"), propagation, _PROPAGATIONS)
-    elif propagation == "Bidirectional" and not get_path(container, ("securityContext", "privileged")):
+    if propagation == "Bidirectional" and not get_path(container, ("securityContext", "privileged")):
         detail = "Bidirectional mount propagation is available only to privileged containers"
         yield forbidden(path.child("mountPropagation"), detail)
-    if recursive is not None and recursive not in _RECURSIVE:
-        yield not_supported(path.child("recursiveReadOnly"), recursive, _RECURSIVE)
-    elif recursive in ("Enabled", "IfPossible") and not mount.get("readOnly"):
+    if recursive in ("Enabled", "IfPossible") and not mount.get("readOnly"):
         yield forbidden(path.child("recursiveReadOnly"), "may only be specified when readOnly is true")
 
 

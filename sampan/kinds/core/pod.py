@@ -8,6 +8,7 @@ from sampan.kinds.core.pod_defaults import POD_DEFAULTS, default_pod
 from sampan.kinds.core.pod_update import validate_pod_update
 from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
+from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_pod_spec
 from sampan.kinds.core.qos import qos_class
 from sampan.kinds.prepare import in_metadata, keeping_metadata
@@ -102,4 +103,5 @@ KIND = Kind(
     },
     defaults=POD_DEFAULTS,
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=POD_SPEC_RULES,
 )

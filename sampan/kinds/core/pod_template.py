@@ -5,6 +5,7 @@ from datetime import datetime
 from sampan.kinds.columns import NAME, joined, labels_text
 from sampan.kinds.core.pod_warnings import Warnings, template_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
+from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.workloads import TEMPLATE_DEFAULTS
 from sampan.machinery.kind import Column, Kind, ServedVersion
@@ -47,5 +48,6 @@ KIND = Kind(
     has_status=False,
     defaults=TEMPLATE_DEFAULTS,
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=POD_SPEC_RULES,
     returns_deleted=True,
 )

@@ -1,11 +1,11 @@
-"""What is wrong with a pod spec, in a Pod or in a template: ValidatePodSpec.
+"""What is wrong with a pod spec, in a Pod or in a template: ValidatePodSpec, but what podspec_rules.py declares.
 
 The parts are in container_validation, volume_validation, scheduling_validation and security_validation. Called by
 kinds/core/pod.py and, for templates, by kinds/workloads.py.
 """
 
 from sampan.kinds.addresses import ip
-from sampan.kinds.checks import Errors, each, in_range, optional_name
+from sampan.kinds.checks import Errors, each, optional_name
 from sampan.kinds.core.container_validation import ContainerContext, validate_containers
 from sampan.kinds.core.scheduling_validation import validate_scheduling
 from sampan.kinds.core.security_validation import validate_pod_security
@@ -14,21 +14,17 @@ from sampan.machinery.meta import Object
 from sampan.machinery.validation import (
     Path,
     check,
-    dns_label,
     dns_subdomain,
     forbidden,
     invalid,
-    not_supported,
+    one_of,
     qualified_name,
     required,
     validate_annotations,
     validate_labels,
 )
 
-RESTART_POLICIES = ("Always", "OnFailure", "Never")
-DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 _MAX_NAMESERVERS, _MAX_SEARCHES, _MAX_SEARCH_CHARS = 3, 32, 2048
-_MAX_INT32 = 2**31 - 1
 
 
 def validate_template(template: Object, path: Path) -> Errors:
@@ -45,50 +41,13 @@ def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool) -> Errors:
     """A PodSpec. In a template a host port may still be missing, because it is given when the pod is made."""
     yield from validate_volumes(spec.get("volumes"), path.child("volumes"))
     yield from validate_containers(spec, path, ContainerContext.of(spec, is_pod=is_pod))
-    yield from _enum(spec, "restartPolicy", RESTART_POLICIES, path)
-    yield from _enum(spec, "dnsPolicy", DNS_POLICIES, path)
     yield from validate_pod_security(spec, path)
     yield from validate_scheduling(spec, path)
+    if (policy := spec.get("preemptionPolicy")) is not None:
+        yield from one_of(path.child("preemptionPolicy"), policy, ("PreemptLowerPriority", "Never"))
     yield from _dns_config(spec, path.child("dnsConfig"))
     yield from each(path.child("readinessGates"), spec.get("readinessGates"), _readiness_gate)
     yield from each(path.child("hostAliases"), spec.get("hostAliases"), _host_alias)
-    yield from _names(spec, path)
-    yield from _durations(spec, path)
-    yield from _os(spec, path.child("os"))
-
-
-def _enum(spec: Object, field: str, allowed: tuple[str, ...], path: Path) -> Errors:
-    value = spec.get(field)
-    if not value:
-        yield required(path.child(field))
-    elif value not in allowed:
-        yield not_supported(path.child(field), value, allowed)
-
-
-def _names(spec: Object, path: Path) -> Errors:
-    for field in ("serviceAccountName", "nodeName", "priorityClassName", "runtimeClassName"):
-        yield from optional_name(path.child(field), spec.get(field), dns_subdomain)
-    for field in ("hostname", "subdomain"):
-        yield from optional_name(path.child(field), spec.get(field), dns_label)
-    if policy := spec.get("preemptionPolicy"):
-        policies = ("PreemptLowerPriority", "Never")
-        if policy not in policies:
-            yield not_supported(path.child("preemptionPolicy"), policy, policies)
-
-
-def _durations(spec: Object, path: Path) -> Errors:
-    """A negative grace period is tolerated, as it always was, and counts as 1."""
-    if (deadline := spec.get("activeDeadlineSeconds")) is not None:
-        yield from in_range(path.child("activeDeadlineSeconds"), deadline, 1, _MAX_INT32)
-
-
-def _os(spec: Object, path: Path) -> Errors:
-    if (os := spec.get("os")) is None:
-        return
-    if not os.get("name"):
-        yield required(path.child("name"), "cannot be empty")
-    elif os["name"] not in ("linux", "windows"):
-        yield not_supported(path.child("name"), os["name"], ("linux", "windows"))
 
 
 def _readiness_gate(gate: Object, path: Path) -> Errors:

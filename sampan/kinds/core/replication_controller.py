@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.checks import Errors
 from sampan.kinds.columns import labels_text
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
+from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_template
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
@@ -14,16 +15,24 @@ from sampan.kinds.workloads import (
     runs_for_ever,
     selects_template,
     status_replicas,
-    validate_counts,
     validate_replica_status,
     workload_defaults,
     workload_warnings,
 )
 from sampan.machinery.kind import Column, Kind, Scale, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import required
+from sampan.machinery.rules import FieldRules, Minimum, Required
 
 _DEFINITION = "io.k8s.api.core.v1.ReplicationController"
+_RULES: FieldRules = {
+    **POD_SPEC_RULES,
+    _DEFINITION + "Spec": {
+        "minReadySeconds": Minimum(0),
+        "selector": Required(),
+        "replicas": Minimum(0),
+        "template": Required(),
+    },
+}
 
 
 def _default(controller: Object) -> None:
@@ -34,12 +43,7 @@ def _default(controller: Object) -> None:
 
 def _validate(controller: Object) -> Errors:
     spec = controller["spec"]
-    yield from validate_counts(spec, "minReadySeconds")
-    if not spec.get("selector"):
-        yield required(SPEC.child("selector"))
-    yield from validate_counts(spec, "replicas")
     if spec.get("template") is None:
-        yield required(SPEC.child("template"))
         return
     if spec.get("selector"):
         yield from selects_template({"matchLabels": spec["selector"]}, spec["template"])
@@ -67,4 +71,5 @@ KIND = Kind(
     default_orphan=True,
     defaults=workload_defaults(_DEFINITION, {"replicas": 1}),
     default_functions=POD_SPEC_FUNCTIONS,
+    rules=_RULES,
 )

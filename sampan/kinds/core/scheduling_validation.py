@@ -175,8 +175,6 @@ def _spread(constraints: list[Object], path: Path) -> Errors:
             shown = "{" + ", ".join(map(str, pair)) + "}"
             yield FieldError(FIELD_DUPLICATE, str(at.child("{topologyKey, whenUnsatisfiable}")), "", shown)
         seen.add(pair)
-        for field in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
-            yield from supported(at.child(field), constraint.get(field), ("Honor", "Ignore"))
         yield from validate_label_selector(constraint.get("labelSelector"), at.child("labelSelector"))
 
 

@@ -5,12 +5,12 @@ Sources with rules of their own have a function; the rest only need some fields,
 
 from collections.abc import Callable, Iterable
 
-from sampan.kinds.checks import Errors, each, required_name, supported
+from sampan.kinds.checks import Errors, each, supported
 from sampan.kinds.core.env_validation import VOLUME_FIELDS, validate_field_ref, validate_resource_ref
 from sampan.kinds.core.mount_validation import local_path, no_backsteps
 from sampan.machinery import quantity
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import Path, dns_label, duplicate, forbidden, invalid, required
+from sampan.machinery.validation import Path, duplicate, forbidden, invalid, required
 
 _MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive"
 _MIN_TOKEN_SECONDS, _MAX_TOKEN_SECONDS = 600, 1 << 32
@@ -24,7 +24,6 @@ def validate_volumes(volumes: Iterable[Object] | None, path: Path) -> Errors:
     seen: set[str] = set()
     for index, volume in enumerate(volumes or ()):
         name, at = volume.get("name") or "", path.index(index)
-        yield from required_name(at.child("name"), name, dns_label)
         if name and name in seen:
             yield duplicate(at.child("name"), name)
         seen.add(name)
