@@ -44,6 +44,7 @@ from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
+from sampan.apiserver.extensions.instances import Instances
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.openapi import OpenAPI
@@ -60,7 +61,6 @@ from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.cel.crd_rules import RuleChecks
 from sampan.machinery.cel.environment import Environment
 from sampan.machinery.errors import APIError, qualified
-from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import ConfiguredClock
 from sampan.reconcile.upkeep import keep_restored
@@ -104,6 +104,9 @@ class APIServerConfig:
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+_ITSELF = authenticated("system:apiserver", (GROUP_MASTERS,))
 
 
 class APIServer:
@@ -205,21 +208,18 @@ class APIServer:
 
     async def _keep_up(self, bootstrap: Bootstrap) -> None:
         """What the server does for itself while it serves."""
-        clock = self._clock()
+        clock, instances = self._clock(), Instances(self.services, self.config.catalogue, _ITSELF)
         async with asyncio.TaskGroup() as group:
             group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
-            group.create_task(run_definitions(self.local_client(), clock, self._stored_kind), name="definitions")
             repair = run_repair(self.services, self.local_client(), self.config.node_ports, clock)
             group.create_task(repair, name="repair of allocations")
+            group.create_task(run_definitions(self.local_client(), clock, instances), name="definitions")
             group.create_task(
                 self.aggregation.run(self.local_client(), self.config.catalogue), name="aggregation of API servers"
             )
 
     def _clock(self) -> ConfiguredClock:
         return ConfiguredClock(self.config.now, self.config.sleep)
-
-    def _stored_kind(self, group: str, plural: str) -> Kind | None:
-        return self.services.catalogue.stored(group, plural)
 
     def _bootstrap(self) -> Bootstrap:
         config = self.config
@@ -260,7 +260,7 @@ class APIServer:
 
     def local_client(self, user: User | None = None) -> Client:
         """A client in this process, as `user` (by default one that may do everything)."""
-        return Client(LocalTransport(self.app, user or authenticated("system:apiserver", (GROUP_MASTERS,))))
+        return Client(LocalTransport(self.app, user or _ITSELF))
 
     def _stored(self) -> Iterator[tuple[str, int]]:
         for kind in self.services.catalogue.kinds:

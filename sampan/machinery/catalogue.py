@@ -79,9 +79,11 @@ class Catalogue:
         self.custom = custom
         self.kinds: tuple[Kind, ...] = (*self.builtin, *custom)
         self.by_resource: Mapping[tuple[str, str, str], Served] = _by_resource(self.kinds)
-        self.by_kind: Mapping[tuple[str, str], Served] = {
-            (served.version.api_version, served.kind.name): served for served in self.by_resource.values()
+        self.by_kind: Mapping[tuple[str, str], Served] = {  # where two claim one, it is the first's, as is by_resource
+            (served.version.api_version, served.kind.name): served
+            for served in reversed(tuple(self.by_resource.values()))
         }
+        self._resources = frozenset((group, plural) for group, _, plural in self.by_resource)
         self._by_collection = {(kind.group, kind.plural): kind for kind in self.kinds}
         self._codecs, self._fields = dict(codecs), dict(fields)
 
@@ -93,6 +95,10 @@ class Catalogue:
     def stored(self, group: str, plural: str) -> Kind | None:
         """The kind whose storage version has this group and plural."""
         return self._by_collection.get((group, plural))
+
+    def has_resource(self, group: str, plural: str) -> bool:
+        """Whether a group has a resource in any version."""
+        return (group, plural) in self._resources
 
     def definition(self, version: ServedVersion) -> Definition:
         """The type of the objects of a version."""

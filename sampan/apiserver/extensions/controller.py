@@ -5,16 +5,16 @@ decides. Upstream: k8s.io/apiextensions-apiserver/pkg/controller; the finalizer 
 (kinds/apiextensions/custom_resource_definition.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sampan.apiserver.extensions.acceptance import ESTABLISHED, TERMINATING, is_true, settled, taken
+from sampan.apiserver.extensions.instances import Instances
 from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.kinds.apiextensions.custom_resource_definition import FINALIZER
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.machinery.conditions import FALSE, TRUE, with_condition
 from sampan.machinery.errors import NotFound
-from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action, after
@@ -22,8 +22,6 @@ from sampan.reconcile.clock import Clock
 from sampan.reconcile.controller import Context, Controller
 from sampan.reconcile.manager import run_together
 from sampan.reconcile.metrics import ReconcileMetrics
-
-StoredKind = Callable[[str, str], Kind | None]  # the kind of a group and plural, as it is served now
 
 _RECHECK = after(1.0)  # while objects are on their way out
 
@@ -34,9 +32,9 @@ class DefinitionController(Controller):
     name = "custom-resource-definition-controller"
     workers = 1  # names are given one after the other
 
-    def __init__(self, context: Context, stored: StoredKind) -> None:
+    def __init__(self, context: Context, instances: Instances) -> None:
         super().__init__(context)
-        self.stored = stored
+        self.instances = instances
         self.definitions = self.watch(DEFINITION, self._concerned)
 
     def _concerned(self, definition: Object) -> Iterable[Key]:
@@ -73,23 +71,16 @@ class DefinitionController(Controller):
     async def _end(self, definition: Object) -> Action:
         if FINALIZER not in (definition["metadata"].get("finalizers") or ()):
             return WAIT
-        names = (definition.get("status") or {}).get("acceptedNames") or {}
-        kind = self.stored(definition["spec"]["group"], names.get("plural", ""))
-        if kind is None or not is_true(definition, ESTABLISHED):
+        if self.instances.are_builtin(definition):
+            told = (FALSE, "OverlappingBuiltInResource", "instances overlap with built-in resources in storage")
+        elif not is_true(definition, ESTABLISHED):
             told = (FALSE, "NeverEstablished", "resource was never established")
-        elif await self._remove_objects(kind):
+        elif await self.instances.remove(definition):
             told = (FALSE, "InstanceDeletionCompleted", "removed all instances")
         else:
             told = (TRUE, "InstanceDeletionInProgress", "CustomResource deletion is in progress")
         await self._tell(definition, *told)
         return _RECHECK if told[0] == TRUE else WAIT
-
-    async def _remove_objects(self, kind: Kind) -> bool:
-        """Tell all objects to go; whether they are gone."""
-        found = (await self.client.list(kind)).items
-        for namespace in {obj["metadata"].get("namespace", "") for obj in found if not is_deleting(obj)}:
-            await self.client.delete_collection(kind, namespace)
-        return not (await self.client.list(kind)).items if found else True
 
     async def _tell(self, definition: Object, status: str, reason: str, message: str) -> None:
         """Set the condition and, once nothing is left, let the definition go."""
@@ -109,8 +100,8 @@ class DefinitionController(Controller):
             return
 
 
-async def run_definitions(client: Client, clock: Clock, stored: StoredKind) -> None:
+async def run_definitions(client: Client, clock: Clock, instances: Instances) -> None:
     """Run the controller until cancelled."""
     informers = Informers(client, sleep=clock.sleep)
     context = Context(client, informers, clock, ReconcileMetrics(None))
-    await run_together([DefinitionController(context, stored)], informers)
+    await run_together([DefinitionController(context, instances)], informers)

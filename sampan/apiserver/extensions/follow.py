@@ -6,6 +6,7 @@ definition that makes no kind (one that predates a rule) harms itself only. Call
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 import orjson
@@ -27,7 +28,7 @@ PREFIX = storage_prefix(DEFINITION)
 
 
 class _Made(NamedTuple):
-    """The kind of a definition (None: it makes none), and what it was made of."""
+    """The kind of a definition (None: it makes none), and the digest of what it was made of."""
 
     source: bytes
     kind: Kind | None
@@ -72,21 +73,19 @@ class Definitions:
             return None
         definition = entry.object
         terminating = is_true(definition, TERMINATING)
-        source = orjson.dumps((definition["spec"], definition["status"]["acceptedNames"], terminating))
+        what = (definition["spec"], definition["status"]["acceptedNames"], terminating)
+        source = sha256(orjson.dumps(what)).digest()
         known = self._made.get(key)
         return known if known and known.source == source else _Made(source, self._kind(definition, terminating))
 
     def _kind(self, definition: Object, terminating: bool) -> Kind | None:
-        """The kind; None for a definition that predates a rule, or claims what a built-in kind has."""
+        """The kind; None for a definition that serves no version, predates a rule, or claims what is built in."""
+        spec = definition["spec"]
+        served = any(version["served"] for version in spec["versions"])
+        if not served or self._builtin.has_resource(spec["group"], spec["names"]["plural"]):
+            return None
         try:
-            kind = custom_kind(definition, self._builtin.schema, self._rules, terminating=terminating)
-        except (KeyError, TypeError, ValueError) as error:
+            return custom_kind(definition, self._builtin.schema, self._rules, terminating=terminating)
+        except Exception as error:  # noqa: BLE001 - raised further, it would be the end of the server, now and always
             log.error("%s cannot be served: %r", definition["metadata"]["name"], error)
             return None
-        return None if self._is_taken(kind) else kind
-
-    def _is_taken(self, kind: Kind) -> bool:
-        """Whether a built-in kind is served, or lies in storage, where this one would."""
-        places = ((version.group, version.version, kind.plural) for version in kind.versions)
-        taken = any(place in self._builtin.by_resource for place in places)
-        return taken or self._builtin.stored(kind.group, kind.plural) is not None
