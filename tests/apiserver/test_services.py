@@ -62,8 +62,10 @@ async def test_node_ports(api: API) -> None:
         "provided port is already allocated"
     )
     wanted["spec"]["ports"][0]["nodePort"] = 80  # type: ignore[index]
-    assert (await api.call("POST", SERVICES, wanted)).body["message"].endswith(
-        "provided port is not in the valid range. The range of valid ports is 30000-32767"
+    assert (
+        (await api.call("POST", SERVICES, wanted))
+        .body["message"]
+        .endswith("provided port is not in the valid range. The range of valid ports is 30000-32767")
     )
 
 

@@ -38,8 +38,9 @@ async def admitted_review(services: Services, call: Call, review: Object, option
     return admission.new
 
 
-async def admit_connection(services: Services, call: Call, subresource: str, options: Mapping[str, Any]) -> None:
-    """Both phases for a connection; `options` is its options object (PodExecOptions). Raises what plugins raise."""
+async def admit_connection(services: Services, call: Call, subresource: str, options: Mapping[str, Any]) -> Object:
+    """Both phases for a connection: what plugins make of its options object (PodExecOptions). Raises as they do."""
     admission = Admission(call=call, operation=CONNECT, obj=dict(options), subresource=subresource, foreign=True)
     await services.admission.mutate(services, admission)
     await services.admission.validate(services, admission)
+    return admission.new

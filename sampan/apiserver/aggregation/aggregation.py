@@ -1,8 +1,8 @@
 """The parts of aggregation put together; server.py has one of these.
 
-    aggregation.backends, .proxy         for the request path
-    aggregation.discovery, .specs        what the other servers have
-    await aggregation.run(...)           keeps all of it in step, until cancelled
+aggregation.backends, .proxy         for the request path
+aggregation.discovery, .specs        what the other servers have
+await aggregation.run(...)           keeps all of it in step, until cancelled
 """
 
 import asyncio

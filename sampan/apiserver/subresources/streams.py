@@ -54,11 +54,13 @@ async def execute(services: Services, call: Call) -> Reply:
     """A command in a container."""
     _authorize_create(services, call)
     pod = current(services, call).object
-    await admit_connection(services, call, "exec", _options(call, "PodExecOptions"))
-    commands = [value for name, value in parse_qsl(call.request.raw_query) if name == "command"]
+    options = await admit_connection(services, call, "exec", _options(call, "PodExecOptions"))
+    commands = options.get("command") or ()
     if not commands:
         raise BadRequest("you must specify at least 1 command for the container")
-    target = _stream_target(services, call, pod, "exec", [("command", command) for command in commands])
+    if not isinstance(commands, list) or not all(isinstance(command, str) for command in commands):
+        raise BadRequest("PodExecOptions.command is no list of strings")
+    target = _stream_target(services, options, pod, "exec", [("command", command) for command in commands])
     return await proxy_exec(target, call.request)
 
 
@@ -66,8 +68,8 @@ async def attach(services: Services, call: Call) -> Reply:
     """The streams of a container's main process."""
     _authorize_create(services, call)
     pod = current(services, call).object
-    await admit_connection(services, call, "attach", _options(call, "PodAttachOptions"))
-    return await proxy_attach(_stream_target(services, call, pod, "attach", []), call.request)
+    options = await admit_connection(services, call, "attach", _options(call, "PodAttachOptions"))
+    return await proxy_attach(_stream_target(services, options, pod, "attach", []), call.request)
 
 
 async def portforward(services: Services, call: Call) -> Reply:
@@ -100,17 +102,17 @@ def _authorize_create(services: Services, call: Call) -> None:
 
 
 def _stream_target(
-    services: Services, call: Call, pod: Object, verb: str, parameters: list[tuple[str, str]]
+    services: Services, options: Object, pod: Object, verb: str, parameters: list[tuple[str, str]]
 ) -> KubeletTarget:
-    query = call.query
-    wanted = {name for name in _STREAM_PARAMETERS if query.get(name, "").lower() in ("1", "true")}
+    """Where the streams go; what admission made of the options counts."""
+    wanted = {name for name in _STREAM_PARAMETERS if options.get(name) is True}
     if verb == "attach" and not wanted & {"stdin", "stdout", "stderr"}:
         wanted |= {"stdout", "stderr"}
     if not wanted & {"stdin", "stdout", "stderr"}:
         raise BadRequest("you must specify at least one of stdin, stdout, stderr")
     if "tty" in wanted:
         wanted.discard("stderr")  # a terminal has one output
-    container = _container(pod, query.get("container", ""))
+    container = _container(pod, str(options.get("container") or ""))
     pairs = parameters + [(_STREAM_PARAMETERS[name], "1") for name in sorted(wanted)]
     return _target(services, pod, verb, container, urlencode(pairs))
 

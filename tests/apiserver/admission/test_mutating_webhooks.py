@@ -170,3 +170,15 @@ async def test_plugins_can_be_switched_off(hooks: HookServer) -> None:
         await configure(api, MUTATING, webhook(hooks, "/none"))
         await api.create(CONFIG_MAPS, config_map("a"))
     assert not hooks.asked
+
+
+async def test_what_a_webhook_makes_of_a_connection_counts(api: API, hooks: HookServer) -> None:
+    await api.service_account()
+    await api.create(PODS, pod("p", nodeName="n1"))
+    hooks.answers["/other"] = patch({"op": "replace", "path": "/container", "value": "other"})
+    await configure(api, MUTATING, webhook(hooks, "/other", rule("pods/exec", "CONNECT")))
+    query = {"container": "main", "command": "ls", "stdout": "true"}
+    refused = await api.call("POST", f"{PODS}/p/exec", query=query)
+    assert refused.body["message"] == "container other is not valid for pod p"
+    hooks.answers["/other"] = patch({"op": "replace", "path": "/command", "value": [1]})
+    assert (await api.call("POST", f"{PODS}/p/exec", query=query)).status == 400

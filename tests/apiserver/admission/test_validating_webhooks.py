@@ -25,6 +25,10 @@ async def test_a_denial_is_the_answer(api: API, hooks: HookServer) -> None:
     denied = await api.call("POST", CONFIG_MAPS, config_map("a"))
     assert (denied.status, denied.body["reason"]) == (418, "Teapot")
     assert denied.body["message"] == 'admission webhook "deny.example.com" denied the request: no such thing'
+    details = {"name": "a", "causes": [{"message": "x"}], "retryAfterSeconds": "1\r\nX: y", "other": 1}
+    hooks.answers["/deny"] = deny("later", code=429, details=details)
+    later = await api.call("POST", CONFIG_MAPS, config_map("a"))
+    assert later.body["details"] == {"name": "a", "causes": [{"message": "x"}]}
     hooks.answers["/deny"] = deny()
     silent = await api.call("POST", CONFIG_MAPS, config_map("a"))
     assert (silent.status, "reason" in silent.body) == (400, False)

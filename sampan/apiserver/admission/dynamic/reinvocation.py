@@ -18,16 +18,17 @@ class Rounds:
 
     asked: set[object] = field(default_factory=set)  # that want to be asked again, since the last change
     again: set[object] = field(default_factory=set)  # that are to be
-    left: Object | None = None  # the object at the end of the first round
+    left: Object | None = None  # the object at the end of the first round, if somebody is to know
 
     def begin(self, admission: Admission) -> None:
         """At the beginning of a round."""
-        if admission.reinvoking and self.left != admission.obj:
+        if admission.reinvoking and self.asked and self.left != admission.obj:
             self._require()
 
     def end(self, admission: Admission) -> None:
         """At the end of one."""
-        self.left = deep_copy(admission.obj) if admission.obj is not None and not admission.reinvoking else None
+        if self.asked and not admission.reinvoking:
+            self.left = deep_copy(admission.obj)
 
     def takes_part(self, admission: Admission, key: object) -> bool:
         """Whether one is asked in this round."""

@@ -133,5 +133,17 @@ def refusal(name: str, result: Object | None) -> APIError:
     denied = f'admission webhook "{name}" denied the request'
     status["message"] = f"{denied}: {why}" if why else f"{denied} without explanation"
     status["reason"] = str(status.get("reason") or "")
-    details = status.get("details")
-    return from_status({**status, "details": details if isinstance(details, dict) else None})
+    return from_status({**status, "details": _details(status.get("details"))})
+
+
+def _details(given: Any) -> Object:
+    """StatusDetails, as far as they are some: parts of them become headers and are read here."""
+    if not isinstance(given, dict):
+        return {}
+    found: Object = {key: given[key] for key in ("name", "group", "kind", "uid") if isinstance(given.get(key), str)}
+    causes = given.get("causes")
+    if isinstance(causes, list) and all(isinstance(cause, dict) for cause in causes):
+        found["causes"] = causes
+    if type(retry := given.get("retryAfterSeconds")) is int and 0 < retry < 1 << 31:
+        found["retryAfterSeconds"] = retry
+    return found
