@@ -18,19 +18,31 @@ from sampan.kinds.autoscaling.versions import (
     cpu_metric,
     define,
 )
-from sampan.kinds.checks import SPEC, Errors, supported
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, integer
 from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery import quantity
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Maximum, Minimum, Required
 from sampan.machinery.tree import deep_copy, get_path
-from sampan.machinery.validation import Path, forbidden, invalid, non_negative, not_supported, required
+from sampan.machinery.validation import Path, forbidden, invalid, non_negative, not_supported
 
 _NAME = "HorizontalPodAutoscaler"
 _METRICS, _TARGET = SPEC.child("metrics"), SPEC.child("scaleTargetRef")
-_MAX_PERIOD, _MAX_WINDOW, _SHOWN = 1800, 3600, 2
+_MAX_PERIOD, _SHOWN = 1800, 2
+_RULES: FieldRules = {
+    V2 + "HorizontalPodAutoscalerSpec": {
+        "minReplicas": Minimum(0),
+        "maxReplicas": (Required("must be set and greater than 0"), Minimum(1)),
+    },
+    V2 + "HPAScalingRules": {
+        "stabilizationWindowSeconds": (Minimum(0, "must be greater than or equal to zero"), Maximum(3600)),
+        "selectPolicy": Enum(("Disabled", "Max", "Min")),
+        "policies": Required("must specify at least one Policy"),
+    },
+}
 _UP = {
     "stabilizationWindowSeconds": 0,
     "selectPolicy": "Max",
@@ -64,11 +76,6 @@ def _validate(scaler: Object, same_target: bool = False, any_metric_version: boo
     """`same_target`: the reference was there before; `any_metric_version`: a metric's bad version was."""
     spec = scaler["spec"]
     least, most, target = spec.get("minReplicas"), spec.get("maxReplicas") or 0, spec.get("scaleTargetRef") or {}
-    yield from non_negative(SPEC.child("minReplicas"), least)
-    if not most:
-        yield required(SPEC.child("maxReplicas"), "must be set and greater than 0")
-    elif most < 0:
-        yield invalid(SPEC.child("maxReplicas"), most, "must be greater than or equal to 1")
     if least is not None and most < least:
         yield invalid(SPEC.child("maxReplicas"), most, "must be greater than or equal to `minReplicas`")
     any_group = target.get("kind") == "ReplicationController"
@@ -85,14 +92,6 @@ def _validate(scaler: Object, same_target: bool = False, any_metric_version: boo
 
 
 def _rules(rules: Object, path: Path) -> Errors:
-    window, at = rules.get("stabilizationWindowSeconds"), path.child("stabilizationWindowSeconds")
-    if window is not None and window < 0:
-        yield invalid(at, window, "must be greater than or equal to zero")
-    if window is not None and window > _MAX_WINDOW:
-        yield invalid(at, window, f"must be less than or equal to {_MAX_WINDOW}")
-    yield from supported(path.child("selectPolicy"), rules.get("selectPolicy"), ("Disabled", "Max", "Min"))
-    if not rules.get("policies"):
-        yield required(path.child("policies"), "must specify at least one Policy")
     for index, policy in enumerate(rules.get("policies") or ()):
         yield from _policy(policy, path.child("policies").index(index))
     if (tolerance := rules.get("tolerance")) is not None and quantity.compare(tolerance, "0") < 0:
@@ -211,6 +210,7 @@ KIND = Kind(
     ),
     prepare_create=fresh_status(desiredReplicas=0),
     create_warnings=nothing_acts("nothing is scaled by it"),
+    rules=_RULES,
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status_update=_validate_status_update,

@@ -1,18 +1,16 @@
 """Lease: a lock with an expiry, for leader election and node heartbeats."""
 
-from sampan.kinds.checks import SPEC, Errors, positive
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.machinery.kind import Column, Kind, ServedVersion
-from sampan.machinery.meta import Object
-from sampan.machinery.validation import non_negative
+from sampan.machinery.rules import FieldRules, Minimum
 
 _DEFINITION = "io.k8s.api.coordination.v1.Lease"
-
-
-def _validate(lease: Object) -> Errors:
-    spec = lease.get("spec") or {}
-    yield from positive(SPEC.child("leaseDurationSeconds"), spec.get("leaseDurationSeconds"))
-    yield from non_negative(SPEC.child("leaseTransitions"), spec.get("leaseTransitions"))
+_RULES: FieldRules = {
+    _DEFINITION + "Spec": {
+        "leaseDurationSeconds": Minimum(1, "must be greater than 0"),
+        "leaseTransitions": Minimum(0),
+    },
+}
 
 
 KIND = Kind(
@@ -30,7 +28,7 @@ KIND = Kind(
         ),
     ),
     columns=(NAME, Column("Holder", text("spec", "holderIdentity"), description="Who holds the lease."), AGE),
-    validate=_validate,
+    rules=_RULES,
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,

@@ -4,13 +4,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sampan.kinds.addresses import endpoint_ip, host_port
-from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name
+from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import AGE, NAME, NONE, some_of
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import Path, dns_label, dns_subdomain, one_of, port, required
+from sampan.machinery.rules import Enum, FieldRules, Format, Required
+from sampan.machinery.validation import Path, dns_label, dns_subdomain, port, required
 
-_DEFAULTS = {"io.k8s.api.core.v1.EndpointPort": {"protocol": "TCP"}}
+_PORT = "io.k8s.api.core.v1.EndpointPort"
+_RULES: FieldRules = {
+    "io.k8s.api.core.v1.EndpointAddress": {"hostname": Format(dns_label), "nodeName": Format(dns_subdomain)},
+    _PORT: {"name": Format(dns_label), "protocol": (Required(), Enum())},
+}
 
 
 def _validate(endpoints: Object) -> Errors:
@@ -29,16 +34,12 @@ def _subset(subset: Object, path: Path) -> Errors:
 
 def _address(address: Object, path: Path) -> Errors:
     yield from endpoint_ip(path.child("ip"), address.get("ip") or "")
-    yield from optional_name(path.child("hostname"), address.get("hostname"), dns_label)
-    yield from optional_name(path.child("nodeName"), address.get("nodeName"), dns_subdomain)
 
 
 def _port(item: Object, path: Path, *, named: bool) -> Errors:
     if named and not item.get("name"):
         yield required(path.child("name"))
-    yield from optional_name(path.child("name"), item.get("name"), dns_label)
     yield from port(path.child("port"), item.get("port") or 0)
-    yield from one_of(path.child("protocol"), item.get("protocol"), PROTOCOLS)
 
 
 def _ready(subsets: Iterable[Object]) -> Iterator[str]:
@@ -69,9 +70,10 @@ KIND = Kind(
     ),
     short_names=("ep",),
     columns=(NAME, Column("Endpoints", _cell, description="Ready addresses and their ports."), AGE),
+    rules=_RULES,
     validate=_validate,
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
-    defaults=_DEFAULTS,
+    defaults={_PORT: {"protocol": "TCP"}},
 )

@@ -5,11 +5,12 @@ from datetime import datetime
 
 import orjson
 
-from sampan.kinds.checks import METADATA, Errors, unchanged
+from sampan.kinds.checks import METADATA, Errors
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.keyed_data import MAX_SIZE, base64_size, keys, unchanged_if_immutable
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.rules import Immutable
 from sampan.machinery.validation import Path, invalid, required, too_long
 
 SERVICE_ACCOUNT_TOKEN = "kubernetes.io/service-account-token"
@@ -75,7 +76,6 @@ def _validate_document(encoded: str | None, path: Path) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    yield from unchanged("type", new.get("type"), old.get("type"))
     yield from unchanged_if_immutable(new, old, "data")
 
 
@@ -95,6 +95,7 @@ KIND = Kind(
     ),
     validate=_validate,
     validate_update=_validate_update,
+    rules={"io.k8s.api.core.v1.Secret": {"type": Immutable()}},
     selectable_fields={"type": lambda secret: secret.get("type") or ""},
     has_status=False,
     has_generation=False,

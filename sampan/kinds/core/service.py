@@ -5,7 +5,7 @@ from datetime import datetime
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, labels_text, text
 from sampan.kinds.core.service_defaults import SERVICE_DEFAULTS, default_service
 from sampan.kinds.core.service_prepare import prepare_create, prepare_update
-from sampan.kinds.core.service_validation import validate, validate_update
+from sampan.kinds.core.service_validation import RULES, validate, validate_update
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -59,6 +59,7 @@ KIND = Kind(
     ),
     prepare_create=prepare_create,
     prepare_update=prepare_update,
+    rules=RULES,
     validate=validate,
     validate_update=validate_update,
     name_rule="dns-1035-label",

@@ -6,7 +6,7 @@ The allocator has run before: node ports and addresses are there, in range and f
 from ipaddress import ip_network
 
 from sampan.kinds.addresses import endpoint_ip
-from sampan.kinds.checks import PROTOCOLS, SPEC, Errors, supported, unique
+from sampan.kinds.checks import SPEC, Errors, unique
 from sampan.kinds.core.service_addresses import (
     CLUSTER_IPS,
     validate_cluster_ips,
@@ -19,13 +19,13 @@ from sampan.kinds.core.service_types import (
     HEADLESS,
     LOAD_BALANCER,
     NODE_PORT,
-    TYPES,
     is_externally_accessible,
     is_headless,
     needs_cluster_ip,
     needs_health_check_port,
 )
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Format, Required
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
     Path,
@@ -35,7 +35,6 @@ from sampan.machinery.validation import (
     duplicate,
     forbidden,
     invalid,
-    not_supported,
     one_of,
     port,
     port_name,
@@ -48,6 +47,20 @@ KUBELET_PORT = 10250
 MAX_AFFINITY_SECONDS = 86400
 _PORTS = SPEC.child("ports")
 _FOR_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
+
+RULES: FieldRules = {
+    "io.k8s.api.core.v1.ServiceSpec": {
+        "type": (Required(), Enum()),
+        "sessionAffinity": (Required(), Enum()),
+        "internalTrafficPolicy": Enum(),
+        "trafficDistribution": Enum(("PreferClose", "PreferSameNode", "PreferSameZone")),
+    },
+    "io.k8s.api.core.v1.ServicePort": {
+        "name": Format(dns_label),
+        "protocol": (Required(), Enum()),
+        "appProtocol": Format(qualified_name),
+    },
+}
 
 
 def validate(service: Object) -> Errors:
@@ -63,7 +76,6 @@ def validate(service: Object) -> Errors:
         yield from validate_cluster_ips(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         yield from endpoint_ip(SPEC.child("externalIPs").index(index), address)
-    yield from one_of(SPEC.child("type"), spec.get("type"), TYPES)
     yield from _load_balancer(spec)
     yield from _traffic(spec)
 
@@ -99,19 +111,14 @@ def _external_name(spec: Object) -> Errors:
 
 
 def _port(item: Object, path: Path, *, named: bool) -> Errors:
-    name, target, protocol = item.get("name"), item.get("targetPort", 0), item.get("protocol")
-    if named and not name:
+    target = item.get("targetPort", 0)
+    if named and not item.get("name"):
         yield required(path.child("name"))
-    elif name:
-        yield from check(path.child("name"), name, dns_label(name))
     yield from port(path.child("port"), item.get("port") or 0)
-    yield from one_of(path.child("protocol"), protocol, PROTOCOLS)
     if isinstance(target, int):
         yield from port(path.child("targetPort"), target)
     else:
         yield from check(path.child("targetPort"), target, port_name(target))
-    if (app_protocol := item.get("appProtocol")) is not None:
-        yield from check(path.child("appProtocol"), app_protocol, qualified_name(app_protocol))
 
 
 def _unique_ports(spec: Object) -> Errors:
@@ -135,7 +142,6 @@ def _as_shown(item: Object) -> Object:
 
 
 def _affinity(spec: Object) -> Errors:
-    yield from one_of(SPEC.child("sessionAffinity"), spec.get("sessionAffinity"), ("ClientIP", "None"))
     path = SPEC.child("sessionAffinityConfig")
     if spec.get("sessionAffinity") == "ClientIP":
         seconds = get_path(spec, ("sessionAffinityConfig", "clientIP", "timeoutSeconds"), 0)
@@ -185,10 +191,6 @@ def _traffic(spec: Object) -> Errors:
     internal = spec.get("internalTrafficPolicy")
     if needs_cluster_ip(spec) and not internal:
         yield required(SPEC.child("internalTrafficPolicy"))
-    yield from supported(SPEC.child("internalTrafficPolicy"), internal, ("Cluster", "Local"))
-    distribution, known = spec.get("trafficDistribution"), ("PreferClose", "PreferSameNode", "PreferSameZone")
-    if distribution is not None and distribution not in known:
-        yield not_supported(SPEC.child("trafficDistribution"), distribution, known)
 
 
 def validate_update(new: Object, old: Object) -> Errors:

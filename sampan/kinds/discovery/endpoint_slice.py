@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from sampan.kinds.addresses import endpoint_ip, is_ipv4, is_ipv6
-from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unchanged, unique
+from sampan.kinds.checks import PROTOCOLS, Errors, each, optional_name, unique
 from sampan.kinds.columns import AGE, NAME, some_of, text
 from sampan.kinds.prepare import counting_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, Immutable, Required
 from sampan.machinery.schema import Schema, parse_type
 from sampan.machinery.validation import (
     Path,
@@ -18,7 +19,6 @@ from sampan.machinery.validation import (
     dns_subdomain,
     invalid,
     not_supported,
-    one_of,
     qualified_name,
     required,
     too_many,
@@ -73,7 +73,6 @@ def _to_v1beta1(endpoint: Object) -> Object:
 
 def _validate(obj: Object) -> Errors:
     endpoints, ports = obj.get("endpoints") or [], obj.get("ports") or []
-    yield from one_of("addressType", obj.get("addressType"), _TYPES)
     if len(endpoints) > _MAX_ENDPOINTS:
         yield too_many("endpoints", len(endpoints), _MAX_ENDPOINTS)
     else:
@@ -122,10 +121,6 @@ def _ports(ports: list[Object]) -> Errors:
         yield from optional_name(path.child("appProtocol"), port.get("appProtocol"), qualified_name)
 
 
-def _validate_update(new: Object, old: Object) -> Errors:
-    return unchanged("addressType", new.get("addressType"), old.get("addressType"))
-
-
 def _ports_cell(obj: Object, now: datetime) -> str:
     return some_of(str(port.get("port") or port.get("name") or "*") for port in obj.get("ports") or ()) or "<unset>"
 
@@ -159,7 +154,7 @@ KIND = Kind(
     ),
     counted=counting_metadata("labels", "annotations", "ownerReferences"),
     validate=_validate,
-    validate_update=_validate_update,
+    rules={_V1 + "EndpointSlice": {"addressType": (Required(), Enum(_TYPES), Immutable())}},
     has_status=False,
     definitions=_define_v1beta1,
     defaults=_DEFAULTS,

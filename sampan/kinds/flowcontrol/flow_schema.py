@@ -13,6 +13,7 @@ from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Format, Required
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
     Path,
@@ -43,11 +44,6 @@ def _validate(schema: Object) -> Errors:
     method = spec.get("distinguisherMethod")
     if method is not None and method.get("type") not in _METHODS:
         yield not_supported(SPEC.child("distinguisherMethod", "type"), method, _METHODS)
-    level, path = get_path(spec, ("priorityLevelConfiguration", "name"), ""), SPEC.child("priorityLevelConfiguration")
-    if not level:
-        yield required(path.child("name"), "must reference a priority level")
-    else:
-        yield from check(path.child("name"), level, dns_subdomain(level))
     yield from each(SPEC.child("rules"), spec.get("rules"), _rule)
 
 
@@ -183,6 +179,11 @@ KIND = Kind(
     prepare_status_update=keeping_metadata(*STATUS_METADATA),
     reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate=_validate,
+    rules={
+        V1 + "PriorityLevelConfigurationReference": {
+            "name": (Required("must reference a priority level"), Format(dns_subdomain))
+        }
+    },
     validate_status_update=validate_status,
     create_warnings=nothing_acts(NOT_QUEUED),
     default_functions={V1 + "FlowSchemaSpec": _default},

@@ -16,6 +16,7 @@ from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.rules import Enum, Required
 from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, forbidden, invalid, one_of, required
@@ -86,7 +87,6 @@ def _validate(level: Object) -> Errors:
     spec, type_ = level["spec"], level["spec"].get("type") or ""
     if (level["metadata"].get("name") == "exempt") != (type_ == "Exempt"):
         yield invalid(SPEC.child("type"), type_, "must be 'Exempt' if and only if `name` is 'exempt'")
-    yield from one_of(SPEC.child("type"), type_, ("Exempt", "Limited"))
     exempt, limited = spec.get("exempt"), spec.get("limited")
     if type_ == "Exempt" and limited is not None:
         yield forbidden(SPEC.child("limited"), "must be nil if the type is not Limited")
@@ -189,6 +189,7 @@ KIND = Kind(
     prepare_status_update=keeping_metadata(*STATUS_METADATA),
     reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate=_validate,
+    rules={f"{V1}{_NAME}Spec": {"type": (Required(), Enum(("Exempt", "Limited")))}},
     validate_status_update=validate_status,
     create_warnings=nothing_acts(NOT_QUEUED),
     definitions=_define,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sampan.kinds.addresses import parse_ip
-from sampan.kinds.checks import SPEC, Errors, each, optional_name, required_name
+from sampan.kinds.checks import SPEC, Errors, each, required_name
 from sampan.kinds.columns import AGE, NAME, NONE, text
 from sampan.kinds.inert import nothing_acts
 from sampan.kinds.networking.ingress_v1beta1 import CONVERSION, DEFAULTS, DEFINITION, define
@@ -12,6 +12,7 @@ from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.names import regex_text
+from sampan.machinery.rules import Format
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
     Path,
@@ -49,7 +50,6 @@ def _validate(ingress: Object) -> Errors:
     yield from each(SPEC.child("rules"), spec.get("rules"), _rule)
     for index, tls in enumerate(spec.get("tls") or ()):
         yield from each(SPEC.child("tls").index(index).child("hosts"), tls.get("hosts"), _host)
-    yield from optional_name(SPEC.child("ingressClassName"), spec.get("ingressClassName"), dns_subdomain)
     yield from _class_once(ingress)
 
 
@@ -183,6 +183,7 @@ KIND = Kind(
     prepare_create=fresh_status(loadBalancer={}),
     create_warnings=nothing_acts("no traffic is routed by it"),
     validate=_validate,
+    rules={_V1 + "Spec": {"ingressClassName": Format(dns_subdomain)}},
     definitions=define,
     defaults=_DEFAULTS,
 )

@@ -2,22 +2,32 @@
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, supported, unchanged
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, text
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Immutable, Required
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import check, dns_subdomain, forbidden, required, too_long
 
 _DEFINITION = "io.k8s.api.networking.v1.IngressClass"
+_REFERENCE = _DEFINITION + "ParametersReference"
 _MAX_CONTROLLER = 250
 _NOT_A_PATH = 'must be a domain-prefixed path (such as "acme.io/foo")'
 _PARAMETERS = SPEC.child("parameters")
 
 _DEFAULTS: FieldDefaults = {
     _DEFINITION: {"spec": {}},
-    "io.k8s.api.networking.v1.IngressClassParametersReference": {"scope": "Cluster"},
+    _REFERENCE: {"scope": "Cluster"},
+}
+_RULES: FieldRules = {
+    _DEFINITION + "Spec": {"controller": Immutable()},
+    _REFERENCE: {
+        "kind": Required("kind is required"),
+        "name": Required("name is required"),
+        "scope": Enum(("Cluster", "Namespace")),
+    },
 }
 
 
@@ -34,19 +44,11 @@ def _validate(ingress_class: Object) -> Errors:
 
 
 def _parameters(parameters: Object) -> Errors:
-    for field in ("kind", "name"):
-        if not parameters.get(field):
-            yield required(_PARAMETERS.child(field), f"{field} is required")
     scope, namespace = parameters.get("scope"), parameters.get("namespace")
-    yield from supported(_PARAMETERS.child("scope"), scope, ("Cluster", "Namespace"))
     if scope == "Namespace" and not namespace:
         yield required(_PARAMETERS.child("namespace"), "`parameters.scope` is set to 'Namespace'")
     if scope == "Cluster" and namespace:
         yield forbidden(_PARAMETERS.child("namespace"), "`parameters.scope` is set to 'Cluster'")
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    yield from unchanged(SPEC.child("controller"), new["spec"].get("controller"), old["spec"].get("controller"))
 
 
 def _parameters_cell(ingress_class: Object, now: datetime) -> str:
@@ -80,7 +82,7 @@ KIND = Kind(
         AGE,
     ),
     validate=_validate,
-    validate_update=_validate_update,
+    rules=_RULES,
     has_status=False,
     defaults=_DEFAULTS,
 )

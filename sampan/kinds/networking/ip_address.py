@@ -2,32 +2,24 @@
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, NONE
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.names import dns_subdomain, path_segment
+from sampan.machinery.rules import FieldRules, Format, Immutable, Required
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import check, dns_subdomain, path_segment, required
 
 _DEFINITION = "io.k8s.api.networking.v1.IPAddress"
-_PARENT = SPEC.child("parentRef")
-
-
-def _validate(address: Object) -> Errors:
-    if (parent := address["spec"].get("parentRef")) is None:
-        yield required(_PARENT)
-        return
-    if group := parent.get("group"):
-        yield from check(_PARENT.child("group"), group, dns_subdomain(group))
-    for field in ("resource", "name", "namespace"):
-        value = parent.get(field) or ""
-        if not value and field != "namespace":
-            yield required(_PARENT.child(field))
-        yield from check(_PARENT.child(field), value, path_segment(value))
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    yield from unchanged(_PARENT, new["spec"].get("parentRef"), old["spec"].get("parentRef"))
+_SEGMENT = Format(path_segment)
+_RULES: FieldRules = {
+    _DEFINITION + "Spec": {"parentRef": (Required(), Immutable())},
+    "io.k8s.api.networking.v1.ParentReference": {
+        "group": Format(dns_subdomain),
+        "resource": (Required(), _SEGMENT),
+        "name": (Required(), _SEGMENT),
+        "namespace": _SEGMENT,
+    },
+}
 
 
 def _parent(address: Object, now: datetime) -> str:
@@ -55,8 +47,7 @@ KIND = Kind(
     namespaced=False,
     short_names=("ip",),
     columns=(NAME, Column("ParentRef", _parent, description="What has taken the address."), AGE),
-    validate=_validate,
-    validate_update=_validate_update,
+    rules=_RULES,
     name_rule="ip-address",
     has_status=False,
     has_generation=False,

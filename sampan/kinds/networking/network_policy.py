@@ -13,6 +13,7 @@ from sampan.kinds.columns import AGE, NAME, NONE
 from sampan.kinds.inert import nothing_acts
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum
 from sampan.machinery.selectors import from_label_selector
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
@@ -60,7 +61,6 @@ def _validate(policy: Object, known: frozenset[str] = frozenset(), any_value: bo
 
 def _port(port: Object, path: Path) -> Errors:
     number: Any = port.get("port")
-    yield from supported(path.child("protocol"), port.get("protocol"), ("TCP", "UDP", "SCTP"))
     if isinstance(number, str):
         yield from _no_end(port, path, "may not be specified when `port` is non-numeric")
         yield from check(path.child("port"), number, port_name(number))
@@ -156,6 +156,7 @@ KIND = Kind(
     short_names=("netpol",),
     columns=(NAME, Column("Pod-Selector", _selector, description="The pods that it is about."), AGE),
     create_warnings=nothing_acts("no traffic is held back by it"),
+    rules={"io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": Enum(("TCP", "UDP", "SCTP"))}},
     validate_create=_validate,
     validate_update=_validate_update,
     warnings=_warnings,

@@ -3,12 +3,13 @@
 v1beta1 is identical. Rules and texts: k8s.io/kubernetes/pkg/apis/node/validation.
 """
 
-from sampan.kinds.checks import Errors, each, required_name, unchanged
+from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.resource_validation import validate_resources
 from sampan.kinds.core.scheduling_validation import validate_toleration
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Format, Immutable, Required
 from sampan.machinery.validation import Path, dns_label, duplicate, validate_labels
 
 _DEFINITION = "io.k8s.api.node.v1.RuntimeClass"
@@ -16,7 +17,6 @@ _SCHEDULING = Path("scheduling")
 
 
 def _validate(runtime_class: Object) -> Errors:
-    yield from required_name("handler", runtime_class.get("handler"), dns_label)
     if (overhead := runtime_class.get("overhead")) is not None:
         yield from validate_resources({"limits": overhead.get("podFixed")}, Path("overhead"))
     if (scheduling := runtime_class.get("scheduling")) is not None:
@@ -33,10 +33,6 @@ def _tolerations(tolerations: list[Object], path: Path) -> Errors:
         if same in seen:
             yield duplicate(path.index(index), toleration)
         seen.add(same)
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    yield from unchanged("handler", new.get("handler"), old.get("handler"))
 
 
 KIND = Kind(
@@ -56,7 +52,7 @@ KIND = Kind(
     namespaced=False,
     columns=(NAME, Column("Handler", text("handler"), description="What the container runtime calls it."), AGE),
     validate=_validate,
-    validate_update=_validate_update,
+    rules={_DEFINITION: {"handler": (Required(), Format(dns_label), Immutable())}},
     has_status=False,
     has_generation=False,
 )

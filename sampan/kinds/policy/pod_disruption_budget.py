@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from sampan.kinds.apps.rolling_update import at_most_all, int_or_percent
-from sampan.kinds.checks import SPEC, Errors, supported
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, count_column
 from sampan.kinds.conditions import validate_conditions
 from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, invalid, non_negative, validate_label_selector
 
@@ -82,8 +83,6 @@ def _validate(budget: Object, any_value: bool = False) -> Errors:
             yield from int_or_percent(value, SPEC.child(field))
             yield from at_most_all(value, SPEC.child(field))
     yield from validate_label_selector(spec.get("selector"), SPEC.child("selector"), any_value=any_value)
-    field = "unhealthyPodEvictionPolicy"
-    yield from supported(SPEC.child(field), spec.get(field), ("AlwaysAllow", "IfHealthyBudget"))
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
@@ -131,6 +130,7 @@ KIND = Kind(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     create_warnings=nothing_acts("no eviction is refused for it until something keeps its status"),
+    rules={_DEFINITION + "Spec": {"unhealthyPodEvictionPolicy": Enum()}},
     validate_create=_validate,
     validate_update=_validate_update,
     validate_status_update=_validate_status_update,

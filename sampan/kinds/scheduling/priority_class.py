@@ -1,15 +1,15 @@
 """PriorityClass: a named priority for pods."""
 
-from sampan.kinds.checks import Errors, unchanged
+from sampan.kinds.checks import Errors
 from sampan.kinds.columns import AGE, NAME, count_column, text
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import forbidden, not_supported
+from sampan.machinery.rules import Enum, Immutable
+from sampan.machinery.validation import forbidden
 
 _DEFINITION = "io.k8s.api.scheduling.v1.PriorityClass"
 HIGHEST_USER_PRIORITY = 1_000_000_000
 SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
-_POLICIES = ("Never", "PreemptLowerPriority")
 
 _DEFAULTS = {_DEFINITION: {"preemptionPolicy": "PreemptLowerPriority", "value": 0}}
 
@@ -23,9 +23,6 @@ def _validate(priority_class: Object) -> Errors:
     elif value > HIGHEST_USER_PRIORITY:
         detail = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
         yield forbidden("value", detail)
-    policy = priority_class.get("preemptionPolicy")
-    if policy not in _POLICIES:
-        yield not_supported("preemptionPolicy", policy or "", _POLICIES)
 
 
 def _unknown_system_class(name: str, value: int, is_default: bool) -> str:
@@ -39,7 +36,6 @@ def _unknown_system_class(name: str, value: int, is_default: bool) -> str:
 def _validate_update(new: Object, old: Object) -> Errors:
     if (new.get("value") or 0) != (old.get("value") or 0):
         yield forbidden("value", "may not be changed in an update.")
-    yield from unchanged("preemptionPolicy", new.get("preemptionPolicy"), old.get("preemptionPolicy"))
 
 
 KIND = Kind(
@@ -72,6 +68,7 @@ KIND = Kind(
     ),
     validate=_validate,
     validate_update=_validate_update,
+    rules={_DEFINITION: {"preemptionPolicy": (Enum(("Never", "PreemptLowerPriority")), Immutable())}},
     has_status=False,
     defaults=_DEFAULTS,
 )

@@ -6,18 +6,19 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation, pkg/registry/sto
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, supported, unchanged
+from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, NONE, joined
 from sampan.kinds.storage.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRules, Immutable, Minimum, Required
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import duplicate, invalid, not_supported, required
 
 _SPEC = "io.k8s.api.storage.v1.CSIDriverSpec"
 _MODES = ("Persistent", "Ephemeral")
-_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
-_SHORTEST, _LONGEST, _LEAST_PERIOD = 600, 1 << 32, 10  # seconds
+_SHORTEST, _LONGEST = 600, 1 << 32  # seconds
+_ATTACH = SPEC.child("attachedRequired")  # as upstream calls it in errors
 _TOKENS = SPEC.child("tokenRequests")
 _DEFAULTS = {
     "attachRequired": True,
@@ -28,7 +29,17 @@ _DEFAULTS = {
     "seLinuxMount": False,
     "preventPodSchedulingIfMissing": False,
 }
-_ALWAYS = ("attachRequired", "podInfoOnMount", "storageCapacity", "seLinuxMount", "preventPodSchedulingIfMissing")
+_RULES: FieldRules = {
+    _SPEC: {
+        "podInfoOnMount": Required(),
+        "storageCapacity": Required(),
+        "seLinuxMount": Required(),
+        "preventPodSchedulingIfMissing": Required(),
+        "fsGroupPolicy": Enum(("File", "None", "ReadWriteOnceWithFSType")),
+        "volumeLifecycleModes": Immutable(),
+        "nodeAllocatableUpdatePeriodSeconds": Minimum(10, "must be greater than or equal to 10 seconds"),
+    },
+}
 _TOLD = (
     "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, "
     "set to true to prevent possible logging of tokens in volume attributes"
@@ -42,23 +53,12 @@ def _default_modes(spec: Object) -> None:
 
 def _validate(driver: Object) -> Errors:
     spec = driver["spec"]
-    for field in (
-        "attachRequired",
-        "podInfoOnMount",
-        "storageCapacity",
-        "seLinuxMount",
-        "preventPodSchedulingIfMissing",
-    ):
-        if spec.get(field) is None:
-            yield required(SPEC.child("attachedRequired" if field == "attachRequired" else field))
-    yield from supported(SPEC.child("fsGroupPolicy"), spec.get("fsGroupPolicy"), _POLICIES)
+    if spec.get("attachRequired") is None:
+        yield required(_ATTACH)
     yield from _token_requests(spec.get("tokenRequests") or [])
     for mode in spec.get("volumeLifecycleModes") or ():
         if mode not in _MODES:
             yield not_supported(SPEC.child("volumeLifecycleModes"), mode, _MODES)
-    period, path = spec.get("nodeAllocatableUpdatePeriodSeconds"), SPEC.child("nodeAllocatableUpdatePeriodSeconds")
-    if period is not None and period < _LEAST_PERIOD:
-        yield invalid(path, period, f"must be greater than or equal to {_LEAST_PERIOD} seconds")
     field = "serviceAccountTokenInSecrets"
     if spec.get(field) is not None and not spec.get("tokenRequests"):
         detail = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
@@ -82,8 +82,7 @@ def _token_requests(requests: list[Object]) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    for field, shown in (("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes")):
-        yield from unchanged(SPEC.child(shown), new["spec"].get(field), old["spec"].get(field))
+    yield from unchanged(_ATTACH, new["spec"].get("attachRequired"), old["spec"].get("attachRequired"))
 
 
 def _warnings(driver: Object) -> Iterator[str]:
@@ -126,6 +125,7 @@ KIND = Kind(
     ),
     validate=_validate,
     validate_update=_validate_update,
+    rules=_RULES,
     create_warnings=_warnings,
     has_status=False,
     allow_unconditional_update=False,

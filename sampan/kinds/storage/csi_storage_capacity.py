@@ -3,13 +3,14 @@
 Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 """
 
-from sampan.kinds.checks import Errors, unchanged
+from sampan.kinds.checks import Errors
 from sampan.kinds.columns import NAME, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
 from sampan.kinds.storage.versions import versions
 from sampan.machinery import quantity
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Immutable
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, check, dns_subdomain, invalid, validate_label_selector
 
@@ -25,9 +26,7 @@ def _validate(capacity: Object, any_value: bool = False) -> Errors:
 
 
 def _validate_update(new: Object, old: Object) -> Errors:
-    yield from _validate(new, any(validate_label_selector(old.get("nodeTopology"), Path())))
-    for field in ("nodeTopology", "storageClassName"):
-        yield from unchanged(field, new.get(field), old.get(field))
+    return _validate(new, any(validate_label_selector(old.get("nodeTopology"), Path())))
 
 
 def _warnings(capacity: Object) -> Warnings:
@@ -51,6 +50,7 @@ KIND = Kind(
     ),
     validate_create=_validate,
     validate_update=_validate_update,
+    rules={"io.k8s.api.storage.v1.CSIStorageCapacity": {"nodeTopology": Immutable(), "storageClassName": Immutable()}},
     warnings=_warnings,
     has_status=False,
     has_generation=False,

@@ -6,19 +6,27 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 from collections.abc import Iterator
 from datetime import datetime
 
-from sampan.kinds.checks import Errors, supported, unchanged
+from sampan.kinds.checks import Errors, supported
 from sampan.kinds.columns import AGE, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
 from sampan.kinds.storage.provisioners import validate_parameters, validate_provisioner
 from sampan.kinds.storage.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.rules import Enum, FieldRules, Immutable
 from sampan.machinery.tables import name
 from sampan.machinery.validation import Path, check, duplicate, qualified_name, required
 
 _DEFINITION = "io.k8s.api.storage.v1.StorageClass"
 _IS_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-_MODES = ("Immediate", "WaitForFirstConsumer")
+_RULES: FieldRules = {
+    _DEFINITION: {
+        "parameters": Immutable(),
+        "provisioner": Immutable(),
+        "reclaimPolicy": Immutable(),
+        "volumeBindingMode": (Enum(), Immutable()),
+    },
+}
 _TOPOLOGIES = Path("allowedTopologies")
 
 
@@ -27,7 +35,6 @@ def _validate(storage_class: Object) -> Errors:
     yield from validate_parameters(storage_class.get("parameters") or {})
     policy = storage_class.get("reclaimPolicy")
     yield from supported("reclaimPolicy", policy or None, ("Delete", "Retain"))
-    yield from supported("volumeBindingMode", storage_class.get("volumeBindingMode"), _MODES)
     yield from _topologies(storage_class.get("allowedTopologies") or [])
 
 
@@ -53,11 +60,6 @@ def _values(values: list[str], path: Path) -> Errors:
     for index, value in enumerate(values):
         if value in values[:index]:
             yield duplicate(path.child("values").index(index), value)
-
-
-def _validate_update(new: Object, old: Object) -> Errors:
-    for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
-        yield from unchanged(field, new.get(field), old.get(field))
 
 
 def _warnings(storage_class: Object) -> Warnings:
@@ -95,7 +97,7 @@ KIND = Kind(
     short_names=("sc",),
     columns=tuple(_columns()),
     validate=_validate,
-    validate_update=_validate_update,
+    rules=_RULES,
     warnings=_warnings,
     has_status=False,
     has_generation=False,

@@ -5,7 +5,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation; of a volume with
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, unchanged
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name, validate_sources
 from sampan.kinds.core.volume_claims import validate_access_modes
@@ -13,6 +13,7 @@ from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, kee
 from sampan.kinds.storage.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Immutable
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, check, dns_subdomain, forbidden, invalid, required, too_long
 
@@ -83,10 +84,6 @@ def _size(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def _validate_update(new: Object, old: Object) -> Errors:
-    yield from unchanged(SPEC, new["spec"], old["spec"])
-
-
 def _validate_status_update(new: Object, old: Object) -> Errors:
     yield from _validate(new)
 
@@ -112,7 +109,7 @@ KIND = Kind(
     prepare_status_update=keeping_metadata(*STATUS_METADATA),
     reset_fields={"status": in_metadata(*STATUS_METADATA)},
     validate=_validate,
-    validate_update=_validate_update,
+    rules={"io.k8s.api.storage.v1.VolumeAttachment": {"spec": Immutable()}},
     validate_status_update=_validate_status_update,
     has_generation=False,
     allow_unconditional_update=False,
