@@ -11,7 +11,7 @@ from sampan.client.informer import Informers
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.kind import Kind, ServedVersion
-from sampan.reconcile.discovery import Discovery, kinds_of
+from sampan.reconcile.discovery import Discovery, is_local, kinds_of
 from sampan.storage.memory import MemoryStore
 from sampan.testing.clock import VirtualClock, settle
 from tests.controllers.cluster import signing_key
@@ -95,3 +95,9 @@ def test_a_group_that_does_not_answer_is_told_and_a_document_may_be_empty() -> N
     assert place == ("wardle.example.com", "flunders")
     assert (kind.name, kind.namespaced, kind.verbs, kind.has_status) == ("Flunder", False, ("get",), False)
     assert [version.api_version for version in kind.versions] == ["wardle.example.com/v2", "wardle.example.com/v1"]
+
+
+def test_what_the_server_registers_for_itself_is_no_news() -> None:
+    assert is_local({"kind": "APIService", "spec": {"group": "apps"}})
+    assert not is_local({"kind": "APIService", "spec": {"service": {"name": "a", "namespace": "b"}}})
+    assert not is_local({"kind": "CustomResourceDefinition", "spec": {}})

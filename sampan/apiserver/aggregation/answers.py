@@ -26,8 +26,7 @@ def dial_text(address: Address, error: Exception) -> str:
     """Why there was no answer."""
     if isinstance(error, TimeoutError):
         return "context deadline exceeded"
-    refused = isinstance(error, OSError) and error.errno is not None and not isinstance(error, ssl.SSLError)
-    if refused and isinstance(error, OSError) and error.errno:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
         return f"dial tcp {shown(address)}: connect: {os.strerror(error.errno).lower()}"
     return go_text(error)
 

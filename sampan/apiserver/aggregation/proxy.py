@@ -15,7 +15,7 @@ from sampan.apiserver.aggregation.connections import Connections
 from sampan.apiserver.aggregation.identity import on_behalf
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.streaming.log import OwnedBody
-from sampan.apiserver.webhooks.addresses import Unresolved
+from sampan.apiserver.webhooks.addresses import Address, Unresolved
 from sampan.transport.connection import HTTPClient, Streaming
 from sampan.transport.messages import Reply, Request, Response, StreamResponse
 from sampan.transport.relay import end_to_end, relay_upgrade
@@ -36,22 +36,29 @@ class Proxy:
             return unavailable()
         try:
             address = self.connections.address(backend)
+            client = await self.connections.client(backend, address)
         except Unresolved:
             return unavailable()
-        try:
-            client = await self.connections.client(backend, address)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError) as error:  # of the bundle
             return plain(500, str(error))
-        upgrade = "upgrade" in request.headers
-        outgoing = on_behalf(request, user, shown(address))
-        try:
-            async with asyncio.timeout(_DISCOVERY_TIMEOUT if request.path.strip("/").count("/") == 2 else None):
-                return await (_upgrade if upgrade else _pass_on)(client, outgoing)
-        except OSError as error:
-            what = "error dialing backend" if upgrade else "error trying to reach service"
-            return plain(503, f"{what}: {dial_text(address, error)}")
-        except ValueError as error:  # a user's name, say, that can't be a header
-            return plain(500, str(error))
+        return await _forward(client, on_behalf(request, user, shown(address)), address)
+
+
+async def _forward(client: HTTPClient, request: Request, address: Address) -> Reply:
+    upgrade = "upgrade" in request.headers
+    try:
+        async with asyncio.timeout(_DISCOVERY_TIMEOUT if _is_discovery(request) else None):
+            return await (_upgrade if upgrade else _pass_on)(client, request)
+    except OSError as error:
+        what = "error dialing backend" if upgrade else "error trying to reach service"
+        return plain(503, f"{what}: {dial_text(address, error)}")
+    except ValueError as error:  # a user's name, say, that can't be a header
+        return plain(500, str(error))
+
+
+def _is_discovery(request: Request) -> bool:
+    """Whether the path is /apis/<group>/<version>, which every client asks for at its start."""
+    return request.path.strip("/").count("/") == 2
 
 
 async def _upgrade(client: HTTPClient, request: Request) -> Reply:

@@ -8,6 +8,7 @@ import pytest
 from sampan.apiserver.aggregation.told import Unreadable, from_aggregated, from_resource_list
 from sampan.apiserver.discovery.merging import merged
 from sampan.apiserver.discovery.model import Group, RemoteVersion, Version
+from sampan.testing.clock import settle
 from tests.apiserver.aggregation.backend import (
     API_SERVICES,
     GROUP,
@@ -80,6 +81,9 @@ async def test_what_does_not_answer_is_stale_and_keeps_what_it_had(api: API, sam
     await api.patch(f"{API_SERVICES}/{NAME}", {"metadata": {"labels": {"a": "c"}}})
     await until_reason(api, "Passed")
     await until_fresh(api)
+    while sample.asked("/apis")[-1].headers.get("if-none-match") != '"one"':  # asked anew, it says: as before
+        await settle()
+    assert (await until_fresh(api))["resources"] == stale["resources"]
 
 
 async def test_priorities_decide_the_order(api: API, sample: Backend) -> None:
