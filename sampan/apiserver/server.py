@@ -187,7 +187,7 @@ class APIServer:
             config.store.subscribe(self._definitions.on_events, self._cache.revision),
             config.store.subscribe(self.aggregation.backends.on_events, self._cache.revision),
         ]
-        await ensure_service_range(self.local_client(), config.service_range, config.now())
+        await ensure_service_range(self.local_client(), config.service_range, config.now(), level=logging.WARNING)
         await self._allocators.adopt(self.services)
         trusted = config.client_ca.rstrip() + b"\n" + config.requestheader_ca
         context = server_context(config.certificate, config.key, trusted.strip()) if config.certificate else None

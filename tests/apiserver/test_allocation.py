@@ -210,8 +210,8 @@ async def test_a_cluster_without_claims_gets_them_at_its_start() -> None:
 async def test_a_service_whose_making_was_cut_off_long_ago_can_be_made() -> None:
     async with repairing() as (api, _, _, clock):
         services = api.server.services
-        lost = {"metadata": {"name": "lost", "namespace": "default"}, "spec": {"clusterIP": "10.96.0.9"}}
-        lost["spec"]["type"] = "ClusterIP"
+        lost = service("lost", type="ClusterIP", clusterIP="10.96.0.9", clusterIPs=["10.96.0.9"])
+        lost["metadata"]["namespace"] = "default"
         with pytest.raises(asyncio.CancelledError):
             async with services.allocators["services"].reserve(services, lost, None, dry_run=False):
                 raise asyncio.CancelledError

@@ -113,7 +113,8 @@ async def test_a_name_that_is_taken_keeps_what_the_first_has(api: API) -> None:
 async def test_a_cancelled_write_may_stand_and_keeps_its_numbers(api: API) -> None:
     services = api.server.services
     pools = services.allocators["services"]
-    one, other = (service(name, type="ClusterIP", clusterIP="10.96.0.9") for name in ("one", "other"))
+    spec = {"type": "ClusterIP", "clusterIP": "10.96.0.9", "clusterIPs": ["10.96.0.9"]}
+    one, other = (service(name, **spec) for name in ("one", "other"))
     with pytest.raises(asyncio.CancelledError):
         async with pools.reserve(services, one, None, dry_run=False):
             raise asyncio.CancelledError
@@ -156,4 +157,47 @@ async def test_without_a_name_nothing_is_claimed(api: API) -> None:
     before = claimed(api)
     answer = await api.call("POST", SERVICES, {"metadata": {}, "spec": {"ports": [{"port": 80}]}})
     assert answer.status == 422 and "name or generateName is required" in answer.body["message"]
+    assert claimed(api) == before
+
+
+@pytest.mark.parametrize(
+    ("spec", "policy", "families"),
+    [
+        ({}, "SingleStack", ["IPv4"]),
+        ({"ipFamilyPolicy": "PreferDualStack"}, "PreferDualStack", ["IPv4"]),
+        ({"clusterIP": "None", "selector": {"a": "b"}}, "SingleStack", ["IPv4"]),
+        ({"clusterIP": "None"}, "RequireDualStack", ["IPv4", "IPv6"]),
+        ({"clusterIP": "None", "ipFamilies": ["IPv6"]}, "RequireDualStack", ["IPv6", "IPv4"]),
+        ({"clusterIP": "None", "ipFamilyPolicy": "SingleStack"}, "SingleStack", ["IPv4"]),
+    ],
+)
+async def test_families(api: API, spec: Any, policy: str, families: list[str]) -> None:
+    made = (await api.create(SERVICES, service("a", **spec)))["spec"]
+    assert (made["ipFamilyPolicy"], made["ipFamilies"]) == (policy, families)
+    again = await api.patch(f"{SERVICES}/a", {"metadata": {"labels": {"a": "b"}}})
+    assert again.body["spec"] == made
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (
+            {"ipFamilyPolicy": "RequireDualStack"},
+            'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": '
+            "this cluster is not configured for dual-stack services",
+        ),
+        ({"ipFamilies": ["IPv6"]}, 'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster'),
+        (
+            {"ipFamilies": ["IPv4", "IPv6"]},
+            'spec.ipFamilyPolicy: Invalid value: "SingleStack": '
+            "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified",
+        ),
+        ({"ipFamilies": ["IPv5"]}, 'spec.ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"'),
+        ({"clusterIP": "10.96.0"}, 'spec.clusterIPs[0]: Invalid value: "10.96.0": must be a valid IP address'),
+    ],
+)
+async def test_families_that_there_are_not(api: API, spec: Any, message: str) -> None:
+    before = claimed(api)
+    refused = await api.call("POST", SERVICES, service("a", **spec))
+    assert refused.status == 422 and message in refused.body["message"]
     assert claimed(api) == before

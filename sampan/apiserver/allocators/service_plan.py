@@ -7,6 +7,8 @@ cannot be had is the error; validation, which runs afterwards, says what else is
 from ipaddress import ip_address
 
 from sampan.apiserver.allocators.choice import Choice, NotAvailable
+from sampan.apiserver.allocators.service_families import settle_families
+from sampan.kinds.core.service_addresses import validate_cluster_ips
 from sampan.kinds.core.service_types import (
     HEADLESS,
     may_have_node_ports,
@@ -14,19 +16,19 @@ from sampan.kinds.core.service_types import (
     needs_health_check_port,
     needs_node_ports,
 )
-from sampan.kinds.networking.service_ranges import family_of
 from sampan.machinery.errors import FIELD_INVALID, FieldError, InternalError, Invalid
 from sampan.machinery.meta import Object
 
 
 def fill_in(new: Object, old: Object | None, choice: Choice) -> None:
     """Complete the spec, in place. Raises Invalid, InternalError."""
-    spec = new["spec"]
-    if needs_cluster_ip(spec):
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-        if spec.get("clusterIP") != HEADLESS:
-            _fill_address(new, choice)
+    spec, before = new["spec"], old["spec"] if old else None
+    if spec == before or any(validate_cluster_ips(spec)):
+        return  # nothing is asked for, or nothing that makes sense, as validation will say
+    if wrong := settle_families(spec, before):
+        raise Invalid.of("Service", "", new["metadata"].get("name") or "", wrong)
+    if needs_cluster_ip(spec) and spec.get("clusterIP") != HEADLESS:
+        _fill_address(new, choice)
     if may_have_node_ports(spec):
         _fill_ports(new, choice, shared=old is None)
         if needs_health_check_port(spec):
@@ -35,22 +37,13 @@ def fill_in(new: Object, old: Object | None, choice: Choice) -> None:
 
 def _fill_address(new: Object, choice: Choice) -> None:
     spec = new["spec"]
-    wanted = spec.get("clusterIP") or ""
-    if not wanted:
-        spec["clusterIP"] = _any_address(new, choice)
-    else:
+    if wanted := spec.get("clusterIP"):
         try:
-            address = ip_address(wanted)
-        except ValueError:
-            return  # validation says what is wrong with it
-        if address.version != 4:
-            raise _invalid(
-                new, "spec.clusterIPs[0]", [wanted], f"{family_of(address)} is not configured on this cluster"
-            )
-        try:
-            choice.address(address)
+            choice.address(ip_address(wanted))
         except NotAvailable as error:
             raise _invalid(new, "spec.clusterIPs", [wanted], f"failed to allocate IP {wanted}: {error}") from error
+    else:
+        spec["clusterIP"] = _any_address(new, choice)
     spec["clusterIPs"] = [spec["clusterIP"]]
 
 

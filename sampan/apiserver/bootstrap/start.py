@@ -4,6 +4,7 @@ Whatever of them is deleted later comes back within seconds. Rules of RBAC that 
 start only, as the documentation says ("Auto-reconciliation").
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,7 +54,7 @@ class Bootstrap:
 
     async def restore(self) -> None:
         """What is missing, and what is not this server's to leave as it is. Raises APIError."""
-        await ensure_service_range(self.client, self.service_range, self.now())
+        await ensure_service_range(self.client, self.service_range, self.now(), level=logging.DEBUG)
         reconciler = Reconciler(self.client, self.catalogue)
         await reconciler.ensure([*objects.namespaces(), *objects.priority_classes(), *self.roles, *self.bindings])
         await self._put_addresses(reconciler)
