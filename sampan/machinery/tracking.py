@@ -147,7 +147,7 @@ def _capped(entries: list[Entry]) -> list[Entry]:
         if surplus == 0:
             break
     joined = [bucket for bucket in buckets.values() if len(bucket) > 1]
-    taken = [id(entry) for bucket in joined for entry in bucket]
+    taken = {id(entry) for bucket in joined for entry in bucket}
     return [entry for entry in entries if id(entry) not in taken] + [_joined(bucket) for bucket in joined]
 
 
