@@ -1,6 +1,6 @@
 """The table of paths that are no resources. Exact paths first, then prefixes; what is in neither is a 404."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sampan.apiserver.authentication.user import User
@@ -18,11 +18,14 @@ class NonResource:
 
     exact: dict[str, Answer] = field(default_factory=dict)
     prefixes: dict[str, Answer] = field(default_factory=dict)  # first path segment -> answer
+    late: Callable[[], Mapping[str, Answer]] = dict[
+        str, Answer
+    ]  # exact paths that are not made before one of them is asked for
 
     def serve(self, request: Request, user: User, info: RequestInfo) -> Response | Awaitable[Response]:
         """Raises PageNotFound, MethodNotAllowed."""
         path = request.path.rstrip("/") or "/"
-        answer = self.exact.get(path) or self.prefixes.get(path.split("/")[1])
+        answer = self.exact.get(path) or self.prefixes.get(path.split("/")[1]) or self.late().get(path)
         if answer is None:
             raise PageNotFound
         if request.method not in ("GET", "HEAD"):

@@ -1,6 +1,7 @@
 """All paths that are no resources, put together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Protocol
 
 import orjson
@@ -12,7 +13,7 @@ from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks, health
 from sampan.apiserver.nonresource.openapi import OpenAPI
-from sampan.apiserver.nonresource.paths import NonResource, paths_document
+from sampan.apiserver.nonresource.paths import Answer, NonResource, paths_document
 from sampan.apiserver.nonresource.version import version_reply
 from sampan.apiserver.routes import Routes
 from sampan.transport.messages import Response
@@ -49,9 +50,13 @@ class Described(Protocol):
 
 
 def nonresource(server: Described, routes: Routes) -> NonResource:
-    """The table of a server that serves these routes."""
-    found = NonResource()
-    found.exact |= discovery_paths(routes, lambda: server.address, server.legacy_discovery, server.remote_versions())
+    """The table of a server that serves these routes. Many tables may come and go before somebody discovers them."""
+
+    @cache
+    def discovery() -> Mapping[str, Answer]:
+        return discovery_paths(routes, lambda: server.address, server.legacy_discovery, server.remote_versions())
+
+    found = NonResource(late=discovery)
     found.exact["/version"] = lambda request: version_reply()
     found.exact["/metrics"] = lambda request: _metrics(server)
     found.exact["/.well-known/openid-configuration"] = lambda request: Response(200, server.openid_configuration())
@@ -60,9 +65,12 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
         found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
     found.prefixes["openapi"] = server.openapi.answer
     found.prefixes["readyz"] = lambda request: health("readyz", server.readiness(), request)
-    paths = paths_document([*found.exact, *(f"/{name}" for name in found.prefixes)])
-    found.exact["/"] = lambda request: Response(200, orjson.dumps(paths))
+    found.exact["/"] = lambda request: Response(200, orjson.dumps(paths_document(_paths(found))))
     return found
+
+
+def _paths(table: NonResource) -> Iterable[str]:
+    return [*table.exact, *table.late(), *(f"/{name}" for name in table.prefixes)]
 
 
 def _metrics(server: Described) -> Response:

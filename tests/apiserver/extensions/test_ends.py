@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sampan.apiserver.extensions import follow
+from sampan.apiserver.nonresource import table
 from tests.apiserver.extensions.crontabs import (
     CRONTABS,
     DEFINITIONS,
@@ -108,3 +109,20 @@ async def test_a_change_of_status_makes_no_new_catalogue(api: API) -> None:
     await api.patch(f"{DEFINITIONS}/{NAME}/status", accepted)
     assert api.server.services.catalogue is before
     await until(api, NAME, lambda found: found["status"]["storedVersions"] == ["v1", "v1"])
+
+
+async def test_discovery_is_made_when_it_is_asked_for(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where hundreds of definitions come at once, nobody could look at all the states in between."""
+    made, make = [], table.discovery_paths
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return make(*arguments)
+
+    monkeypatch.setattr(table, "discovery_paths", counted)
+    await established(api, definition())
+    await established(api, definition(plural="others", kind="Other"))
+    assert not made
+    for path in ("/apis", "/apis/stable.example.com/v1", "/"):
+        await api.get(path)
+    assert len(made) == 1
