@@ -19,7 +19,7 @@ from sampan.apiserver.verbs.patch import read_patch, refuse_force
 from sampan.apiserver.writes import pipeline
 from sampan.apiserver.writes.write import SCALE, Form, Write
 from sampan.machinery import selectors
-from sampan.machinery.errors import FIELD_INVALID, BadRequest, FieldError, Invalid
+from sampan.machinery.errors import FIELD_INVALID, BadRequest, FieldError, InternalError, Invalid
 from sampan.machinery.kind import Scale, Served
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy, get_path, with_changes
@@ -36,7 +36,7 @@ def scale_of(served: Served) -> Subresource:
 
 
 def _get(services: Services, call: Call) -> Tree:
-    return Tree(view(call.served, working(call.served, current(services, call))))
+    return Tree(_shown(call.served, working(call.served, current(services, call))))
 
 
 async def _update(services: Services, call: Call) -> Tree:
@@ -60,7 +60,7 @@ async def _change(services: Services, call: Call, options: WriteOptions, apply: 
     form = Form(lambda obj: view(call.served, obj), lambda old, wanted: _scaled(call, old, wanted))
     write = Write(call=call, change=change, options=options, part=SCALE, name=call.info.name, form=form)
     result = await pipeline.update(services, write)
-    return Tree(view(call.served, result.tree if isinstance(result, Tree) else working(call.served, result.entry)))
+    return Tree(_shown(call.served, result.tree if isinstance(result, Tree) else working(call.served, result.entry)))
 
 
 def _scaled(call: Call, old: Object, wanted: Object) -> Object:
@@ -100,6 +100,15 @@ def _api_version(served: Served) -> str:
     return served.version.api_version if _is_legacy(served) else "autoscaling/v1"
 
 
+def _shown(served: Served, obj: Object) -> Object:
+    """The Scale that a client reads. A custom resource may lack the field of the replicas: raises InternalError."""
+    scale = served.kind.scale
+    if served.version.structure and scale and get_path(obj, scale.spec_replicas) is None:
+        path = "." + ".".join(scale.spec_replicas)
+        raise InternalError(f'Internal error occurred: the spec replicas field "{path}" does not exist')
+    return view(served, obj)
+
+
 def view(served: Served, obj: Object) -> Object:
     """An object as its Scale."""
     scale = served.kind.scale
@@ -121,7 +130,7 @@ def _replicas(obj: Object, path: tuple[str, ...]) -> dict[str, int]:
 
 
 def _selector(obj: Object, scale: Scale, *, legacy: bool) -> dict[str, Any]:
-    tree = get_path(obj, scale.selector)
+    tree = get_path(obj, scale.selector) if scale.selector else None
     if not tree:
         return {}
     if isinstance(tree, str):  # custom resources say it as text

@@ -130,6 +130,19 @@ async def test_status_and_scale_are_subresources_where_the_definition_says_so(ap
     assert (await api.get(CRONTABS + "/my"))["spec"]["replicas"] == 4
 
 
+async def test_a_scale_needs_no_selector_but_the_field_of_the_replicas(api: API) -> None:
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"n": {"type": "integer"}}}}}
+    scale = {"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"}
+    await established(api, definition(version(schema=schema, subresources={"scale": scale})))
+    await api.create(CRONTABS, {**crontab(), "spec": {}})
+    missing = await api.call("GET", CRONTABS + "/my/scale")
+    assert missing.status == 500
+    assert missing.body["message"] == 'Internal error occurred: the spec replicas field ".spec.n" does not exist'
+    scaled = await api.patch(CRONTABS + "/my/scale", {"spec": {"replicas": 4}})
+    assert (scaled.body["spec"], scaled.body["status"]) == ({"replicas": 4}, {"replicas": 0})
+    assert await api.get(CRONTABS + "/my/scale") == scaled.body
+
+
 async def test_without_a_status_subresource_the_status_is_a_field(api: API) -> None:
     await established(api, definition())
     await api.create(CRONTABS, crontab())
