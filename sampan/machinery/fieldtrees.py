@@ -59,6 +59,17 @@ class Node:
         return changed, gone
 
 
+def created(node: Node, value: Any) -> dict[str, Any]:
+    """What the creator of an object owns: not what an empty one has too, empty structs within structs."""
+    found: dict[str, Any] = {}
+    for element, child, item in node.children(value):
+        if child is None or child.member or type(item) is not child.takes:
+            _put(found, element, _whole(child, item))
+        elif below := created(child, item):
+            found[element] = below
+    return found
+
+
 def _is_leaf(child: Node | None, item: Any) -> bool:
     return child is None or not item or type(item) is not child.takes
 

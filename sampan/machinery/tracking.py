@@ -8,7 +8,7 @@ managedfieldsupdater, capmanagers, buildmanagerinfo).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sampan.machinery.fieldtrees import EMPTY, Node, Tree, is_valid, minus, union, union_all
+from sampan.machinery.fieldtrees import EMPTY, Node, Tree, created, is_valid, minus, union, union_all
 from sampan.machinery.managers import APPLY, SYSTEM_META, UPDATE
 from sampan.machinery.meta import Object
 
@@ -45,7 +45,7 @@ def track_update(
         changed, gone = root.compare(_visible(old, reset) if old else {}, shown)
         if changed or gone or len(entries) > MAX_UPDATERS:
             entries = _recorded(entries, changed, gone, me, now)
-    elif old is None and (fields := root.collect(shown)):
+    elif old is None and (fields := created(root, shown)):
         entries = (_entry(me, fields, now),)
     if entries:
         new["metadata"][_FIELD] = list(entries)

@@ -98,6 +98,18 @@ def entries(obj: Any) -> Any:
 REPLICAS = {"f:spec": {"f:replicas": {}}}
 
 
+def test_nobody_owns_the_structs_that_an_empty_object_has_too() -> None:
+    empty = record(None, {**web(None), "spec": {"template": {"metadata": {}, "spec": {}}, "strategy": {}}})
+    assert "managedFields" not in empty["metadata"]
+    container = {"name": "a", "resources": {}}
+    made = record(
+        None, {**web(), "spec": {"selector": {}, "template": {"metadata": {}, "spec": {"containers": [container]}}}}
+    )
+    item = {".": {}, "f:name": {}, "f:resources": {}}  # in a list they come with their item
+    spec = {"f:selector": {}, "f:template": {"f:spec": {"f:containers": {'k:{"name":"a"}': item}}}}
+    assert entries(made)["me", ""][1] == {"f:spec": spec}
+
+
 def test_the_time_is_that_of_the_last_change() -> None:
     made = record(None, web())
     same = record(made, {**web(), "metadata": dict(made["metadata"])}, now=T2)
