@@ -77,15 +77,20 @@ class Codec:
         self, obj: object, field_validation: str = "Strict", duplicates: Iterable[str] = ()
     ) -> tuple[Object, list[str]]:
         """The first half of decode: types checked, unknown fields pruned, no defaults, still in this version."""
-        typed = self._identify(obj)
-        unknown = self._read_fields(typed)
-        typed.setdefault("metadata", {})
+        typed, unknown = self.read(obj)
         problems = self._problems(
             [f'unknown field "{path}"' for path in unknown], [f'duplicate field "{path}"' for path in duplicates]
         )
         if problems and field_validation == "Strict":
             raise StrictDecodeError(self._prefix, problems)
         return typed, problems if field_validation == "Warn" else []
+
+    def read(self, obj: object) -> tuple[Object, list[str]]:
+        """An object with its types checked and unknown fields pruned, and the paths of those fields."""
+        typed = self._identify(obj)
+        unknown = self._read_fields(typed)
+        typed.setdefault("metadata", {})
+        return typed, unknown
 
     def _read_fields(self, typed: Object) -> list[str]:
         """Make an object one of the type, in place; returns the paths of unknown fields, which are gone."""

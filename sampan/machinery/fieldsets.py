@@ -102,6 +102,23 @@ def compare(field: Field, old: Any, new: Any) -> tuple[FieldSet, FieldSet]:
     return changed, frozenset(before.keys() - after.keys())
 
 
+def undeclared(field: Field | None, given: Any, pruned: Any, path: Path = ()) -> Iterator[Path]:
+    """Where a value has fields that its pruned form lacks; of one map the first only, as upstream reports them."""
+    if isinstance(given, dict) and isinstance(pruned, dict):
+        for name, item in given.items():
+            place = (*path, "f:" + name)
+            if name in pruned:
+                yield from undeclared(field and below(field, place[-1]), item, pruned[name], place)
+            elif item is not None:
+                yield place
+                return
+    elif isinstance(given, list) and isinstance(pruned, list):
+        keyed = field if field and is_merged(field, given) else None
+        for index, (item, kept) in enumerate(zip(given, pruned, strict=False)):
+            element = item_element(keyed, item) if keyed else f"i:{index}"
+            yield from undeclared(field and field.items, item, kept, (*path, element))
+
+
 def to_fields(paths: Iterable[Path]) -> dict[str, Any]:
     """A set in the form of FieldsV1: nested objects, with "." for a member that has members below."""
     root: dict[str, Any] = {}

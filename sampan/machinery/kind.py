@@ -66,6 +66,9 @@ class ObjectCodec(Protocol):
     ) -> tuple[Object, list[str]]:
         """The first half of decode: types checked, unknown fields pruned, no defaults."""
 
+    def read(self, obj: object) -> tuple[Object, list[str]]:
+        """The same, whatever fields are unknown: with their paths."""
+
     def default(self, obj: Object) -> None:
         """Give an object of this version its defaults, in place."""
 

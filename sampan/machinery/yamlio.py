@@ -6,6 +6,7 @@ events, so depth and the growth by aliases are bounded before anything is built.
 application/yaml; everything that reading raises is a BadRequest.
 """
 
+import json
 import math
 import re
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.places import Place, note
+from sampan.machinery.places import LIMIT, Place, note
 from sampan.machinery.tree import MAX_DEPTH, deep_copy
 
 MAX_VALUES = 300_000  # in one tree, aliases followed; as many take about half a second to build
@@ -29,6 +30,7 @@ _INFINITIES = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
 _INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _MAX_DIGITS = 400
+_SHOWN = 256  # characters of a key in a message
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -41,8 +43,19 @@ def parse_yaml_strict(body: bytes) -> tuple[Any, list[str]]:
     """The JSON value of the first document and the paths of fields that it has twice, the first hundred. Raises
     BadRequest."""
     builder = _Builder(body)
+    return _document(builder), builder.duplicates
+
+
+def parse_yaml_told(body: bytes) -> tuple[Any, list[str]]:
+    """The JSON value of the first document and what go-yaml says of each key that a map has twice, the first hundred.
+    Raises BadRequest."""
+    builder = _Builder(body)
+    return _document(builder), builder.repeated
+
+
+def _document(builder: "_Builder") -> Any:
     try:
-        return builder.document(), builder.duplicates
+        return builder.document()
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise _error(f"{line}{error.problem or error.context}") from None
@@ -59,6 +72,7 @@ class _Builder:
 
     def __init__(self, body: bytes) -> None:
         self.duplicates: list[str] = []
+        self.repeated: list[str] = []
         self._events = yaml.parse(body, Loader=yaml.CSafeLoader)
         self._anchors: dict[str, Any] = {}
         self._left = MAX_VALUES
@@ -109,12 +123,16 @@ class _Builder:
         merged: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._key(event)
-            value = self._value(next(self._events), (place, key), depth + 1)
+            first = next(self._events)
+            value = self._value(first, (place, key), depth + 1)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
                 _merge(merged, value)
                 continue
             if key in result:
                 note(self.duplicates, (place, key))
+                if len(self.repeated) < LIMIT:
+                    line = first.start_mark.line + 1 if first.start_mark else 0
+                    self.repeated.append(f"line {line}: key {json.dumps(key[:_SHOWN])} already set in map")
             result[key] = value
         return {**merged, **result}
 

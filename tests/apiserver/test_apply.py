@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from sampan.apiserver.authentication.user import User
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, Answer, deployment
@@ -82,9 +84,50 @@ async def test_apply_gives_defaults_and_validates(api: API) -> None:
     assert made.body["spec"]["strategy"]["type"] == "RollingUpdate"
     bad = deployment("web", replicas=-1)
     assert (await apply(api, "one", bad, f"{DEPLOYMENTS}/web")).status == 422
+
+
+@pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
+async def test_fields_that_nobody_could_own_are_refused(api: API, validation: str) -> None:
     unknown = deployment("web", other=1)
-    strict = await apply(api, "one", unknown, f"{DEPLOYMENTS}/web", fieldValidation="Strict")
-    assert "unknown field" in strict.body["message"]
+    unknown["spec"]["template"]["spec"]["containers"][0]["x"] = None
+    unknown["spec"]["template"]["spec"]["containers"][0]["y"] = 1
+    unknown["metadata"]["z"] = "z"
+    refused = await apply(api, "one", unknown, f"{DEPLOYMENTS}/web", fieldValidation=validation)
+    assert refused.status == 500 and "reason" not in refused.body
+    assert refused.body["message"] == (
+        "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): errors:\n"
+        "  .metadata.z: field not declared in schema\n"
+        '  .spec.template.spec.containers[name="main"].y: field not declared in schema\n'
+        "  .spec.other: field not declared in schema"
+    )
+
+
+async def test_keys_given_twice(api: API) -> None:
+    body = rb"""apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data:
+  "a\"b": x
+  "a\"b": y
+data: {}
+"""
+    strict = await apply(api, "one", body, fieldValidation="Strict")
+    assert (strict.status, strict.body["message"]) == (
+        400,
+        "error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n"
+        '  line 6: key "a\\"b" already set in map\n'
+        '  line 7: key "data" already set in map',
+    )
+    warned = await apply(api, "one", body, fieldValidation="Warn")
+    assert warned.status == 201
+    assert warned.warnings == [
+        r'299 - "line 6: key \"a\\\"b\" already set in map"',
+        r'299 - "line 7: key \"data\" already set in map"',
+    ]
+    assert (await apply(api, "one", body, fieldValidation="Ignore")).warnings == []
+    broken = await apply(api, "one", b"a: [")
+    assert broken.status == 400
+    assert broken.body["message"].startswith("error decoding patch: error converting YAML to JSON: yaml: line ")
 
 
 async def test_refused_options(api: API) -> None:

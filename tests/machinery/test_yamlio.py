@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.yamlio import dump_yaml, parse_yaml, parse_yaml_strict, resolve
+from sampan.machinery.yamlio import dump_yaml, parse_yaml, parse_yaml_strict, parse_yaml_told, resolve
 from tests.machinery.strategies import trees
 
 
@@ -84,6 +84,16 @@ def test_aliases_are_copies():
     found = parse_yaml(b"a: &x {k: 1}\nb: *x")
     found["a"]["k"] = 2
     assert found["b"] == {"k": 1}
+
+
+def test_what_is_told_of_keys_given_twice():
+    assert parse_yaml_told(b"a: {b: 1,\n  b: 2}\na:\n  3")[1] == [
+        'line 2: key "b" already set in map',
+        'line 4: key "a" already set in map',
+    ]
+    many = b"\n".join([b"k" * 1000 + b": 1"] * 200)
+    told = parse_yaml_told(many)[1]
+    assert len(told) == 100 and len(told[0]) < 300
 
 
 def test_duplicate_keys():

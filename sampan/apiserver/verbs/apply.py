@@ -3,6 +3,7 @@
 machinery/apply.py decides what the object becomes and who owns what; here are the options, the checks and the storing.
 """
 
+from itertools import islice
 from typing import Any
 
 from sampan.apiserver.bodies import to_storage
@@ -16,9 +17,11 @@ from sampan.apiserver.writes.ownership import reset_paths
 from sampan.apiserver.writes.write import MAIN, Part, Write
 from sampan.machinery import last_applied, yamlio
 from sampan.machinery.apply import apply
-from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, Invalid
+from sampan.machinery.errors import FIELD_REQUIRED, BadRequest, FieldError, InternalError, Invalid
+from sampan.machinery.fieldsets import show, undeclared
 from sampan.machinery.kind import ObjectCodec
 from sampan.machinery.meta import Object, format_time
+from sampan.machinery.places import LIMIT
 from sampan.machinery.tree import REMOVED, deep_copy, with_changes
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -50,19 +53,51 @@ async def apply_patch(services: Services, call: Call, options: WriteOptions, par
 def _configuration(call: Call, options: WriteOptions) -> Object:
     """The body: typed, pruned, without defaults, of the object that the URL names."""
     tree: Any = call.payload.tree
-    duplicates: list[str] = []
+    repeated: list[str] = []
     if tree is None:
-        tree, duplicates = yamlio.parse_yaml_strict(call.payload.raw)
+        tree, repeated = _parse(call.payload.raw)
     if isinstance(tree, dict) and not (tree.get("apiVersion") and tree.get("kind")):
         raise BadRequest("error decoding YAML: Object 'Kind' or 'apiVersion' is missing")
     codec = call.catalogue.codec(call.served)
-    applied, warnings = codec.check(deep_copy(tree), options.validation, duplicates)
-    call.warnings.extend(warnings)
+    applied, unknown = codec.read(deep_copy(tree))
+    if unknown:
+        _refuse_undeclared(call, tree, applied)
+    _tell_of_repeated(call, repeated, options.validation)
     applied["metadata"].setdefault("name", call.info.name)
     settle_name(applied, call.info.name)
     if call.served.kind.namespaced:
         settle_namespace(applied, call.info.namespace)
     return applied
+
+
+def _parse(body: bytes) -> tuple[Any, list[str]]:
+    try:
+        return yamlio.parse_yaml_told(body)
+    except BadRequest as error:
+        raise BadRequest(f"error decoding patch: {error.message}") from None
+
+
+def _refuse_undeclared(call: Call, given: Object, pruned: Object) -> None:
+    """Whatever fieldValidation says: a configuration with fields that nobody could own cannot be typed. Of a custom
+    resource's own metadata, unknown fields are dropped before (schemaCoercingConverter)."""
+    version = call.served.version
+    if version.structure:
+        given = {name: value for name, value in given.items() if name != "metadata"}
+    paths = undeclared(call.catalogue.definition(version).as_field, given, pruned)
+    errors = [f"{show(path)}: field not declared in schema" for path in islice(paths, LIMIT)]
+    if errors:
+        text = errors[0] if len(errors) == 1 else "\n  ".join(["errors:", *errors])
+        name = f"{call.info.namespace}/{call.info.name}; {version.api_version}, Kind={call.served.kind.name}"
+        raise InternalError(f"failed to create typed patch object ({name}): {text}", reason="")
+
+
+def _tell_of_repeated(call: Call, repeated: list[str], validation: str) -> None:
+    """Keys that a map has twice are an error or warnings, as the client wishes."""
+    if repeated and validation == "Strict":
+        told = "\n  ".join(["error converting YAML to JSON: yaml: unmarshal errors:", *repeated])
+        raise BadRequest(f"error strict decoding patch: {told}")
+    if validation == "Warn":
+        call.warnings.extend(repeated)
 
 
 def _merged(call: Call, live: Object | None, applied: Object, options: WriteOptions, part: Part) -> Object:
