@@ -9,7 +9,7 @@ declarative.py; the rules of custom resources are their schemas' (structural/).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from sampan.machinery.errors import FieldError
@@ -167,7 +167,7 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """A list without the same twice: texts, or objects by the field `key`. What is absent does not count."""
+    """A list without the same twice: texts, or objects by the field `key`. An absent key does not count."""
 
     key: str = ""
 
@@ -184,14 +184,15 @@ class Unique:
             for index, value in enumerate(values(items)):
                 if value in seen:
                     yield duplicate(path.index(index).child(key) if key else path.index(index), value)
-                elif value:
+                elif value or not key:
                     seen.add(value)
 
         return Test(lambda items: len(items) > 1 and len(set(values(items))) < len(items), again)
 
 
 AnyRule = Rule | Required | Immutable
-Rules = Mapping[str, AnyRule | tuple[AnyRule, ...]]  # of the fields of one definition
+FieldRule = AnyRule | tuple[AnyRule, ...]
+Rules = Mapping[str, FieldRule]  # of the fields of one definition
 FieldRules = Mapping[str, Rules]  # by definition
 
 
@@ -206,7 +207,7 @@ def together(*given: FieldRules) -> FieldRules:
     return found
 
 
-def several(rules: AnyRule | tuple[AnyRule, ...]) -> tuple[AnyRule, ...]:
+def several(rules: FieldRule) -> tuple[AnyRule, ...]:
     """One rule or more."""
     return rules if isinstance(rules, tuple) else (rules,)
 
@@ -219,4 +220,4 @@ def _of_type(field: Field, wanted: str) -> None:
 def _items(field: Field) -> Field:
     _of_type(field, "array")
     assert field.items is not None
-    return field.items
+    return replace(field.items, enum=field.enum)  # the schema keeps the values of a list's items with the list

@@ -47,6 +47,7 @@ def schema() -> Schema:
             "mode": Field("string", enum=("Big", "Small")),
             "words": "[]string",
             "sizes": "[]int32",
+            "modes": Field("array", items=Field("string"), enum=("Big", "Small")),
         },
     )
     known.define(
@@ -100,7 +101,8 @@ CASES: list[tuple[str, AnyRule | tuple[AnyRule, ...], Any, list[str]]] = [
     ("name", MaxBytes(2), "éa", ["Too long: may not be more than 2 bytes"]),
     ("words", MaxItems(1), ["a"], []),
     ("words", MaxItems(1), ["a", "b"], ["Too many: 2: must have at most 1 item"]),
-    ("words", Unique(), ["a", "", "", "b"], []),
+    ("words", Unique(), ["a", "", "b"], []),
+    ("modes", Each(Enum()), ["Big", "Small"], []),
     ("name", (Required(), Format(dns_label)), "", ["Required value"]),
     (
         "name",
@@ -120,10 +122,11 @@ def test_rule(field: str, rules: AnyRule | tuple[AnyRule, ...], value: Any, expe
 
 def test_items_have_places():
     rules = {"Leaf": {"words": (Each(Format(dns_label)), Unique()), "sizes": Each(Range(0, 1))}}
-    leaf = {"words": ["a", "B", "a"], "sizes": [0, 2]}
+    leaf = {"words": ["a", "B", "a", "a"], "sizes": [0, 2]}
     assert errors(rules, {"spec": {"leaves": [{}, leaf]}}) == [
         f'spec.leaves[1].words[1]: Invalid value: "B": {LABEL}',
         'spec.leaves[1].words[2]: Duplicate value: "a"',
+        'spec.leaves[1].words[3]: Duplicate value: "a"',
         "spec.leaves[1].sizes[1]: Invalid value: 2: must be between 0 and 1, inclusive",
     ]
 

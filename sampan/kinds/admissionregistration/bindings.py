@@ -6,17 +6,18 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/admissionregistration/validation.
 from datetime import datetime
 
 from sampan.kinds.admissionregistration.policies import UNSET, validate_match_resources
-from sampan.kinds.checks import SPEC, Errors, required_name
+from sampan.kinds.admissionregistration.rules import MATCH_RULES, V1
+from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import FieldRule, FieldRules, Format, Required
 from sampan.machinery.selectors import SelectorError, from_label_selector
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
-    check,
     dns_subdomain,
     forbidden,
-    not_supported,
+    one_of,
     path_segment,
     required,
     validate_label_selector,
@@ -25,10 +26,18 @@ from sampan.machinery.validation import (
 _PARAM = SPEC.child("paramRef")
 
 
+def binding_rules(name: str, **extra: FieldRule) -> FieldRules:
+    """The rules of one of the two kinds, with those that only its spec has."""
+    return {
+        f"{V1}{name}Spec": {"policyName": (Required(), Format(dns_subdomain)), **extra},
+        V1 + "ParamRef": {"name": Format(path_segment)},
+        **MATCH_RULES,
+    }
+
+
 def validate_binding(binding: Object) -> Errors:
     """The parts that both kinds of binding have."""
     spec = binding["spec"]
-    yield from required_name(SPEC.child("policyName"), spec.get("policyName"), dns_subdomain)
     if (ref := spec.get("paramRef")) is not None:
         yield from _param_ref(ref)
     if (resources := spec.get("matchResources")) is not None:
@@ -37,9 +46,7 @@ def validate_binding(binding: Object) -> Errors:
 
 def _param_ref(ref: Object) -> Errors:
     """Parameters are named or selected; what happens when there are none must be said."""
-    name, selector, action = ref.get("name") or "", ref.get("selector"), ref.get("parameterNotFoundAction") or ""
-    if name:
-        yield from check(_PARAM.child("name"), name, path_segment(name))
+    name, selector, action = ref.get("name"), ref.get("selector"), ref.get("parameterNotFoundAction") or ""
     if name and selector is not None:
         yield forbidden(_PARAM.child("name"), "name and selector are mutually exclusive")
     yield from validate_label_selector(selector, _PARAM.child("selector"))
@@ -47,10 +54,7 @@ def _param_ref(ref: Object) -> Errors:
         yield forbidden(_PARAM.child("selector"), "name and selector are mutually exclusive")
     if not name and selector is None:
         yield required(_PARAM, "one of name or selector must be specified")
-    if not action:
-        yield required(_PARAM.child("parameterNotFoundAction"))
-    elif action not in ("Deny", "Allow"):
-        yield not_supported(_PARAM.child("parameterNotFoundAction"), action, ("Deny", "Allow"))
+    yield from one_of(_PARAM.child("parameterNotFoundAction"), action, ("Deny", "Allow"))
 
 
 def _param_cell(binding: Object, now: datetime) -> str:

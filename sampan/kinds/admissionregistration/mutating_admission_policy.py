@@ -5,9 +5,9 @@ from itertools import chain
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
-    V1,
     V1BETA1,
     policy_columns,
+    policy_rules,
     same_conditions,
     v1beta1,
     validate_policy,
@@ -15,7 +15,7 @@ from sampan.kinds.admissionregistration.policies import (
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
-    REINVOCATION_POLICIES,
+    V1,
     static_name_warnings,
     validate_mutating_operations,
     validate_static_name,
@@ -23,7 +23,8 @@ from sampan.kinds.admissionregistration.rules import (
 from sampan.kinds.checks import SPEC, Errors
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import Path, invalid, one_of, required
+from sampan.machinery.rules import Enum, FieldRules, Required
+from sampan.machinery.validation import Path, invalid, required
 
 _NAME = "MutatingAdmissionPolicy"
 _MUTATIONS = SPEC.child("mutations")
@@ -33,22 +34,27 @@ _PATCHES = {
     "JSONPatch": ("jsonPatch", "json patch"),
 }
 
+_RULES: FieldRules = {
+    V1 + "Mutation": {"patchType": (Required(), Enum())},
+    **policy_rules(
+        _NAME,
+        mutations=Required("mutations must contain at least one item"),
+        reinvocationPolicy=(Required(), Enum()),
+    ),
+}
+
 
 def _validate(policy: Object, conditions_changed: bool = True) -> Errors:
     spec = policy["spec"]
     expressions = Expressions(params=spec.get("paramKind") is not None, variables=True)
     yield from validate_policy(spec, expressions, conditions_changed)
     yield from validate_mutating_operations(spec.get("matchConstraints"), SPEC.child("matchConstraints"))
-    if not spec.get("mutations"):
-        yield required(_MUTATIONS, "mutations must contain at least one item")
     for index, mutation in enumerate(spec.get("mutations") or ()):
         yield from _mutation(mutation, expressions, _MUTATIONS.index(index))
-    yield from one_of(SPEC.child("reinvocationPolicy"), spec.get("reinvocationPolicy"), REINVOCATION_POLICIES)
 
 
 def _mutation(mutation: Object, expressions: Expressions, path: Path) -> Errors:
     type_ = mutation.get("patchType") or ""
-    yield from one_of(path.child("patchType"), type_, sorted(_PATCHES))
     if type_ not in _PATCHES:
         return
     field, result = _PATCHES[type_]
@@ -81,4 +87,5 @@ KIND = Kind(
     has_status=False,
     allow_unconditional_update=False,
     defaults=DEFAULTS,
+    rules=_RULES,
 )

@@ -1,10 +1,11 @@
 """MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters. v1beta1 is identical."""
 
-from sampan.kinds.admissionregistration.bindings import COLUMNS, validate_binding
-from sampan.kinds.admissionregistration.policies import DEFAULTS, V1, V1BETA1, v1beta1
+from sampan.kinds.admissionregistration.bindings import COLUMNS, binding_rules, validate_binding
+from sampan.kinds.admissionregistration.policies import DEFAULTS, V1BETA1, v1beta1
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
+    V1,
     static_name_warnings,
     validate_mutating_operations,
     validate_static_name,
@@ -37,4 +38,5 @@ KIND = Kind(
     has_status=False,
     allow_unconditional_update=False,
     defaults=DEFAULTS,
+    rules=binding_rules(_NAME),
 )

@@ -8,22 +8,22 @@ from datetime import datetime
 
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.rules import (
-    FAILURE_POLICIES,
     GROUP,
-    MATCH_POLICIES,
-    one_of,
+    MATCH_RULES,
+    V1,
     validate_match_conditions,
-    validate_named_rule,
+    validate_rule,
 )
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, FieldRule, FieldRules, Required, Rules
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, dns_1035_label, dns_subdomain, invalid, required, validate_label_selector
 
-V1, V1BETA1 = (f"io.k8s.api.admissionregistration.{version}." for version in ("v1", "v1beta1"))
+V1BETA1 = "io.k8s.api.admissionregistration.v1beta1."
 UNSET = "<unset>"
 _CONSTRAINTS = SPEC.child("matchConstraints")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
@@ -46,15 +46,18 @@ DEFAULTS: FieldDefaults = {
 }
 
 
+def policy_rules(name: str, **extra: FieldRule) -> FieldRules:
+    """The rules of one of the two kinds, with those that only its spec has."""
+    spec: Rules = {"failurePolicy": (Required(), Enum()), "matchConstraints": Required(), **extra}
+    return {f"{V1}{name}Spec": spec, **MATCH_RULES}
+
+
 def validate_policy(spec: Object, expressions: Expressions, conditions_changed: bool) -> Errors:
     """The head of a policy: failure policy, parameters, what it matches, variables."""
     kind = spec.get("paramKind")
-    yield from one_of(SPEC.child("failurePolicy"), spec.get("failurePolicy"), FAILURE_POLICIES)
     if kind is not None:
         yield from _param_kind(kind, SPEC.child("paramKind"))
-    if (constraints := spec.get("matchConstraints")) is None:
-        yield required(_CONSTRAINTS)
-    else:
+    if (constraints := spec.get("matchConstraints")) is not None:
         yield from validate_match_resources(constraints, _CONSTRAINTS)
         if not constraints.get("resourceRules"):
             yield required(_CONSTRAINTS.child("resourceRules"))
@@ -111,13 +114,10 @@ def _api_version(text: str, path: Path) -> Errors:
 
 def validate_match_resources(resources: Object, path: Path) -> Errors:
     """MatchResources: rules, exceptions from them, and selectors of namespaces and objects."""
-    yield from one_of(path.child("matchPolicy"), resources.get("matchPolicy"), MATCH_POLICIES)
     for field in ("namespaceSelector", "objectSelector"):
-        if resources.get(field) is None:
-            yield required(path.child(field))
         yield from validate_label_selector(resources.get(field), path.child(field))
     for field in ("resourceRules", "excludeResourceRules"):
-        yield from each(path.child(field), resources.get(field), validate_named_rule)
+        yield from each(path.child(field), resources.get(field), validate_rule)
 
 
 def policy_columns(title: str, field: str, description: str) -> tuple[Column, ...]:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.checks import Errors, supported
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Each, Enum, FieldRules, Format, Required, Rules, Unique
 from sampan.machinery.validation import (
     Path,
     check,
     duplicate,
     invalid,
-    not_supported,
     path_segment,
     qualified_name,
     required,
@@ -22,14 +22,20 @@ from sampan.machinery.validation import (
 
 GROUP = "admissionregistration.k8s.io"
 CATEGORIES = ("api-extensions",)
-FAILURE_POLICIES = ("Fail", "Ignore")
-MATCH_POLICIES = ("Equivalent", "Exact")
-REINVOCATION_POLICIES = ("IfNeeded", "Never")
 _MUTATING_OPERATIONS = ("*", "CONNECT", "CREATE", "UPDATE")  # what is deleted can't be changed
-_OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
-_SCOPES = ("*", "Cluster", "Namespaced")
 _MAX_CONDITIONS = 64
 _STATIC = ".static.k8s.io"
+
+V1 = "io.k8s.api.admissionregistration.v1."
+OPERATION_RULES: Rules = {"operations": (Required(), Each(Enum())), "scope": Enum()}
+MATCH_RULES: FieldRules = {
+    V1 + "MatchResources": {
+        "matchPolicy": (Required(), Enum()),
+        "namespaceSelector": Required(),
+        "objectSelector": Required(),
+    },
+    V1 + "NamedRuleWithOperations": {**OPERATION_RULES, "resourceNames": (Each(Format(path_segment)), Unique())},
+}
 
 
 def validate_static_name(obj: Object) -> Errors:
@@ -50,16 +56,10 @@ def static_name_warnings(obj: Object) -> Iterator[str]:
 
 def validate_rule(rule: Object, path: Path) -> Errors:
     """A RuleWithOperations."""
-    operations = rule.get("operations") or []
-    at = path.child("operations")
-    if not operations:
-        yield required(at)
-    yield from _alone(operations, at, "if '*' is present, must not specify other operations")
-    for index, operation in enumerate(operations):
-        yield from supported(at.index(index), operation, _OPERATIONS)
+    operations, detail = rule.get("operations") or [], "if '*' is present, must not specify other operations"
+    yield from _alone(operations, path.child("operations"), detail)
     yield from _groups_and_versions(rule, path)
     yield from _resources(rule.get("resources") or [], path.child("resources"))
-    yield from supported(path.child("scope"), rule.get("scope"), _SCOPES)
 
 
 def _alone(values: Sequence[str], path: Path, detail: str) -> Errors:
@@ -106,17 +106,6 @@ def _wildcards(resources: Sequence[str], path: Path) -> Errors:
         yield invalid(path, resources, "if '*' is present, must not specify other resources without subresources")
 
 
-def validate_named_rule(rule: Object, path: Path) -> Errors:
-    """A NamedRuleWithOperations: a rule that may be limited to some objects."""
-    names = rule.get("resourceNames") or []
-    for index, name in enumerate(names):
-        at = path.child("resourceNames").index(index)
-        yield from check(at, name, path_segment(name))
-        if name in names[:index]:
-            yield duplicate(at, name)
-    yield from validate_rule(rule, path)
-
-
 def validate_mutating_operations(resources: Object | None, path: Path) -> Errors:
     """The rules of a policy that changes objects."""
     for rule in (resources or {}).get("resourceRules") or ():
@@ -143,11 +132,3 @@ def validate_match_conditions(conditions: Sequence[Object], path: Path, *, param
         if name in seen:
             yield duplicate(at.child("name"), name)
         seen.add(name)
-
-
-def one_of(path: Path, value: str | None, allowed: Sequence[str]) -> Errors:
-    """An enumeration that must be there."""
-    if value is None:
-        yield required(path)
-    elif value not in allowed:
-        yield not_supported(path, value, allowed)

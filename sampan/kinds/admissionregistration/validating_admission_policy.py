@@ -5,9 +5,9 @@ from itertools import chain
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
-    V1,
     no_line_breaks,
     policy_columns,
+    policy_rules,
     same_conditions,
     v1beta1,
     validate_policy,
@@ -15,6 +15,7 @@ from sampan.kinds.admissionregistration.policies import (
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
+    V1,
     static_name_warnings,
     validate_static_name,
 )
@@ -127,4 +128,5 @@ KIND = Kind(
     warnings=static_name_warnings,
     allow_unconditional_update=False,
     defaults=DEFAULTS,
+    rules=policy_rules(_NAME),
 )

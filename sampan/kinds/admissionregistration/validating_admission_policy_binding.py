@@ -1,20 +1,22 @@
 """ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what follows."""
 
-from sampan.kinds.admissionregistration.bindings import COLUMNS, validate_binding
-from sampan.kinds.admissionregistration.policies import DEFAULTS, V1, v1beta1
+from sampan.kinds.admissionregistration.bindings import COLUMNS, binding_rules, validate_binding
+from sampan.kinds.admissionregistration.policies import DEFAULTS, v1beta1
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
+    V1,
     static_name_warnings,
     validate_static_name,
 )
 from sampan.kinds.checks import SPEC, Errors
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.validation import duplicate, invalid, not_supported, required
+from sampan.machinery.rules import Each, Enum, Required, Unique
+from sampan.machinery.validation import invalid
 
 _NAME = "ValidatingAdmissionPolicyBinding"
-_ACTIONS = ("Audit", "Deny", "Warn")
+_ACTIONS = (Required("at least one validation action is required"), Each(Enum()), Unique())
 _REPEATED = (
     "must not contain both Deny and Warn "
     "(repeating the same validation failure information in the API response and headers serves no purpose)"
@@ -24,15 +26,8 @@ _REPEATED = (
 def _validate(binding: Object) -> Errors:
     yield from validate_binding(binding)
     actions, path = binding["spec"].get("validationActions") or [], SPEC.child("validationActions")
-    for index, action in enumerate(actions):
-        if action not in _ACTIONS:
-            yield not_supported(path.index(index), action, _ACTIONS)
-        if action in actions[:index]:
-            yield duplicate(path.index(index), action)
     if {"Deny", "Warn"} <= set(actions):
         yield invalid(path, actions, _REPEATED)
-    if not actions:
-        yield required(path, "at least one validation action is required")
 
 
 KIND = Kind(
@@ -51,4 +46,5 @@ KIND = Kind(
     has_status=False,
     allow_unconditional_update=False,
     defaults=DEFAULTS,
+    rules=binding_rules(_NAME, validationActions=_ACTIONS),
 )

@@ -12,10 +12,8 @@ from typing import Any
 
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
-    FAILURE_POLICIES,
     GROUP,
-    MATCH_POLICIES,
-    REINVOCATION_POLICIES,
+    OPERATION_RULES,
     static_name_warnings,
     validate_match_conditions,
     validate_rule,
@@ -27,6 +25,7 @@ from sampan.kinds.webhook_clients import validate_client_config
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import Enum, Range, Rules
 from sampan.machinery.schema import Schema
 from sampan.machinery.validation import (
     Path,
@@ -43,7 +42,11 @@ _V1, _V1BETA1 = (f"io.k8s.api.admissionregistration.{version}." for version in (
 _WEBHOOKS = Path("webhooks")
 _REVIEWS = ("v1", "v1beta1")
 _SIDE_EFFECTS, _NO_SIDE_EFFECTS = ("None", "NoneOnDryRun", "Some", "Unknown"), ("None", "NoneOnDryRun")
-_LONGEST = 30  # seconds
+_RULES: Rules = {
+    "failurePolicy": Enum(),
+    "matchPolicy": Enum(),
+    "timeoutSeconds": Range(1, 30, "the timeout value must be between 1 and 30 seconds"),
+}
 # Reviews of the request itself; a webhook for them could lock everybody out.
 _NOT_INTERCEPTED = {
     *(("authentication.k8s.io", name) for name in ("selfsubjectreviews", "tokenreviews")),
@@ -95,6 +98,10 @@ def webhook_kind(name: str, plural: str, webhook: str, *, mutating: bool) -> Kin
         allow_unconditional_update=False,
         definitions=lambda known: _define(known, name, webhook),
         defaults=_defaults(webhook, {"reinvocationPolicy": "Never"} if mutating else {}),
+        rules={
+            _V1 + webhook: {**_RULES, **({"reinvocationPolicy": Enum()} if mutating else {})},
+            _V1 + "RuleWithOperations": OPERATION_RULES,
+        },
     )
 
 
@@ -136,20 +143,13 @@ def _validate(configuration: Object, strictness: Strictness) -> Errors:
 def _webhook(webhook: Object, path: Path, strictness: Strictness) -> Errors:
     yield from _name(webhook.get("name") or "", path.child("name"))
     yield from each(path.child("rules"), webhook.get("rules"), validate_rule)
-    yield from supported(path.child("failurePolicy"), webhook.get("failurePolicy"), FAILURE_POLICIES)
-    yield from supported(path.child("matchPolicy"), webhook.get("matchPolicy"), MATCH_POLICIES)
     allowed = _NO_SIDE_EFFECTS if strictness.no_side_effects else _SIDE_EFFECTS
     if webhook.get("sideEffects") is None:
         yield required(path.child("sideEffects"), f"must specify one of {', '.join(allowed)}")
     yield from supported(path.child("sideEffects"), webhook.get("sideEffects"), allowed)
-    if not 1 <= (seconds := webhook.get("timeoutSeconds", 1)) <= _LONGEST:
-        yield invalid(
-            path.child("timeoutSeconds"), seconds, f"the timeout value must be between 1 and {_LONGEST} seconds"
-        )
     for field in ("namespaceSelector", "objectSelector"):
         any_value = not strictness.label_values
         yield from validate_label_selector(webhook.get(field), path.child(field), any_value=any_value)
-    yield from supported(path.child("reinvocationPolicy"), webhook.get("reinvocationPolicy"), REINVOCATION_POLICIES)
     yield from validate_client_config(webhook.get("clientConfig") or {}, path.child("clientConfig"))
     if strictness.conditions:
         yield from validate_match_conditions(webhook.get("matchConditions") or [], path.child("matchConditions"))
