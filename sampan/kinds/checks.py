@@ -46,12 +46,6 @@ def positive(path: Path | str, value: int | None) -> Errors:
         yield invalid(path, value, "must be greater than 0")
 
 
-def in_range(path: Path | str, value: int, low: int, high: int) -> Errors:
-    """A number between two bounds, which are allowed themselves."""
-    if not low <= value <= high:
-        yield invalid(path, value, f"must be between {low} and {high}, inclusive")
-
-
 def unchanged(path: Path | str, new: Any, old: Any, detail: str = IMMUTABLE) -> Errors:
     """A field that an update may not change; null, empty and missing are the same."""
     if not semantic_equal(new, old):

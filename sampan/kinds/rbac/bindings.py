@@ -9,9 +9,10 @@ from sampan.kinds.rbac.rules import GROUP
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import semantic_equal
-from sampan.machinery.validation import Path, check, dns_subdomain, invalid, not_supported, path_segment, required
+from sampan.machinery.rules import Enum, FieldRules, Format, Immutable, Required
+from sampan.machinery.validation import Path, check, dns_subdomain, not_supported, path_segment, required
 
+_V1 = "io.k8s.api.rbac.v1."
 _ROLE_REF, _SUBJECTS = Path("roleRef"), Path("subjects")
 
 
@@ -21,30 +22,31 @@ def _subject_group(subject: Object) -> str | None:
 
 
 DEFAULTS: FieldDefaults = {
-    "io.k8s.api.rbac.v1.RoleRef": {"apiGroup": GROUP},
-    "io.k8s.api.rbac.v1.Subject": {"apiGroup": _subject_group},
+    _V1 + "RoleRef": {"apiGroup": GROUP},
+    _V1 + "Subject": {"apiGroup": _subject_group},
 }
+
+
+def rules(kind: str) -> FieldRules:
+    """A binding is bound to its role for life, so that who may edit it cannot grant another role."""
+    return {
+        f"{_V1}{kind}": {"roleRef": Immutable("cannot change roleRef")},
+        _V1 + "RoleRef": {"apiGroup": Enum((GROUP,)), "name": (Required(), Format(path_segment))},
+        _V1 + "Subject": {"name": Required()},
+    }
 
 
 def validate_binding(binding: Object, role_kinds: Sequence[str], *, namespaced: bool) -> Errors:
     """The role reference and the subjects; ServiceAccounts of a cluster-wide binding name their namespace."""
     role = binding.get("roleRef") or {}
-    if role.get("apiGroup") != GROUP:
-        yield not_supported(_ROLE_REF.child("apiGroup"), role.get("apiGroup") or "", [GROUP])
     if role.get("kind") not in role_kinds:
         yield not_supported(_ROLE_REF.child("kind"), role.get("kind") or "", role_kinds)
-    if not role.get("name"):
-        yield required(_ROLE_REF.child("name"))
-    else:
-        yield from check(_ROLE_REF.child("name"), role["name"], path_segment(role["name"]))
     for index, subject in enumerate(binding.get("subjects") or ()):
         yield from _subject(subject, _SUBJECTS.index(index), namespaced)
 
 
 def _subject(subject: Object, path: Path, namespaced: bool) -> Errors:
     kind, name, group = subject.get("kind") or "", subject.get("name") or "", subject.get("apiGroup") or ""
-    if not name:
-        yield required(path.child("name"))
     if kind == "ServiceAccount":
         if name:
             yield from check(path.child("name"), name, dns_subdomain(name))
@@ -57,12 +59,6 @@ def _subject(subject: Object, path: Path, namespaced: bool) -> Errors:
             yield not_supported(path.child("apiGroup"), group, [GROUP])
     else:
         yield not_supported(path.child("kind"), kind, ("ServiceAccount", "User", "Group"))
-
-
-def validate_binding_update(new: Object, old: Object) -> Errors:
-    """A binding is bound to its role for life, so that who may edit it cannot grant another role."""
-    if not semantic_equal(new.get("roleRef"), old.get("roleRef")):
-        yield invalid(_ROLE_REF, new.get("roleRef"), "cannot change roleRef")
 
 
 def _role(binding: Object, now: datetime) -> str:

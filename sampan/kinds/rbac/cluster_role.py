@@ -2,7 +2,7 @@
 
 from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import CREATED_AT, NAME
-from sampan.kinds.rbac.rules import cluster_rule, versions
+from sampan.kinds.rbac.rules import POLICY_RULES, cluster_rule, versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, required, validate_label_selector
@@ -23,6 +23,7 @@ KIND = Kind(
     versions=versions("ClusterRole"),
     namespaced=False,
     columns=(NAME, CREATED_AT),
+    rules=POLICY_RULES,
     validate=_validate,
     name_rule="path-segment",
     has_status=False,

@@ -1,7 +1,7 @@
 """ClusterRoleBinding: gives a ClusterRole to subjects, in the whole cluster."""
 
 from sampan.kinds.checks import Errors
-from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, validate_binding, validate_binding_update
+from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, rules, validate_binding
 from sampan.kinds.rbac.rules import versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -18,7 +18,7 @@ KIND = Kind(
     namespaced=False,
     columns=COLUMNS,
     validate=_validate,
-    validate_update=validate_binding_update,
+    rules=rules("ClusterRoleBinding"),
     name_rule="path-segment",
     has_status=False,
     has_generation=False,

@@ -2,7 +2,7 @@
 
 from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import CREATED_AT, NAME
-from sampan.kinds.rbac.rules import namespaced_rule, versions
+from sampan.kinds.rbac.rules import POLICY_RULES, namespaced_rule, versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path
@@ -17,6 +17,7 @@ KIND = Kind(
     plural="roles",
     versions=versions("Role"),
     columns=(NAME, CREATED_AT),
+    rules=POLICY_RULES,
     validate=_validate,
     name_rule="path-segment",
     has_status=False,

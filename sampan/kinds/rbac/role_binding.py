@@ -1,7 +1,7 @@
 """RoleBinding: gives a Role or ClusterRole to subjects, within one namespace."""
 
 from sampan.kinds.checks import Errors
-from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, validate_binding, validate_binding_update
+from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, rules, validate_binding
 from sampan.kinds.rbac.rules import versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -17,7 +17,7 @@ KIND = Kind(
     versions=versions("RoleBinding"),
     columns=COLUMNS,
     validate=_validate,
-    validate_update=validate_binding_update,
+    rules=rules("RoleBinding"),
     name_rule="path-segment",
     has_status=False,
     has_generation=False,

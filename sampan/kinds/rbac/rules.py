@@ -3,9 +3,13 @@
 from sampan.kinds.checks import Errors
 from sampan.machinery.kind import ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.rules import FieldRules, Required
 from sampan.machinery.validation import Path, invalid, required
 
 GROUP = "rbac.authorization.k8s.io"
+POLICY_RULES: FieldRules = {
+    "io.k8s.api.rbac.v1.PolicyRule": {"verbs": Required("verbs must contain at least one value")},
+}
 
 
 def versions(name: str) -> tuple[ServedVersion, ServedVersion]:
@@ -20,9 +24,7 @@ def versions(name: str) -> tuple[ServedVersion, ServedVersion]:
 
 
 def cluster_rule(rule: Object, path: Path) -> Errors:
-    """A rule is for resources or for URLs, never both, and has verbs: ValidatePolicyRule."""
-    if not rule.get("verbs"):
-        yield required(path.child("verbs"), "verbs must contain at least one value")
+    """A rule is for resources or for URLs, never both: ValidatePolicyRule, but what POLICY_RULES declares."""
     if urls := rule.get("nonResourceURLs"):
         if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
             detail = "rules cannot apply to both regular resources and non-resource URLs"
