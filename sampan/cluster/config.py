@@ -8,8 +8,10 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 
+NODE_PREFIX = 24  # of a node's pod range
 FIRST_API_PORT, FIRST_KUBELET_PORT, FIRST_DNS_PORT, FIRST_REGISTRY_PORT = 6443, 10250, 10053, 10500
 
 
@@ -58,6 +60,16 @@ class ClusterConfig:
         """Where clients on this machine reach the API."""
         host = self.listen if self.listen not in ("", "0.0.0.0") else "127.0.0.1"
         return f"https://{host}:{self.api_port}"
+
+    @property
+    def node_pod_cidr(self) -> str:
+        """The pod range of the first node."""
+        return f"{IPv4Network(self.pod_cidr).network_address}/{NODE_PREFIX}"
+
+    @property
+    def gateway(self) -> str:
+        """Where pods of the first node have their default route: the first address of its range."""
+        return str(IPv4Network(self.node_pod_cidr)[1])
 
     def save(self) -> None:
         """Write cluster.json atomically."""

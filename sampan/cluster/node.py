@@ -4,7 +4,6 @@ The server process uses the same values to start what `tear_down`, run by a comm
 """
 
 import asyncio
-from ipaddress import IPv4Network
 from pathlib import Path
 
 from sampan.cluster.config import ClusterConfig
@@ -14,13 +13,6 @@ from sampan.cluster.registry import registry_hosts
 from sampan.kubelet import cgroups
 from sampan.kubelet.mounting import unmount_below
 
-NODE_PREFIX = 24
-
-
-def node_pod_cidr(config: ClusterConfig) -> str:
-    """The pod range of the first node."""
-    return str(next(IPv4Network(config.pod_cidr).subnets(new_prefix=NODE_PREFIX)))
-
 
 def network_of(config: ClusterConfig) -> Network:
     """The node's network, neither up nor down."""
@@ -29,7 +21,7 @@ def network_of(config: ClusterConfig) -> Network:
             name=config.name,
             state=config.directory / "network",
             pod_cidr=config.pod_cidr,
-            node_pod_cidr=node_pod_cidr(config),
+            node_pod_cidr=config.node_pod_cidr,
             service_cidr=config.service_cidr,
             lb_pool=config.lb_pool,
         )
@@ -49,7 +41,7 @@ def node_port_addresses(config: ClusterConfig) -> tuple[str, ...]:
 
     Of clusters side by side that serve the same NodePort only one gets it on the machine's address.
     """
-    return tuple(dict.fromkeys((config.node_ip, network_of(config).config.gateway)))
+    return tuple(dict.fromkeys((config.node_ip, config.gateway)))
 
 
 def kubelet_directory(config: ClusterConfig) -> Path:

@@ -1,0 +1,149 @@
+"""The parts of the first node and how they are wired, beside components.py: network, containerd, kubelet, proxy, DNS.
+
+`serving.py` loads this file only where there is a node.
+"""
+
+import asyncio
+from functools import partial
+
+from sampan.apiserver.authentication.user import authenticated
+from sampan.client.api import Client
+from sampan.client.informer import Informers
+from sampan.cluster.components import Cluster, Report, Task
+from sampan.cluster.config import ClusterConfig
+from sampan.cluster.manifests import ensure, proxy_role
+from sampan.cluster.network_watch import keep_up
+from sampan.cluster.node import (
+    cgroup_root,
+    containerd_of,
+    kubelet_directory,
+    network_of,
+    node_port_addresses,
+    write_registry_hosts,
+)
+from sampan.cluster.registry import Registry
+from sampan.dns.config import DNSConfig
+from sampan.dns.objects import dns_objects
+from sampan.dns.server import DNSServer
+from sampan.kinds.core.node import KIND as NODE
+from sampan.kubelet.app import Kubelet
+from sampan.kubelet.config import KubeletConfig
+from sampan.machinery.meta import Object
+from sampan.proxy.config import ProxyConfig
+from sampan.proxy.proxy import Proxy
+from sampan.reconcile.upkeep import keep_restored
+from sampan.transport.server import HTTPServer
+
+PROXY_USER = "system:kube-proxy"
+
+
+async def network(config: ClusterConfig, report: Report) -> None:
+    """Bring the node's addresses up. First of all: on a machine without a network the API server listens on one."""
+    await network_of(config).up()
+    report("network")
+
+
+async def tasks(cluster: Cluster, report: Report) -> list[Task]:
+    """containerd brought up; then the images' registry, kubelet, proxy and DNS to run."""
+    config, clock = cluster.config, cluster.clock
+    write_registry_hosts(config)
+    containerd = containerd_of(config)
+    await containerd.ensure_running()
+    report("containerd")
+    own_objects = partial(ensure, cluster.api.local_client(), cluster.api.services.catalogue, _objects(cluster))
+    await own_objects()
+    kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
+    proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
+    dns = DNSServer(cluster.client(authenticated("system:kube-dns")), _dns_config(config), clock)
+    return [
+        ("network", partial(keep_up, network_of(config))),
+        ("containerd", containerd.supervise),
+        ("objects", partial(keep_restored, own_objects, clock.sleep)),
+        ("image registry", partial(_serve_registry, config)),
+        ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
+        ("proxy", partial(proxy.run, cluster.ready("proxy").set)),
+        ("DNS", partial(dns.run, cluster.ready("DNS").set)),
+    ]
+
+
+def _node_client(cluster: Cluster) -> Client:
+    return cluster.client(authenticated(f"system:node:{cluster.node_name}", ("system:nodes",)))
+
+
+def _kubelet_config(cluster: Cluster, cri_socket: str) -> KubeletConfig:
+    config = cluster.config
+    pki = config.directory / "pki"
+    return KubeletConfig(
+        node_name=cluster.node_name,
+        node_ip=config.node_ip,
+        pod_cidr=config.node_pod_cidr,
+        root_dir=kubelet_directory(config),
+        cri_socket=cri_socket,
+        cluster_dns=(config.dns_ip,),
+        cluster_domain=config.domain,
+        port=config.kubelet_port,
+        listen=config.node_ip,
+        tls_certificate=(pki / "kubelet.crt").read_bytes(),
+        tls_key=(pki / "kubelet.key").read_bytes(),
+        client_ca=(pki / "ca.crt").read_bytes(),
+        cgroup_root=cgroup_root(config),
+        labels={"node-role.kubernetes.io/control-plane": ""},
+    )
+
+
+def _proxy_config(cluster: Cluster) -> ProxyConfig:
+    config = cluster.config
+    return ProxyConfig(
+        table=network_of(config).config.table,
+        node_name=cluster.node_name,
+        node_ips=node_port_addresses(config),
+        pod_cidr=config.pod_cidr,
+        service_cidr=config.service_cidr,
+        lb_pool=config.lb_pool,
+    )
+
+
+def _dns_config(config: ClusterConfig) -> DNSConfig:
+    """It listens on pods' gateway: reached from pods and this machine, but not from its network, which needs none."""
+    return DNSConfig(
+        listen=((config.gateway, config.dns_port),),
+        service_cidr=config.service_cidr,
+        pod_cidr=config.pod_cidr,
+        dns_ip=config.dns_ip,
+        domain=config.domain,
+    )
+
+
+def _objects(cluster: Cluster) -> list[Object]:
+    """What the node's components need in the API."""
+    config = cluster.config
+    dns = dns_objects(config.dns_ip, config.gateway, config.dns_port, cluster.node_name)
+    return [*proxy_role(PROXY_USER), *dns]
+
+
+async def _serve_registry(config: ClusterConfig) -> None:
+    server = HTTPServer(Registry(config.directory / "images"))
+    await server.start("127.0.0.1", config.registry_port)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await server.stop()
+
+
+async def wait_ready(cluster: Cluster, report: Report) -> None:
+    """Wait for the Ready condition of the node, and report it."""
+    ready = asyncio.Event()
+
+    def look(old: Object | None, new: Object | None) -> None:
+        conditions = (new or {}).get("status", {}).get("conditions") or ()
+        if any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
+            ready.set()
+
+    informers = Informers(cluster.api.local_client(), sleep=cluster.clock.sleep)
+    informer = informers.of(NODE, fields=f"metadata.name={cluster.node_name}")
+    informer.on_change(look)
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(informer.run())
+        await ready.wait()
+        following.cancel()
+    report(f"node {cluster.node_name} Ready")

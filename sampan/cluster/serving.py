@@ -1,0 +1,53 @@
+"""One cluster's control plane and its node, assembled and run until the process is told to stop.
+
+Called by server.py, which is the process. Reads top to bottom: what is opened, what runs, what is waited for.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from types import ModuleType
+
+from sampan.cluster import components
+from sampan.cluster.config import ClusterConfig
+from sampan.cluster.steps import Steps
+
+
+async def serve(config: ClusterConfig, steps: Steps) -> None:
+    """Run the cluster until TERM or INT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    node = None if config.control_plane_only else _node()
+    if node:
+        await node.network(config, steps.done)
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(components.control_plane(config, steps.done))
+        running = [*components.control_plane_tasks(cluster)]
+        if node:
+            running += await node.tasks(cluster, steps.done)
+        waits = [partial(part.wait_ready, cluster, steps.done) for part in (components, node) if part]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(make(), name=name) for name, make in running]
+            waiting = group.create_task(_until_ready(waits, steps), name="ready")
+            await stop.wait()
+            for task in [*tasks, waiting]:
+                task.cancel()
+
+
+def _node() -> ModuleType:
+    """The node's parts, loaded only where there is a node: they are a fifth of what a control plane alone loads."""
+    from sampan.cluster import node_components
+
+    return node_components
+
+
+async def _until_ready(waits: Iterable[Callable[[], Awaitable[None]]], steps: Steps) -> None:
+    """Tell when all is ready. What is there by then stays: the garbage collector need not go over it ever again."""
+    await asyncio.gather(*(wait() for wait in waits))
+    gc.freeze()
+    steps.done("ready")
+    steps.close()
