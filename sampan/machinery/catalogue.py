@@ -10,6 +10,7 @@ is below them) is made when it is first used, and shared with the catalogues tha
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 from sampan.machinery.codec import Codec
 from sampan.machinery.declarative import Validator
@@ -27,17 +28,24 @@ class Types:
     """The types of the built-in kinds: the field schema with what the kinds add, and the functions compiled from it."""
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
-        known = tuple(kinds)
-        self.schema: Schema = load()
-        for kind in known:
-            if kind.definitions:
-                kind.definitions(self.schema)
-        self._known = frozenset((version.api_version, kind.name) for kind in known for version in kind.versions)
+        self._kinds = tuple(kinds)
+        self._known = frozenset((version.api_version, kind.name) for kind in self._kinds for version in kind.versions)
         self._readers = Readers()
-        self._defaulters = Defaulters(
-            self.schema, (kind.defaults for kind in known), (kind.default_functions for kind in known)
-        )
         self._validators: dict[tuple[str, str], Validator] = {}
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The field schema; made when it is first asked for, as who only follows kinds never does."""
+        schema = load()
+        for kind in self._kinds:
+            if kind.definitions:
+                kind.definitions(schema)
+        return schema
+
+    @cached_property
+    def _defaulters(self) -> Defaulters:
+        kinds = self._kinds
+        return Defaulters(self.schema, (kind.defaults for kind in kinds), (kind.default_functions for kind in kinds))
 
     def codec(self, served: Served) -> Codec:
         """A codec of a kind whose version names a definition."""

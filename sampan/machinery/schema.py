@@ -57,6 +57,8 @@ class Field:
 
     def within(self, schema: "Schema") -> "Field":
         """The field as part of a schema."""
+        if self.schema is schema:
+            return self
         return replace(self, schema=schema, items=self.items.within(schema) if self.items else None)
 
 
@@ -97,19 +99,19 @@ def zero(field: Field) -> Any:
     return None if field.pointer else {} if field.type == "object" else _ZEROS.get(field.type)
 
 
-def parse_type(text: str) -> Field:
-    """The field that a word of the type language stands for."""
-    if text.startswith("[]"):
-        return Field("array", items=parse_type(text[2:]))
-    if text.startswith("{}"):
-        return Field("map", items=parse_type(text[2:]))
-    if text.startswith("any("):
-        return Field("any", ref=text[4:-1])
-    if text in _INTEGERS:
-        return Field(_INTEGERS[text], format=text)
+def parse_type(text: str, schema: Optional["Schema"] = None, **more: Any) -> Field:
+    """The field that a word of the type language stands for, in a schema; `more` are further properties of it."""
     if text in _SCALARS:
-        return Field(text)
-    return Field("object", ref=text)
+        return Field(text, schema=schema, **more)
+    if text in _INTEGERS:
+        return Field(_INTEGERS[text], format=text, schema=schema, **more)
+    if text.startswith("[]"):
+        return Field("array", items=parse_type(text[2:], schema), schema=schema, **more)
+    if text.startswith("{}"):
+        return Field("map", items=parse_type(text[2:], schema), schema=schema, **more)
+    if text.startswith("any("):
+        return Field("any", ref=text[4:-1], schema=schema, **more)
+    return Field("object", ref=text, schema=schema, **more)
 
 
 class Schema:
@@ -124,7 +126,7 @@ class Schema:
         """The definition of a name; raises KeyError."""
         found = self._parsed.get(name)
         if found is None:
-            found = self._parsed[name] = self._within(_parse(name, json.loads(self._lines[name])))
+            found = self._parsed[name] = _parse(name, json.loads(self._lines[name]), self)
         return found
 
     def _within(self, made: Definition) -> Definition:
@@ -144,7 +146,7 @@ class Schema:
         A string is a type in the module's language. `required` are the fields that Go writes even when empty.
         """
         needed = frozenset(required)
-        made = {field: _field(given, field in needed) for field, given in fields.items()}
+        made = {field: _field(given, field in needed, self) for field, given in fields.items()}
         return self._add(Definition(name, made))
 
     def derive(
@@ -164,7 +166,7 @@ class Schema:
         dropped = frozenset(drop)
         fields = {field: spec for field, spec in parent.fields.items() if field not in dropped}
         for field, given in (add or {}).items():
-            fields[field] = _field(given, field in fields and fields[field].required)
+            fields[field] = _field(given, field in fields and fields[field].required, self)
         fields |= {field: replace(fields[field], required=False) for field in optional}
         return self._add(Definition(name, fields, parent.map_type, base))
 
@@ -177,23 +179,22 @@ class Schema:
         return known
 
 
-def _field(given: str | Field, required: bool) -> Field:
-    if isinstance(given, Field):
-        return given
-    return replace(parse_type(given), required=required)
+def _field(given: str | Field, required: bool, schema: Schema) -> Field:
+    return given if isinstance(given, Field) else parse_type(given, schema, required=required)
 
 
-def _parse(name: str, line: Mapping[str, Any]) -> Definition:
+def _parse(name: str, line: Mapping[str, Any], schema: Schema) -> Definition:
     required = frozenset(line.get("required", ()))
-    fields = {field: _parse_field(given, field in required) for field, given in line["fields"].items()}
-    return Definition(name, fields, line.get("map", ""))
+    fields = {field: _parse_field(given, field in required, schema) for field, given in line["fields"].items()}
+    return Definition(name, fields, line.get("map", ""), schema=schema)
 
 
-def _parse_field(given: str | Mapping[str, Any], required: bool) -> Field:
+def _parse_field(given: str | Mapping[str, Any], required: bool, schema: Schema) -> Field:
     if isinstance(given, str):
-        return _field(given, required)
-    return replace(
-        parse_type(given["type"]),
+        return parse_type(given, schema, required=required)
+    return parse_type(
+        given["type"],
+        schema,
         required=required,
         list_type=given.get("list", ""),
         list_map_keys=tuple(given.get("keys", ())),

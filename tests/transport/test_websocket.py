@@ -9,7 +9,8 @@ import pytest
 from sampan.transport import websocket
 from sampan.transport.connection import HTTPClient, UpgradeRefused
 from sampan.transport.messages import Reply, Request, Response
-from sampan.transport.websocket import BadHandshake, WebSocket
+from sampan.transport.websocket import BadHandshake
+from sampan.transport.websocket_stream import WebSocket
 from tests.transport.conftest import Serve, connection_pair
 
 HEADERS = {

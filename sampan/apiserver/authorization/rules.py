@@ -95,7 +95,8 @@ class RuleSet:
 
 def uncovered(wanted: Sequence[Rule], owned: Sequence[Rule]) -> list[Rule]:
     """The smallest rules of `wanted` that no rule of `owned` covers: what an escalation error lists."""
-    return [part for rule in wanted for part in _smallest(rule) if not any(_covers(rule_, part) for rule_ in owned)]
+    unlike = [rule for rule in wanted if rule not in owned]
+    return [part for rule in unlike for part in _smallest(rule) if not any(_covers(rule_, part) for rule_ in owned)]
 
 
 def _smallest(rule: Rule) -> Iterator[Rule]:

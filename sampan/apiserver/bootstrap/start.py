@@ -5,6 +5,7 @@ start only, as the documentation says ("Auto-reconciliation").
 """
 
 import logging
+from asyncio import gather
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,13 +44,14 @@ class Bootstrap:
     bindings: list[Object] = field(default_factory=_bindings)
 
     async def put(self) -> None:
-        """Before the server is ready. Idempotent; raises APIError."""
+        """Before the server is ready. Idempotent; raises APIError.
+
+        Those of a sort are written at once, so that the store commits them together.
+        """
         reconciler = Reconciler(self.client, self.catalogue)
         await reconciler.ensure([*objects.namespaces(), *objects.priority_classes()])
-        for role in self.roles:
-            await reconciler.reconcile_role(role)
-        for binding in self.bindings:
-            await reconciler.reconcile_binding(binding)
+        await gather(*(reconciler.reconcile_role(role) for role in self.roles))
+        await gather(*(reconciler.reconcile_binding(binding) for binding in self.bindings))
         await self._put_addresses(reconciler)
 
     async def restore(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import orjson
@@ -20,7 +21,10 @@ from sampan.transport import websocket
 from sampan.transport.connection import UpgradeRefused
 from sampan.transport.messages import Request, Upgrade
 from sampan.transport.spdy import Session, SPDYError, Stream
-from sampan.transport.websocket import BadHandshake, WebSocket
+from sampan.transport.websocket import BadHandshake
+
+if TYPE_CHECKING:
+    from sampan.transport.websocket_stream import WebSocket
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +49,7 @@ def translate(target: KubeletTarget, request: Request) -> Upgrade:
     if protocol is None:
         raise BadRequest("none of the offered WebSocket subprotocols is supported")
 
-    async def run(socket: WebSocket) -> None:
+    async def run(socket: "WebSocket") -> None:
         await _Translation(target, protocol, socket).run()
 
     try:
@@ -69,7 +73,7 @@ class _Failed(Exception):
 class _Translation:
     """One client and one kubelet."""
 
-    def __init__(self, target: KubeletTarget, protocol: ChannelProtocol, socket: WebSocket) -> None:
+    def __init__(self, target: KubeletTarget, protocol: ChannelProtocol, socket: "WebSocket") -> None:
         self._target = target
         self._protocol = protocol
         self._socket = socket

@@ -1,12 +1,17 @@
 """Port-forward for WebSocket clients that tunnel SPDY: binary messages are pieces of a SPDY connection (KEP-4006)."""
 
+from typing import TYPE_CHECKING
+
 from sampan.apiserver.streaming.target import KubeletTarget, refuse_redirects, unreachable
 from sampan.machinery.errors import BadRequest
 from sampan.transport import websocket
 from sampan.transport.connection import UpgradeRefused
 from sampan.transport.messages import Reply, Request
 from sampan.transport.relay import relay_answer, splice
-from sampan.transport.websocket import BadHandshake, WebSocket
+from sampan.transport.websocket import BadHandshake
+
+if TYPE_CHECKING:
+    from sampan.transport.websocket_stream import WebSocket
 
 _PREFIX = "SPDY/3.1+"
 _VERSION = "X-Stream-Protocol-Version"
@@ -34,7 +39,7 @@ async def tunnel(target: KubeletTarget, request: Request) -> Reply:
     except OSError as error:
         raise unreachable(target, error) from error
 
-    async def run(socket: WebSocket) -> None:
+    async def run(socket: "WebSocket") -> None:
         await splice(_Unwrapped(socket), kubelet)
 
     return websocket.accept(request, run, _PREFIX + protocol)
@@ -43,7 +48,7 @@ async def tunnel(target: KubeletTarget, request: Request) -> Reply:
 class _Unwrapped:
     """A WebSocket as a Connection: message borders mean nothing."""
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: "WebSocket") -> None:
         self._socket = socket
 
     async def read(self) -> bytes:

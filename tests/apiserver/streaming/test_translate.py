@@ -13,7 +13,7 @@ from sampan.apiserver.streaming.translate import wanted
 from sampan.transport import websocket
 from sampan.transport.connection import UpgradeRefused
 from sampan.transport.messages import Response
-from sampan.transport.websocket import WebSocket
+from sampan.transport.websocket_stream import WebSocket
 from tests.apiserver.streaming.conftest import Site
 from tests.apiserver.streaming.fakes import SUCCESS, Streams
 
