@@ -57,9 +57,10 @@ class Field:
 
     def within(self, schema: "Schema") -> "Field":
         """The field as part of a schema."""
-        if self.schema is schema:
+        items = self.items.within(schema) if self.items else None
+        if self.schema is schema and items is self.items:
             return self
-        return replace(self, schema=schema, items=self.items.within(schema) if self.items else None)
+        return replace(self, schema=schema, items=items)
 
 
 @dataclass(frozen=True, slots=True)
