@@ -51,6 +51,9 @@ def test_catalogues_do_not_share_definitions():
 def test_two_kinds_may_share_defaults_but_not_contradict_each_other():
     shared = {POD: {"spec": {}}}
     other = kind("Other", "others", POD, "example.com", defaults=shared)
-    Catalogue([kind("Pod", "pods", POD, defaults=shared), other])
+    place = ("", "v1", "pods")
+    agreeing = Catalogue([kind("Pod", "pods", POD, defaults=shared), other])
+    assert agreeing.codec(agreeing.by_resource[place]).decode({})[0]["spec"] == {}
+    quarrelling = Catalogue([kind("Pod", "pods", POD, defaults={POD: {"spec": {"hostname": "x"}}}), other])
     with pytest.raises(ValueError, match="has another default"):
-        Catalogue([kind("Pod", "pods", POD, defaults={POD: {"spec": {"hostname": "x"}}}), other])
+        quarrelling.codec(quarrelling.by_resource[place])
