@@ -13,6 +13,7 @@ from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_
 from tests.apiserver.probe import probing
 
 SERVICES = "/api/v1/namespaces/default/services"
+SECRETS = "/api/v1/namespaces/default/secrets"
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u"}
 
 
@@ -62,6 +63,18 @@ async def test_what_plugins_put_in_is_prepared_and_validated(api: API, method: s
     probe.mutate = lambda admission: admission.new["spec"].update(replicas=3)
     stored = (await api.call(method, path, body)).body
     assert (stored["spec"]["replicas"], stored["status"]) == (3, {})
+
+
+async def test_declared_rules_bind_every_writer_of_the_object(api: API) -> None:
+    """By whatever subresource; what an update may not change is among them."""
+    await api.service_account()
+    made = await api.create(PODS, pod("p"))
+    made["spec"]["ephemeralContainers"] = [{"name": "A", "image": "busybox"}]
+    refused = await api.call("PUT", f"{PODS}/p/ephemeralcontainers", made)
+    assert [cause["field"] for cause in refused.body["details"]["causes"]] == ["spec.ephemeralContainers[0].name"]
+    secret = await api.create(SECRETS, {"metadata": {"name": "s"}, "type": "a"})
+    refused = await api.call("PUT", f"{SECRETS}/s", {**secret, "type": "b"})
+    assert refused.body["message"] == 'Secret "s" is invalid: type: Invalid value: "b": field is immutable'
 
 
 async def test_validating_plugins_see_no_invalid_object_and_may_refuse(api: API) -> None:
