@@ -145,11 +145,12 @@ class Cache:
     async def page(self, prefix: str, *, limit: int, start_after: str = "", revision: int = 0) -> Listing:
         """At most `limit` (0: no limit) objects with keys above `start_after`, as of `revision` (0: now).
 
-        Raises Expired where that revision has been compacted, FutureRevision where it has not happened yet.
+        Raises Expired where that revision has been compacted (even if nothing here has changed since: etcd knows no
+        collections, and clients are to learn that tokens end), FutureRevision where it has not happened yet.
         """
         collection = self._collections.get(collection_of(prefix))
         changed = collection.changed if collection else self._loaded
-        if revision == 0 or changed <= revision <= self._revision:
+        if revision == 0 or max(changed, self._store.compacted) <= revision <= self._revision:
             return self._current_page(collection, prefix, limit, start_after, revision or self._revision)
         try:
             page = await self._store.list(prefix, start_after=start_after, limit=limit, revision=revision)

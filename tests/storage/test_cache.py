@@ -142,6 +142,17 @@ async def test_pages_continue_at_their_revision(cache: Cache) -> None:
     assert ([c.key.rpartition("/")[2] for c in now.items], now.revision) == (["bb", "d", "e"], 7)
 
 
+async def test_pages_of_forgotten_revisions_are_refused_though_nothing_has_changed(cache: Cache, store: Store) -> None:
+    for name in "abc":
+        await cache.create(f"{PODS}d/{name}", value(name))
+    await cache.create("/apps/deployments/d/n", value("n"))
+    await cache.create("/apps/deployments/d/m", value("m"))
+    await store.compact(4)
+    assert (await cache.page(PODS, limit=1, start_after=PODS + "d/a", revision=4)).revision == 4
+    with pytest.raises(Expired):
+        await cache.page(PODS, limit=1, start_after=PODS + "d/a", revision=3)
+
+
 async def test_pages_of_forgotten_or_future_revisions_are_refused(cache: Cache, store: Store) -> None:
     for name in "abc":
         await cache.create(f"{PODS}d/{name}", value(name))
