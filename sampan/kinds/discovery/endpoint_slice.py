@@ -10,7 +10,7 @@ from sampan.kinds.columns import AGE, NAME, some_of, text
 from sampan.kinds.prepare import counting_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.rules import Enum, Immutable, Required
+from sampan.machinery.rules import Enum, Immutable, MaxItems, Required
 from sampan.machinery.schema import Schema, parse_type
 from sampan.machinery.validation import (
     Path,
@@ -26,7 +26,7 @@ from sampan.machinery.validation import (
 
 _V1, _V1BETA1 = "io.k8s.api.discovery.v1.", "io.k8s.api.discovery.v1beta1."
 _TYPES = ("FQDN", "IPv4", "IPv6")
-_MAX_ENDPOINTS, _MAX_ADDRESSES, _MAX_PORTS = 1000, 100, 20000
+_MAX_ENDPOINTS, _MAX_PORTS = 1000, 20000
 _HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 _DEFAULTS = {_V1 + "EndpointPort": {"name": "", "protocol": "TCP"}}
@@ -84,18 +84,10 @@ def _validate(obj: Object) -> Errors:
 
 
 def _endpoint(endpoint: Object, path: Path, address_type: str | None) -> Errors:
-    addresses = endpoint.get("addresses") or []
-    if not addresses:
-        yield required(path.child("addresses"), "must contain at least 1 address")
-    elif len(addresses) > _MAX_ADDRESSES:
-        yield too_many(path.child("addresses"), len(addresses), _MAX_ADDRESSES)
-    for index, address in enumerate(addresses):
+    for index, address in enumerate(endpoint.get("addresses") or ()):
         yield from _address(address, path.child("addresses").index(index), address_type)
     yield from optional_name(path.child("nodeName"), endpoint.get("nodeName"), dns_subdomain)
     yield from optional_name(path.child("hostname"), endpoint.get("hostname"), dns_label)
-    for index, zone in enumerate((endpoint.get("hints") or {}).get("forZones") or ()):
-        if not zone.get("name"):
-            yield required(path.child("hints", "forZones").index(index).child("name"))
 
 
 def _address(address: str, path: Path, address_type: str | None) -> Errors:
@@ -154,7 +146,11 @@ KIND = Kind(
     ),
     counted=counting_metadata("labels", "annotations", "ownerReferences"),
     validate=_validate,
-    rules={_V1 + "EndpointSlice": {"addressType": (Required(), Enum(_TYPES), Immutable())}},
+    rules={
+        _V1 + "EndpointSlice": {"addressType": (Required(), Enum(_TYPES), Immutable())},
+        _V1 + "Endpoint": {"addresses": (Required("must contain at least 1 address"), MaxItems(100))},
+        _V1 + "ForZone": {"name": Required()},
+    },
     has_status=False,
     definitions=_define_v1beta1,
     defaults=_DEFAULTS,

@@ -13,7 +13,7 @@ from sampan.kinds.columns import AGE, NAME, NONE
 from sampan.kinds.inert import nothing_acts
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
-from sampan.machinery.rules import Enum
+from sampan.machinery.rules import Enum, Required
 from sampan.machinery.selectors import from_label_selector
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import (
@@ -94,7 +94,6 @@ def _peer(peer: Object, path: Path, known: frozenset[str], any_value: bool) -> E
 
 def _block(block: Object, path: Path, known: frozenset[str]) -> Errors:
     if not (text := block.get("cidr")):
-        yield required(path.child("cidr"))
         return
     yield from () if text in known else cidr(path.child("cidr"), text)
     outer = parse_cidr(text)
@@ -156,7 +155,10 @@ KIND = Kind(
     short_names=("netpol",),
     columns=(NAME, Column("Pod-Selector", _selector, description="The pods that it is about."), AGE),
     create_warnings=nothing_acts("no traffic is held back by it"),
-    rules={"io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": Enum(("TCP", "UDP", "SCTP"))}},
+    rules={
+        "io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": Enum(("TCP", "UDP", "SCTP"))},
+        "io.k8s.api.networking.v1.IPBlock": {"cidr": Required()},
+    },
     validate_create=_validate,
     validate_update=_validate_update,
     warnings=_warnings,
