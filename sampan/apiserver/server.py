@@ -61,6 +61,7 @@ from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.cel.crd_rules import RuleChecks
 from sampan.machinery.cel.environment import Environment
 from sampan.machinery.errors import APIError, qualified
+from sampan.machinery.kind import Kind, Structure
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import ConfiguredClock
 from sampan.reconcile.upkeep import keep_restored
@@ -107,6 +108,10 @@ class APIServerConfig:
 
 
 _ITSELF = authenticated("system:apiserver", (GROUP_MASTERS,))
+
+
+def _structures(kind: Kind) -> list[Structure | None]:
+    return [version.structure for version in kind.versions]
 
 
 class APIServer:
@@ -248,11 +253,18 @@ class APIServer:
         await self.aggregation.connections.close()
 
     def install(self, catalogue: Catalogue) -> None:
-        """Serve another catalogue from now on: kinds have come, gone or changed."""
+        """Serve another catalogue from now on: kinds have come, gone or changed.
+
+        Who watches objects of a kind as it was must watch again, or would never see a field that it has got.
+        """
+        before, kept = self.services.catalogue.custom, {id(s) for kind in catalogue.custom for s in _structures(kind)}
         routes = build(catalogue)
         self.openapi.serve(catalogue)
         self.app.install(catalogue, routes, nonresource(self, routes))
         self._cache.describe_again()
+        for kind in before:
+            if any(id(structure) not in kept for structure in _structures(kind)):
+                self._cache.end_watches(keys.storage_prefix(kind))
 
     def _tell_again(self) -> None:
         """Other servers' versions have come, gone or changed: discovery tells of them."""

@@ -219,6 +219,7 @@ class Kind:
     allocator: str = ""  # which of the server's allocators completes an object before it is stored
     returns_deleted: bool = False  # DELETE answers with the object instead of a Status
     grace: Grace | None = None  # how long a deleted object goes on; without it, it goes at once
+    closed: bool = False  # nothing new is made: its definition is being deleted
     prepare_delete: PrepareCreate | None = None  # when a deletion begins; the object is private
     is_finished: Callable[[Object], bool] | None = None  # whether a deletion waits for nothing of the kind's own
 

@@ -115,6 +115,12 @@ class Cache:
             for watch in list(watches):
                 watch.close()
 
+    def end_watches(self, prefix: str) -> None:
+        """End the watches below a collection's prefix: those who want to see more have to ask again."""
+        for found in [known for known in self._watches if known.startswith(prefix)]:
+            for watch in list(self._watches[found]):
+                watch.close()
+
     def describe_again(self) -> None:
         """Ask anew what the collections hold: kinds have come, gone or changed."""
         for prefix, collection in self._collections.items():

@@ -13,7 +13,7 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.kinds.apiextensions.custom_resource_definition import FINALIZER
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
-from sampan.machinery.conditions import FALSE, TRUE, with_condition
+from sampan.machinery.conditions import FALSE, TRUE, find, with_condition
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.machinery.tree import semantic_equal
@@ -23,6 +23,7 @@ from sampan.reconcile.controller import Context, Controller
 from sampan.reconcile.manager import run_together
 from sampan.reconcile.metrics import ReconcileMetrics
 
+_REMOVING = "InstanceDeletionInProgress"
 _RECHECK = after(1.0)  # while objects are on their way out
 
 
@@ -75,10 +76,10 @@ class DefinitionController(Controller):
             told = (FALSE, "OverlappingBuiltInResource", "instances overlap with built-in resources in storage")
         elif not is_true(definition, ESTABLISHED):
             told = (FALSE, "NeverEstablished", "resource was never established")
-        elif await self.instances.remove(definition):
+        elif _is_removing(definition) and await self.instances.remove(definition):
             told = (FALSE, "InstanceDeletionCompleted", "removed all instances")
-        else:
-            told = (TRUE, "InstanceDeletionInProgress", "CustomResource deletion is in progress")
+        else:  # once this is stored, so is all that was still being made
+            told = (TRUE, _REMOVING, "CustomResource deletion is in progress")
         await self._tell(definition, *told)
         return _RECHECK if told[0] == TRUE else WAIT
 
@@ -98,6 +99,11 @@ class DefinitionController(Controller):
                 await self.client.update(DEFINITION, {**definition, "metadata": meta})
         except NotFound:
             return
+
+
+def _is_removing(definition: Object) -> bool:
+    found = find(definition["status"].get("conditions") or (), TERMINATING)
+    return found is not None and found.get("reason") == _REMOVING
 
 
 async def run_definitions(client: Client, clock: Clock, instances: Instances) -> None:

@@ -13,7 +13,7 @@ import orjson
 
 from sampan.apiserver.extensions.acceptance import ESTABLISHED, TERMINATING, is_true
 from sampan.apiserver.keys import storage_prefix
-from sampan.kinds.apiextensions.custom_kind import custom_kind
+from sampan.kinds.apiextensions.custom_kind import closed, custom_kind
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
@@ -71,21 +71,21 @@ class Definitions:
         entry = self._cache.get(key)
         if entry is None or not is_true(entry.object, ESTABLISHED):
             return None
-        definition = entry.object
-        terminating = is_true(definition, TERMINATING)
-        what = (definition["spec"], definition["status"]["acceptedNames"], terminating)
-        source = sha256(orjson.dumps(what)).digest()
-        known = self._made.get(key)
-        return known if known and known.source == source else _Made(source, self._kind(definition, terminating))
+        definition, known = entry.object, self._made.get(key)
+        source = sha256(orjson.dumps((definition["spec"], definition["status"]["acceptedNames"]))).digest()
+        made = known if known and known.source == source else _Made(source, self._kind(definition))
+        if made.kind is None or made.kind.closed or not is_true(definition, TERMINATING):
+            return made
+        return made._replace(kind=closed(made.kind))  # who watches it goes on watching
 
-    def _kind(self, definition: Object, terminating: bool) -> Kind | None:
+    def _kind(self, definition: Object) -> Kind | None:
         """The kind; None for a definition that serves no version, predates a rule, or claims what is built in."""
         spec = definition["spec"]
         served = any(version["served"] for version in spec["versions"])
         if not served or self._builtin.has_resource(spec["group"], spec["names"]["plural"]):
             return None
         try:
-            return custom_kind(definition, self._builtin.schema, self._rules, terminating=terminating)
+            return custom_kind(definition, self._builtin.schema, self._rules)
         except Exception as error:  # noqa: BLE001 - raised further, it would be the end of the server, now and always
             log.error("%s cannot be served: %r", definition["metadata"]["name"], error)
             return None

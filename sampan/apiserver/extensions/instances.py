@@ -57,4 +57,4 @@ def stored_kind(definition: Object, builtin: Catalogue) -> Kind:
     """The kind in its storage version, whether that is served or not."""
     spec = definition["spec"]
     versions = [{**version, "served": version["storage"]} for version in spec["versions"]]
-    return custom_kind({**definition, "spec": {**spec, "versions": versions}}, builtin.schema, terminating=True)
+    return custom_kind({**definition, "spec": {**spec, "versions": versions}}, builtin.schema)

@@ -28,7 +28,7 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.writes import ownership
 from sampan.apiserver.writes.owners import drop_duplicates
 from sampan.apiserver.writes.preconditions import check_uid, settle_version
-from sampan.apiserver.writes.storing import MAX_CONFLICTS, conflict, insert, replace
+from sampan.apiserver.writes.storing import MAX_CONFLICTS, check_open, conflict, insert, replace
 from sampan.apiserver.writes.write import Write, validate_new
 from sampan.machinery.errors import AlreadyExists, FieldError, Invalid, NotFound
 from sampan.machinery.kind import Kind, Served
@@ -43,6 +43,7 @@ _NAME_TRIES = 8  # KEP-4420
 
 async def create(services: Services, write: Write) -> One | Tree:
     """Store a new object. Raises AlreadyExists, Invalid, Forbidden, NotFound (namespace)."""
+    check_open(services, write.call.served)
     obj, admission = await _intended(services, write, None)
     if obj["metadata"].get("name") or not obj["metadata"].get("generateName"):
         return await _create(services, write, obj, admission)

@@ -11,7 +11,7 @@ from sampan.apiserver.call import One, Tree
 from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
-from sampan.machinery.errors import AlreadyExists, Conflict, NotFound, ServiceUnavailable
+from sampan.machinery.errors import AlreadyExists, Conflict, MethodNotAllowed, NotFound, ServiceUnavailable
 from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object, is_deleting
 from sampan.storage.cached import Cached, tagged
@@ -34,13 +34,25 @@ def _value(served: Served, stored: Object) -> bytes:
     return encode(stored) if served.version.structure is None else tagged(stored["apiVersion"], encode(stored))
 
 
+def check_open(services: Services, served: Served) -> None:
+    """Raises where nothing new may be stored: the definition of a kind may have gone while a request was under way."""
+    kind, version = served
+    if version.structure is None:
+        return
+    now = services.catalogue.by_resource.get((version.group, version.version, kind.plural))
+    if now is None or now.kind.namespaced != kind.namespaced:
+        raise NotFound.path()
+    if now.kind.closed:
+        raise MethodNotAllowed("create not allowed while custom resource definition is terminating")
+
+
 def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) -> One:
     note(served, entry, obj)
     return One(entry, status)
 
 
 async def insert(services: Services, served: Served, obj: Object, *, dry_run: bool) -> One | Tree:
-    """Store a new object, 201. Raises AlreadyExists."""
+    """Store a new object, 201. Raises AlreadyExists, and MethodNotAllowed or NotFound where its kind is going."""
     kind = served.kind
     meta = obj["metadata"]
     key = storage_key(kind, meta.get("namespace") or "", meta["name"])
@@ -49,6 +61,7 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
             raise taken(kind, there.object)
         return Tree(obj, 201, stored=True)
     value = _value(served, await stored_form(services, served, obj))
+    check_open(services, served)
     try:
         return _noted(served, await services.cache.create(key, value), obj, 201)
     except KeyExists as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sampan.machinery.errors import FIELD_INVALID, FieldError, MethodNotAllowed
+from sampan.machinery.errors import FIELD_INVALID, FieldError
 from sampan.machinery.jsonpath import JSONPath, JSONPathError, parse
 from sampan.machinery.kind import Column, Kind, Scale, ServedVersion, ValidateUpdate
 from sampan.machinery.meta import Object
@@ -31,12 +31,10 @@ Tree = Mapping[str, Any]
 _STANDARD_FINALIZERS = frozenset({"orphan", "foregroundDeletion", "kubernetes"})
 
 
-def custom_kind(
-    definition: Object, schema: Schema, rules: RuleCompiler | None = None, *, terminating: bool = False
-) -> Kind:
+def custom_kind(definition: Object, schema: Schema, rules: RuleCompiler | None = None) -> Kind:
     """The kind, its storage version first where that is served; what it is called is in status.acceptedNames.
 
-    `terminating`: the definition is being deleted, and nothing new is made. `schema` is the field schema.
+    `schema` is the field schema.
     """
     spec, names = definition["spec"], definition["status"]["acceptedNames"]
     resource = _resource(spec, schema, rules)
@@ -53,13 +51,17 @@ def custom_kind(
         create_warnings=_finalizer_warnings,
         list_name=names.get("listKind") or "",
     )
-    if terminating:
-        common = replace(common, prepare_create=_refuse_new)
     forms = [
         _form(common, version, spec["group"], resource, schema) for version in spec["versions"] if version["served"]
     ]
     forms.sort(key=lambda form: form.storage.version != resource.stored)
     return replace(forms[0], versions=tuple(replace(form.storage, kind=form) for form in forms))
+
+
+def closed(kind: Kind) -> Kind:
+    """The kind while its definition is being deleted."""
+    forms = [replace(version, kind=replace(version.kind or kind, closed=True)) for version in kind.versions]
+    return replace(kind, closed=True, versions=tuple(forms))
 
 
 def _resource(spec: Tree, schema: Schema, rules: RuleCompiler | None) -> CustomResource:
@@ -78,10 +80,6 @@ def _resource(spec: Tree, schema: Schema, rules: RuleCompiler | None) -> CustomR
     webhook = conversion.get("webhook") if conversion.get("strategy") == "Webhook" else None
     stored = next(version["name"] for version in spec["versions"] if version["storage"])
     return CustomResource(spec["group"], schemas, stored, webhook)
-
-
-def _refuse_new(obj: Object) -> None:
-    raise MethodNotAllowed("create not allowed while custom resource definition is terminating")
 
 
 def _form(common: Kind, version: Tree, group: str, resource: CustomResource, types: Schema) -> Kind:
@@ -105,7 +103,7 @@ def _form(common: Kind, version: Tree, group: str, resource: CustomResource, typ
         counted=_counted if has_status else _counted_whole,
         scale=_scale(subresources.get("scale")),
         selectable_fields=dict(_selectable(version.get("selectableFields") or ())),
-        prepare_create=common.prepare_create or (_without_status if has_status else None),
+        prepare_create=_without_status if has_status else None,
         validate_create=_checking(common.name, served.api_version, schema.validate),
         validate_update=_lazily(schema.validate_update),
         validate_status_update=_lazily(schema.validate_status_update),

@@ -251,12 +251,17 @@ async def test_a_definition_takes_its_objects_along(api: API) -> None:
     await established(api, definition())
     await api.create(CRONTABS, {**crontab(), "metadata": {"name": "held", "finalizers": ["example.com/hold"]}})
     await api.create(CRONTABS, crontab())
-    answer = await api.call("DELETE", f"{DEFINITIONS}/{NAME}")
-    assert condition(answer.body, "Terminating")["reason"] == "InstanceDeletionPending"
-    refused = await api.call("POST", CRONTABS, crontab("late"))
-    assert refused.status == 405
-    assert refused.body["message"] == "create not allowed while custom resource definition is terminating"
-    await until(api, NAME, lambda found: condition(found, "Terminating")["reason"] == "InstanceDeletionInProgress")
+    async with api.watch(CRONTABS) as events:
+        answer = await api.call("DELETE", f"{DEFINITIONS}/{NAME}")
+        assert condition(answer.body, "Terminating")["reason"] == "InstanceDeletionPending"
+        refused = await api.call("POST", CRONTABS, crontab("late"))
+        assert refused.status == 405
+        assert refused.body["message"] == "create not allowed while custom resource definition is terminating"
+        await until(api, NAME, lambda found: condition(found, "Terminating")["reason"] == "InstanceDeletionInProgress")
+        async for event in events:  # until what is not held has gone
+            if event["type"] == "DELETED":
+                assert event["object"]["metadata"]["name"] == "my"
+                break
     assert [item["metadata"]["name"] for item in (await api.get(CRONTABS))["items"]] == ["held"]
     async with api.watch(DEFINITIONS) as events:
         await api.patch(CRONTABS + "/held", {"metadata": {"finalizers": None}})

@@ -1,5 +1,6 @@
 """Definitions that serve nothing, or stand in the place of others: they harm nobody, and leave nothing behind."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -126,3 +127,39 @@ async def test_discovery_is_made_when_it_is_asked_for(api: API, monkeypatch: pyt
     for path in ("/apis", "/apis/stable.example.com/v1", "/"):
         await api.get(path)
     assert len(made) == 1
+
+
+async def test_who_watches_learns_of_new_fields(api: API) -> None:
+    made = await established(api, definition())
+    await api.create(CRONTABS, crontab())
+    async with api.watch(CRONTABS) as events:
+        assert (await anext(events))["type"] == "ADDED"
+        schema = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        schema["properties"]["more"] = {"type": "string"}
+        await api.patch(f"{DEFINITIONS}/{NAME}", {"spec": made["spec"]})
+        assert [event async for event in events] == []
+    async with api.watch(CRONTABS) as events:
+        assert (await anext(events))["type"] == "ADDED"
+        await api.patch(CRONTABS + "/my", {"spec": {"more": "x"}})
+        assert (await anext(events))["object"]["spec"]["more"] == "x"
+
+
+async def test_nothing_that_was_under_way_is_left_behind(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    await established(api, definition())
+    reached, gone = asyncio.Event(), asyncio.Event()
+    validate = api.server.services.admission.validate
+
+    async def slow(services: Any, admission: Any) -> None:
+        if admission.call.info.resource == "crontabs":
+            reached.set()
+            await gone.wait()
+        await validate(services, admission)
+
+    monkeypatch.setattr(api.server.services.admission, "validate", slow)
+    late = asyncio.create_task(api.call("POST", CRONTABS, crontab()))
+    await reached.wait()
+    await deleted(api, NAME)
+    gone.set()
+    assert (await late).status == 404
+    await established(api, definition())
+    assert (await api.get(CRONTABS))["items"] == []
