@@ -5,6 +5,7 @@ YAML is yamlio.py, re-exported here. Called by the API server for every body; ev
 """
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from sampan.machinery.yamlio import dump_yaml, parse_yaml
 
 __all__ = ["dump_json", "dump_yaml", "duplicate_fields", "parse_json", "parse_yaml"]
 
+_IRREGULAR = re.compile(rb'[ \n\t\r]:|\\\\":')  # a space before a colon, or a string that ends with a backslash
 _EXPLAINED = 64 * 1024  # bytes: finding Go's words takes a microsecond for each; larger bodies get orjson's
 
 
@@ -45,8 +47,7 @@ def duplicate_fields(body: bytes, value: Any = None) -> list[str]:
     """
     if value is None:
         value = orjson.loads(body)
-    irregular = any(pattern in body for pattern in (b" :", b"\n:", b"\t:", b"\r:", b'\\\\":'))
-    if not irregular and body.count(b'":') - body.count(b'\\":') == _keys(value):
+    if not _IRREGULAR.search(body) and body.count(b'":') - body.count(b'\\":') == _keys(value):
         return []
     found: list[str] = []
     _find_duplicates(json.loads(body, object_pairs_hook=_Pairs), None, found)

@@ -149,11 +149,10 @@ class ServedVersion:
     warning: str = ""  # what to tell who uses a deprecated version, where that is not made of the fields above
     structure: Structure | None = None  # where no definition of the field schema says what objects look like
     kind: "Kind | None" = None  # the kind as it is in this version, where versions differ in columns or rules, too
+    api_version: str = field(init=False, compare=False)  # `apps/v1`, or `v1` for the core group; asked for all the time
 
-    @property
-    def api_version(self) -> str:
-        """`apps/v1`, or `v1` for the core group."""
-        return f"{self.group}/{self.version}" if self.group else self.version
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api_version", f"{self.group}/{self.version}" if self.group else self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,20 +222,19 @@ class Kind:
     prepare_delete: PrepareCreate | None = None  # when a deletion begins; the object is private
     is_finished: Callable[[Object], bool] | None = None  # whether a deletion waits for nothing of the kind's own
 
+    # Of the storage version; computed once, as they are asked for all the time. Errors and RBAC name this group.
+    group: str = field(init=False, compare=False)
+    api_version: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first = self.versions[0] if self.versions else None  # none yet: a custom kind in the making
+        object.__setattr__(self, "group", first.group if first else "")
+        object.__setattr__(self, "api_version", first.api_version if first else "")
+
     @property
     def storage(self) -> ServedVersion:
         """The version in which objects are stored."""
         return self.versions[0]
-
-    @property
-    def group(self) -> str:
-        """The group of the storage version; errors and RBAC of this version name it."""
-        return self.versions[0].group
-
-    @property
-    def api_version(self) -> str:
-        """The apiVersion of the storage version."""
-        return self.versions[0].api_version
 
     @property
     def is_stored(self) -> bool:

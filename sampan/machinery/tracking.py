@@ -11,6 +11,7 @@ from typing import Any
 from sampan.machinery.fieldtrees import EMPTY, Node, Tree, created, is_valid, minus, union, union_all
 from sampan.machinery.managers import APPLY, SYSTEM_META, UPDATE
 from sampan.machinery.meta import Object
+from sampan.machinery.tree import deep_copy
 
 Entry = Mapping[str, Any]
 
@@ -49,6 +50,18 @@ def track_update(
         entries = (_entry(me, fields, now),)
     if entries:
         new["metadata"][_FIELD] = list(entries)
+
+
+def private_copy(obj: Object) -> Object:
+    """A copy to be changed, but for the field sets of its records: they are half of an object, and never changed."""
+    entries = obj["metadata"].get(_FIELD)
+    if not entries:
+        copied: Object = deep_copy(obj)
+        return copied
+    meta = {name: value for name, value in obj["metadata"].items() if name != _FIELD}
+    copied = deep_copy({**obj, "metadata": meta})
+    copied["metadata"][_FIELD] = [{**entry} for entry in entries]
+    return copied
 
 
 def _visible(obj: Object, reset: Sequence[tuple[str, ...]]) -> Object:

@@ -87,21 +87,28 @@ class Cached:
 class Items(tuple[Cached, ...]):
     """The objects of a list, in key order."""
 
-    def joined(self) -> bytes:
-        """The inside of a typed list's `items`: `{"metadata":...},{"metadata":...}`; remembered while small."""
-        kept: bytes | None = self.__dict__.get("_joined")
-        if kept is None:
-            kept = join(self)
-            if len(kept) <= _JOINED_KEPT:
-                self.__dict__["_joined"] = kept
-        return kept
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What readers remember of this list; gone with it."""
+        notes: dict[str, Any] = self.__dict__.setdefault("_notes", {})
+        return notes
+
+    def joined(self, opening: bytes = b"{") -> bytes:
+        """The inside of a list's `items`: `{"metadata":...},{"metadata":...}`; remembered while small."""
+        kept: tuple[bytes, bytes] | None = self.notes.get("joined")
+        if kept is None or kept[0] != opening:
+            kept = (opening, join(self, opening))
+            if len(kept[1]) <= _JOINED_KEPT:
+                self.notes["joined"] = kept
+        return kept[1]
 
 
-def join(items: Iterable[Cached]) -> bytes:
-    """List items as one run of bytes, without kind and apiVersion, as upstream encodes typed lists."""
+def join(items: Iterable[Cached], opening: bytes = b"{") -> bytes:
+    """List items as one run of bytes: without kind and apiVersion, as upstream encodes typed lists, or with a head."""
     pieces: list[bytes] = []
+    before = b',%b"metadata":{"resourceVersion":"' % opening
     for cached in items:  # two pieces each, joined once: no copy of the whole item in between
-        pieces.append(b',{"metadata":{"resourceVersion":"%d",' % cached.revision)
+        pieces.append(b'%b%d",' % (before, cached.revision))
         pieces.append(cached.value[cached.start :])
     if pieces:
         pieces[0] = pieces[0][1:]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sampan.machinery import fieldsets, tracking
 from sampan.machinery.fieldtrees import compile_tree, is_valid, minus, union, union_all
-from sampan.machinery.tracking import track_update
+from sampan.machinery.tracking import private_copy, track_update
 from tests.machinery.sample import DEPLOYMENT, POD, definition, pod
 
 T1, T2 = "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"
@@ -176,3 +176,20 @@ def test_times_alone_change_nothing() -> None:
 def test_broken_trees(fields: Any) -> None:
     assert not is_valid(fields)
     assert is_valid({"f:a": {".": {}, 'k:{"name":"x"}': {}}})
+
+
+def test_a_copy_to_be_changed_shares_field_sets_and_nothing_else():
+    entry: dict[str, Any] = {"manager": "m", "fieldsV1": {"f:spec": {}}}
+    obj: dict[str, Any] = {
+        "metadata": {"name": "a", "labels": {"b": "c"}, "managedFields": [entry]},
+        "spec": {"x": [1]},
+    }
+    copied = private_copy(obj)
+    assert copied == obj
+    assert copied["metadata"]["managedFields"][0]["fieldsV1"] is entry["fieldsV1"]
+    copied["metadata"]["managedFields"][0]["manager"] = "other"
+    copied["metadata"]["managedFields"].append({})
+    copied["metadata"]["labels"]["b"] = "d"
+    copied["spec"]["x"].append(2)
+    assert obj == {"metadata": {"name": "a", "labels": {"b": "c"}, "managedFields": [entry]}, "spec": {"x": [1]}}
+    assert entry["manager"] == "m"

@@ -91,6 +91,9 @@ async def test_lists_are_in_key_order_per_namespace_or_for_all(cache: Cache) -> 
         "spec": {},
     }
     assert cache.list("/apps/deployments/") == ((), 4, 0)
+    opening = head("v1", "Pod")  # as custom resources have it, and no remembered form of another
+    assert json.loads(b"[" + listing.items.joined(opening) + b"]")[0]["kind"] == "Pod"
+    assert "kind" not in json.loads(b"[" + listing.items.joined() + b"]")[0]
 
 
 async def test_a_list_is_kept_until_something_below_it_changes(cache: Cache) -> None:

@@ -41,6 +41,10 @@ class Admission:
     reinvoke: bool = False  # a plugin asks that all of the first phase run once more
     reinvoking: bool = False  # this is that second time
     memory: dict[str, Any] = field(default_factory=dict)  # by plugin: what it keeps for the second time
+    kind: Kind = field(init=False)  # of the resource; no property, as every plugin asks for it
+
+    def __post_init__(self) -> None:
+        self.kind = self.call.served.kind
 
     @property
     def served(self) -> Served:
@@ -53,11 +57,6 @@ class Admission:
         if isinstance(self.given, WriteOptions):
             return self.given.tree(_OPTIONS[self.operation])
         return self.given.tree() if self.given else {}
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the resource."""
-        return self.call.served.kind
 
     @property
     def user(self) -> User:

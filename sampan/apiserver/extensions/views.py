@@ -21,7 +21,7 @@ from sampan.apiserver.services import Services
 from sampan.machinery.kind import Served, StoredResource, Structure
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
-from sampan.storage.cached import Cached
+from sampan.storage.cached import Cached, Items
 
 _AT_ONCE = 50  # views that are made without letting others run in between
 
@@ -42,6 +42,18 @@ def working(served: Served, entry: Cached) -> Object:
 def is_stored(served: Served, entry: Cached) -> bool:
     """Whether the stored bytes are the object in this version, but for its head."""
     return served.version.structure is None or _known(served, entry).stored
+
+
+def all_stored(served: Served, entries: Sequence[Cached]) -> bool:
+    """is_stored for every entry; known of a list that is read again."""
+    structure = served.version.structure
+    if structure is None:
+        return True
+    notes = entries.notes if isinstance(entries, Items) else {}
+    known: tuple[Structure, bool] | None = notes.get("stored")
+    if known is None or known[0] is not structure:
+        known = notes["stored"] = (structure, all(_known(served, entry).stored for entry in entries))
+    return known[1]
 
 
 def _known(served: Served, entry: Cached) -> View:
@@ -67,7 +79,12 @@ def prepare(services: Services, served: Served, entries: Iterable[Cached]) -> Aw
     structure = served.version.structure
     if structure is None:
         return None
+    notes = entries.notes if isinstance(entries, Items) else {}
+    if notes.get("prepared") is structure:
+        return None
     missing = [entry for entry in entries if not _has(served, structure, entry)]
+    if not missing:
+        notes["prepared"] = structure
     if structure.resource.webhook is None and len(missing) <= _AT_ONCE:
         for entry in missing:
             _make(served, structure, entry)

@@ -8,7 +8,7 @@ import orjson
 from sampan.apiserver import warnings
 from sampan.apiserver.accept import YAML, MediaTypeOptions
 from sampan.apiserver.call import Call, Many, One, Result, Tree, Watching
-from sampan.apiserver.extensions.views import working
+from sampan.apiserver.extensions.views import all_stored, working
 from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.apiserver.render.views import view
 from sampan.apiserver.render.watch import watch_reply
@@ -65,18 +65,18 @@ def _many(call: Call, result: Many, wanted: MediaTypeOptions, headers: Headers) 
 
 
 def _joined(call: Call, entries: Sequence[Cached]) -> bytes:
-    version = call.served.version
-    if version.structure is not None:
-        first = head(version.api_version, call.served.kind.name)
-        return b",".join(_typed(call, entry, first) for entry in entries)
+    version, opening = call.served.version, b"{"
+    if version.structure is not None:  # custom resources say what they are in lists, too
+        opening = head(version.api_version, call.served.kind.name)
+        if not all_stored(call.served, entries):
+            return b",".join(_typed(call, entry, opening) for entry in entries)
     if version.convert is not None:
         return b",".join(orjson.dumps(_item(call, entry)) for entry in entries)
-    return entries.joined() if isinstance(entries, Items) else join(entries)
+    return entries.joined(opening) if isinstance(entries, Items) else join(entries, opening)
 
 
-def _typed(call: Call, entry: Cached, first: bytes) -> bytes:
-    """An item of a list of custom resources, which say what they are in lists too."""
-    return first + entry.body if is_spliced(call, entry) else orjson.dumps(shown(call, entry))
+def _typed(call: Call, entry: Cached, opening: bytes) -> bytes:
+    return opening + entry.body if is_spliced(call, entry) else orjson.dumps(shown(call, entry))
 
 
 def _item(call: Call, entry: Cached) -> Object:

@@ -28,6 +28,7 @@ from sampan.machinery.errors import (
     UnsupportedMediaType,
 )
 from sampan.machinery.meta import Object
+from sampan.machinery.tracking import private_copy
 from sampan.machinery.tree import deep_copy
 
 JSON_PATCH = "application/json-patch+json"
@@ -43,11 +44,12 @@ class Patch:
 
     language: str
     body: Any
-    apply: Callable[[Object, Any], Any]  # (object in the client's version, private; body, private) -> the patched one
+    apply: Callable[[Object, Any], Any]  # (object in the client's version, private; body) -> the patched one
 
     def __call__(self, obj: Object) -> Any:
         """The patched object; `obj` stays as it is."""
-        return self.apply(deep_copy(obj), deep_copy(self.body))
+        copy = deep_copy if self.language == JSON_PATCH else private_copy  # the others replace records as a whole
+        return self.apply(copy(obj), self.body)
 
     def undecodable(self, error: DecodeError, obj: Object) -> Invalid:
         """The error for a patch that leaves something which is no object of its kind."""

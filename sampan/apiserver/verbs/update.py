@@ -8,7 +8,7 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.writes import pipeline
 from sampan.apiserver.writes.write import MAIN, STATUS, Part, Write
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import deep_copy
+from sampan.machinery.tracking import private_copy
 
 
 async def update(services: Services, call: Call) -> One | Tree:
@@ -28,8 +28,7 @@ async def update_part(services: Services, call: Call, part: Part) -> One | Tree:
     creates = part is MAIN and call.served.kind.allow_create_on_update
 
     def change(old: Object | None) -> Object:
-        copied: Object = deep_copy(sent)  # each attempt changes its own
-        return copied
+        return private_copy(sent)  # each attempt changes its own
 
     write = Write(call=call, change=change, options=options, part=part, name=call.info.name, creates=creates)
     return await pipeline.update(services, write)
