@@ -12,8 +12,11 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -23,12 +26,15 @@ from sampan.apiserver import keys
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.apiserver.writes.storing import encode
+from sampan.cluster import collector
 from sampan.cluster.certificates import ensure_pki
 from sampan.kinds.core.pod import KIND as POD
 from sampan.storage.sqlite import SQLiteStore
 
 TOKEN = "benchmark"
-CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+CORE = "/api/v1/namespaces"
+CONFIG_MAPS = f"{CORE}/default/configmaps"
+QUIET = f"{CORE}/kube-system/configmaps"  # where nothing else happens
 CHANGES = 9  # whose fan-out is measured
 PODS = 10_000
 
@@ -54,8 +60,9 @@ async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
         key=pki["apiserver.key"],
         tokens={TOKEN: authenticated("benchmark", ("system:masters",))},
     )
-    server = APIServer(config)
-    await server.start()
+    with collector.resting():
+        server = APIServer(config)
+        await server.start()
     pipe.send(server.port)
     await asyncio.to_thread(pipe.recv)
     await server.stop(0)
@@ -121,7 +128,9 @@ class Watcher(asyncio.Protocol):
             self.seen.set_result(time.perf_counter())
 
 
-async def fan_out(port: int, watchers: int) -> float:
+async def fan_out(
+    port: int, watchers: int, collection: str = QUIET, typed: Mapping[str, str] = MappingProxyType({})
+) -> float:
     """Milliseconds from the request for a change to the last of its watchers; the median of some changes.
 
     All the watchers are here, in one process, so half of what is measured is their own decryption.
@@ -129,30 +138,34 @@ async def fan_out(port: int, watchers: int) -> float:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     query = "watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
-    path = f"/api/v1/namespaces/kube-system/configmaps?{query}"
+    path = f"{collection}?{query}"
     loop, watches = asyncio.get_running_loop(), []
     for _ in range(watchers):
-        request = _http("GET", path)
+        request = http("GET", path)
         _, watch = await loop.create_connection(lambda it=request: Watcher(it), "127.0.0.1", port, ssl=context)  # type: ignore[misc]
         watches.append(watch)
     await asyncio.gather(*(watch.ready for watch in watches))
     writer, _ = await loop.create_connection(asyncio.Protocol, "127.0.0.1", port, ssl=context)
-    took = [await _one_change(writer, watches, f"change-{number}") for number in range(CHANGES)]
+    took = []
+    for name in (f"change-{number}" for number in range(CHANGES)):
+        change = http("POST", collection, {**typed, "metadata": {"name": name}})
+        took.append(await _one_change(writer, watches, name, change))
     for watch in watches:
         watch.transport.close()
     writer.close()
     return statistics.median(took) * 1000
 
 
-async def _one_change(writer: asyncio.Transport, watches: list[Watcher], name: str) -> float:
+async def _one_change(writer: asyncio.Transport, watches: list[Watcher], name: str, change: bytes) -> float:
     for watch in watches:
         watch.expect(name)
     began = time.perf_counter()
-    writer.write(_http("POST", "/api/v1/namespaces/kube-system/configmaps", {"metadata": {"name": name}}))
+    writer.write(change)
     return max(await asyncio.gather(*(watch.seen for watch in watches))) - began
 
 
-def _http(method: str, path: str, body: Any = None) -> bytes:
+def http(method: str, path: str, body: Any = None) -> bytes:
+    """A request with the benchmark's token."""
     text = orjson.dumps(body) if body else b""
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(text)}\r\n\r\n"
@@ -175,12 +188,9 @@ def measure(port: int, seconds: float, watchers: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--watchers", type=int, default=1000)
-    arguments = parser.parse_args()
+@contextmanager
+def running() -> Iterator[int]:
+    """A server in a process of its own, and its port."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as name:
@@ -189,10 +199,20 @@ def main() -> None:
         process = context.Process(target=run_server, args=(folder, theirs))
         process.start()
         try:
-            figures = measure(ours.recv(), arguments.seconds, arguments.watchers)
+            yield ours.recv()
         finally:
             ours.send("stop")
             process.join()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--watchers", type=int, default=1000)
+    arguments = parser.parse_args()
+    with running() as port:
+        figures = measure(port, arguments.seconds, arguments.watchers)
     print(json.dumps({"benchmark": "api", "connections": 32, **figures}))
 
 

@@ -8,7 +8,6 @@ disturbs no pod. `sampan down` removes those.
 
 import argparse
 import fcntl
-import gc
 import logging
 import resource
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from sampan.cluster import process
+from sampan.cluster import collector, process
 from sampan.cluster.config import ClusterConfig, load
 from sampan.cluster.steps import Steps
 
@@ -54,12 +53,9 @@ def _allow_many_connections() -> None:
 
 
 def _load() -> Callable[[ClusterConfig, Steps], Coroutine[Any, Any, None]]:
-    """What runs the cluster, loaded here: most of a start is this, and the garbage collector need not watch it."""
-    gc.disable()
-    from sampan.cluster.serving import serve
-
-    gc.enable()
-    gc.freeze()
+    """What runs the cluster, loaded here and not above: most of a start is this."""
+    with collector.resting():
+        from sampan.cluster.serving import serve
     return serve
 
 

@@ -5,13 +5,12 @@ Called by server.py, which is the process. Reads top to bottom: what is opened, 
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import ModuleType
 
-from sampan.cluster import components
+from sampan.cluster import collector, components
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.steps import Steps
 
@@ -46,8 +45,8 @@ def _node() -> ModuleType:
 
 
 async def _until_ready(waits: Iterable[Callable[[], Awaitable[None]]], steps: Steps) -> None:
-    """Tell when all is ready. What is there by then stays: the garbage collector need not go over it ever again."""
+    """Tell when all is ready."""
     await asyncio.gather(*(wait() for wait in waits))
-    gc.freeze()
+    collector.settle()
     steps.done("ready")
     steps.close()
