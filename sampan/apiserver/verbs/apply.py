@@ -78,11 +78,8 @@ def _parse(body: bytes) -> tuple[Any, list[str]]:
 
 
 def _refuse_undeclared(call: Call, given: Object, pruned: Object) -> None:
-    """Whatever fieldValidation says: a configuration with fields that nobody could own cannot be typed. Of a custom
-    resource's own metadata, unknown fields are dropped before (schemaCoercingConverter)."""
+    """Whatever fieldValidation says: a configuration with fields that nobody could own cannot be typed."""
     version = call.served.version
-    if version.structure:
-        given = {name: value for name, value in given.items() if name != "metadata"}
     paths = undeclared(call.catalogue.definition(version).as_field, given, pruned)
     errors = [f"{show(path)}: field not declared in schema" for path in islice(paths, LIMIT)]
     if errors:
