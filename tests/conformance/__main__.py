@@ -108,6 +108,7 @@ def main() -> int:
         print(f"conformance: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
+        print("conformance: interrupted; the report has the tests that ended", file=sys.stderr)
         return 130
     return 0
 
