@@ -6,7 +6,7 @@ sigs.k8s.io/structured-merge-diff.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -102,21 +102,24 @@ def compare(field: Field, old: Any, new: Any) -> tuple[FieldSet, FieldSet]:
     return changed, frozenset(before.keys() - after.keys())
 
 
-def undeclared(field: Field | None, given: Any, pruned: Any, path: Path = ()) -> Iterator[Path]:
-    """Where a value has fields that its pruned form lacks; of one map the first only, as upstream reports them."""
+def undeclared(
+    field: Field | None, given: Any, pruned: Any, is_open: Callable[[Path], bool], path: Path = ()
+) -> Iterator[Path]:
+    """Where a value has fields that its pruned form lacks and that `is_open` does not excuse; of one map the first
+    only, as upstream reports them."""
     if isinstance(given, dict) and isinstance(pruned, dict):
         for name, item in given.items():
             place = (*path, "f:" + name)
             if name in pruned:
-                yield from undeclared(field and below(field, place[-1]), item, pruned[name], place)
-            elif item is not None:
+                yield from undeclared(field and below(field, place[-1]), item, pruned[name], is_open, place)
+            elif item is not None and not is_open(place):
                 yield place
                 return
     elif isinstance(given, list) and isinstance(pruned, list):
         keyed = field if field and is_merged(field, given) else None
         for index, (item, kept) in enumerate(zip(given, pruned, strict=False)):
             element = item_element(keyed, item) if keyed else f"i:{index}"
-            yield from undeclared(field and field.items, item, kept, (*path, element))
+            yield from undeclared(field and field.items, item, kept, is_open, (*path, element))
 
 
 def to_fields(paths: Iterable[Path]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 machinery/apply.py decides what the object becomes and who owns what; here are the options, the checks and the storing.
 """
 
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,7 @@ from sampan.machinery.fieldsets import show, undeclared
 from sampan.machinery.kind import ObjectCodec
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.places import LIMIT
+from sampan.machinery.structural.openness import is_open
 from sampan.machinery.tree import REMOVED, deep_copy, with_changes
 
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -80,7 +82,9 @@ def _parse(body: bytes) -> tuple[Any, list[str]]:
 def _refuse_undeclared(call: Call, given: Object, pruned: Object) -> None:
     """Whatever fieldValidation says: a configuration with fields that nobody could own cannot be typed."""
     version = call.served.version
-    paths = undeclared(call.catalogue.definition(version).as_field, given, pruned)
+    published = version.structure.published if version.structure else None
+    excused = partial(is_open, published or {})
+    paths = undeclared(call.catalogue.definition(version).as_field, given, pruned, excused)
     errors = [f"{show(path)}: field not declared in schema" for path in islice(paths, LIMIT)]
     if errors:
         text = errors[0] if len(errors) == 1 else "\n  ".join(["errors:", *errors])

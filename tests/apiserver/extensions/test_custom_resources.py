@@ -1,6 +1,7 @@
 """Objects of kinds that a definition brings: from its establishment to its end."""
 
 import asyncio
+import copy
 
 import pytest
 
@@ -81,7 +82,15 @@ async def test_strategic_patches_are_not_understood(api: API) -> None:
 
 
 async def test_apply_refuses_fields_that_nobody_could_own(api: API) -> None:
-    await established(api, definition())
+    schema = copy.deepcopy(SCHEMA)
+    metadata = {"type": "object", "properties": {"name": {"type": "string"}}}
+    embedded = {"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"metadata": metadata}}
+    schema["properties"]["spec"]["properties"]["free"] = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+        "properties": {"closed": {"type": "object", "properties": {"y": {"type": "string"}}}, "sub": embedded},
+    }
+    await established(api, definition(version(schema=schema)))
     body = crontab(steps=[{"name": "a", "more": 1}])
     body["metadata"]["unknown"] = "x"
     apply = {"content_type": "application/apply-patch+yaml", "query": {"fieldManager": "one"}}
@@ -93,6 +102,10 @@ async def test_apply_refuses_fields_that_nobody_could_own(api: API) -> None:
         '  .spec.steps[name="a"].more: field not declared in schema',
     )
     del body["spec"]["steps"][0]["more"], body["metadata"]["unknown"]
+    body["spec"] |= {"free": {"closed": {"x": 1}, "sub": {"apiversion": "v1", "kind": "Sub", "metadata": {"y": 2}}}}
+    refused = await api.call("PATCH", CRONTABS + "/my", body, **apply)
+    assert refused.body["message"].endswith("Kind=CronTab): .spec.free.sub.metadata.y: field not declared in schema")
+    del body["spec"]["free"]["sub"]
     assert (await api.call("PATCH", CRONTABS + "/my", body, **apply)).status == 201
 
 
