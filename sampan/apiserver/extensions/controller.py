@@ -5,6 +5,7 @@ decides. Upstream: k8s.io/apiextensions-apiserver/pkg/controller; the finalizer 
 (kinds/apiextensions/custom_resource_definition.py).
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from sampan.apiserver.extensions.acceptance import ESTABLISHED, TERMINATING, is_true, settled, taken
@@ -52,7 +53,9 @@ class DefinitionController(Controller):
             return WAIT
         if is_deleting(definition):
             return await self._end(definition)
-        status = settled(definition, taken(definition, self.definitions.items()), self.clock.now())
+        others = taken(definition, self.definitions.items())
+        # Beside the event loop: schemas of thousands of fields are looked through.
+        status = await asyncio.to_thread(settled, definition, others, self.clock.now())
         await self._write_status(definition, status)
         return WAIT
 
