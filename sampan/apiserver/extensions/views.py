@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import NamedTuple
 
+from sampan.apiserver.beside import LARGE
 from sampan.apiserver.extensions.conversion import convert
 from sampan.apiserver.services import Services
 from sampan.machinery.kind import Served, StoredResource, Structure
@@ -23,7 +24,7 @@ from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
 from sampan.storage.cached import Cached, Items
 
-_AT_ONCE = 50  # views that are made without letting others run in between
+_AT_ONCE = 50  # views that are made in one go
 
 
 class View(NamedTuple):
@@ -85,11 +86,14 @@ def prepare(services: Services, served: Served, entries: Iterable[Cached]) -> Aw
     missing = [entry for entry in entries if not _has(served, structure, entry)]
     if not missing:
         notes["prepared"] = structure
-    if structure.resource.webhook is None and len(missing) <= _AT_ONCE:
-        for entry in missing:
-            _make(served, structure, entry)
+    if structure.resource.webhook is None and _is_quick(missing):
+        _make_all(served, structure, missing)
         return None
     return _prepare(services, served, structure, missing) if missing else None
+
+
+def _is_quick(missing: Sequence[Cached]) -> bool:
+    return len(missing) <= _AT_ONCE and sum(len(entry.value) for entry in missing) <= LARGE
 
 
 def _has(served: Served, structure: Structure, entry: Cached) -> bool:
@@ -101,18 +105,18 @@ async def _prepare(services: Services, served: Served, structure: Structure, mis
     for start in range(0, len(missing), _AT_ONCE):
         part = missing[start : start + _AT_ONCE]
         if structure.resource.webhook is None:
-            for entry in part:
-                _make(served, structure, entry)
+            await asyncio.to_thread(_make_all, served, structure, part)
         else:
             await _convert(services, served, structure, part)
-        await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
 
-def _make(served: Served, structure: Structure, entry: Cached) -> None:
+def _make_all(served: Served, structure: Structure, entries: Sequence[Cached]) -> None:
     """Where versions differ in their name alone."""
     resource = structure.resource
-    obj = resource.accept(resource.restore(deep_copy(entry.object)), served.version.version)
-    _finish(served, structure, entry, obj)
+    for entry in entries:
+        obj = resource.accept(resource.restore(deep_copy(entry.object)), served.version.version)
+        _finish(served, structure, entry, obj)
 
 
 def _finish(served: Served, structure: Structure, entry: Cached, obj: Object) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import to_storage
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.metadata import settle_name, settle_namespace
@@ -34,7 +35,7 @@ async def apply_patch(services: Services, call: Call, options: WriteOptions, par
     if not options.manager:
         error = FieldError(FIELD_REQUIRED, "fieldManager", "is required for apply patch")
         raise Invalid.of("PatchOptions", "meta.k8s.io", "", [error])
-    applied = _configuration(call, options)
+    applied = await beside(is_large(call), _configuration, call, options)
 
     def change(old: Object | None) -> Object:
         live = None if old is None else in_version(call, old)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import media_type, read_json, to_storage
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.options import WriteOptions, write_options
@@ -74,7 +75,7 @@ async def patch_part(services: Services, call: Call, part: Part) -> One | Tree:
     if media_type(call.payload) == APPLY_PATCH:
         return await apply_patch(services, call, options, part)
     refuse_force(options)
-    patching = read_patch(call)
+    patching = await beside(is_large(call), read_patch, call)
 
     def change(old: Object | None) -> Object:
         if old is None:

@@ -1,6 +1,7 @@
 """PUT: replace an object, or its status."""
 
 from sampan.apiserver import metadata
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.options import WriteOptions, write_options
@@ -24,7 +25,7 @@ async def update_status(services: Services, call: Call) -> One | Tree:
 async def update_part(services: Services, call: Call, part: Part) -> One | Tree:
     """PUT of the object by which one of its parts is replaced."""
     options = write_options(call.query, "UpdateOptions")
-    sent = read(call, options)
+    sent = await beside(is_large(call), read, call, options)
     creates = part is MAIN and call.served.kind.allow_create_on_update
 
     def change(old: Object | None) -> Object:

@@ -13,7 +13,6 @@ A write that finds the object changed meanwhile starts again at the top, admissi
 deleting.py. The counterpart of k8s.io/apiserver/pkg/registry/generic/registry (Store) and pkg/endpoints/handlers.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from itertools import chain
@@ -21,6 +20,7 @@ from itertools import chain
 from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
 from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.extensions.views import prepare, working
 from sampan.apiserver.keys import storage_key
@@ -44,7 +44,7 @@ _NAME_TRIES = 8  # KEP-4420
 async def create(services: Services, write: Write) -> One | Tree:
     """Store a new object. Raises AlreadyExists, Invalid, Forbidden, NotFound (namespace)."""
     check_open(services, write.call.served)
-    obj, admission = await _intended(services, write, None)
+    obj, admission = await _intended(services, write, None, is_large(write.call))
     if obj["metadata"].get("name") or not obj["metadata"].get("generateName"):
         return await _create(services, write, obj, admission)
     for _ in range(_NAME_TRIES):
@@ -94,7 +94,7 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
         kind.prepare_create(obj)
     async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
         found = chain(validate_meta(obj, kind), validate_new(write.call, obj))
-        _refuse(write.call.served, obj, await found_errors(kind, found))
+        _refuse(write.call.served, obj, await found_errors(kind, found, is_large(write.call)))
         _warn(write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
         await services.admission.validate(services, admission)
@@ -105,38 +105,37 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
     served, part, options = write.call.served, write.part, write.options
     if waiting := prepare(services, served, (entry,)):
         await waiting
-    kind, old = served.kind, working(served, entry)
-    new, admission = await _intended(services, write, old)
-    settle_version(kind, new, old)
-    metadata.prepare_update(kind, new, old)
-    part.prepare(kind, new, old)
-    metadata.bump_generation(kind, new, old)
+    kind, old, large = served.kind, working(served, entry), is_large(write.call, entry)
+    new, admission = await _intended(services, write, old, large)
+    await beside(large, _prepare, write, new, old)
     async with _allocated(services, kind, new, old, dry_run=options.dry_run):
         found = chain(validate_meta_update(new, old, kind), part.validate(write.call, new, old))
-        _refuse(served, new, await found_errors(kind, found))
+        _refuse(served, new, await found_errors(kind, found, large))
         if part.warns:
             _warn(write.call, new, kind.warnings)
-        ownership.keep_times(new, old)
+        await beside(large, ownership.keep_times, new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)
         return await replace(services, served, entry, new, dry_run=options.dry_run)
 
 
-async def found_errors(kind: Kind, errors: Iterable[FieldError]) -> list[FieldError]:
+def _prepare(write: Write, new: Object, old: Object) -> None:
+    kind = write.call.served.kind
+    settle_version(kind, new, old)
+    metadata.prepare_update(kind, new, old)
+    write.part.prepare(kind, new, old)
+    metadata.bump_generation(kind, new, old)
+
+
+async def found_errors(kind: Kind, errors: Iterable[FieldError], large: bool = False) -> list[FieldError]:
     """The errors that a validation finds; one that takes its time runs beside the event loop."""
-    return await asyncio.to_thread(list, errors) if kind.slow_validation else list(errors)
+    return await beside(large or kind.slow_validation, list, errors)
 
 
-async def _intended(services: Services, write: Write, old: Object | None) -> tuple[Object, Admission]:
+async def _intended(services: Services, write: Write, old: Object | None, large: bool) -> tuple[Object, Admission]:
     """What the client and the plugins want the object to be, with what the second phase of admission is told."""
-    sent, form, call = write.change(old), write.form, write.call
-    if old is not None:
-        check_uid(call.served.kind, sent, old)
-        if write.part.narrow:
-            write.part.narrow(sent, old)
-    drop_duplicates(sent, call.warnings)
-    if form is None and not write.tracked:
-        ownership.record(call, sent, old, write.options, write.part.subresource)
+    form, call = write.form, write.call
+    sent = await beside(large, _sent, write, old)
     admission, recorded = _admission(write, sent, old), (sent.get("metadata") or {}).get("managedFields")
     await services.admission.mutate(services, admission)
     new = admission.new
@@ -147,6 +146,19 @@ async def _intended(services: Services, write: Write, old: Object | None) -> tup
     ownership.restore_invalid(new, recorded, call.warnings)
     drop_duplicates(new, call.warnings, admitted=True)
     return new, admission
+
+
+def _sent(write: Write, old: Object | None) -> Object:
+    """What the client wants the object to be."""
+    sent, call = write.change(old), write.call
+    if old is not None:
+        check_uid(call.served.kind, sent, old)
+        if write.part.narrow:
+            write.part.narrow(sent, old)
+    drop_duplicates(sent, call.warnings)
+    if write.form is None and not write.tracked:
+        ownership.record(call, sent, old, write.options, write.part.subresource)
+    return sent
 
 
 def _admission(write: Write, sent: Object, old: Object | None) -> Admission:

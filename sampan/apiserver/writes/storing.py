@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import orjson
 
+from sampan.apiserver.beside import LARGE, beside
 from sampan.apiserver.call import One, Tree
 from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
@@ -46,8 +47,8 @@ def check_open(services: Services, served: Served) -> None:
         raise MethodNotAllowed("create not allowed while custom resource definition is terminating")
 
 
-def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) -> One:
-    note(served, entry, obj)
+async def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) -> One:
+    await beside(len(entry.value) > LARGE, note, served, entry, obj)
     return One(entry, status)
 
 
@@ -63,7 +64,7 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
     value = _value(served, await stored_form(services, served, obj))
     check_open(services, served)
     try:
-        return _noted(served, await services.cache.create(key, value), obj, 201)
+        return await _noted(served, await services.cache.create(key, value), obj, 201)
     except KeyExists as error:
         there = services.cache.get(key)
         raise taken(kind, there.object if there else obj) from error
@@ -79,13 +80,14 @@ async def replace(services: Services, served: Served, entry: Cached, new: Object
     if dry_run:
         return Tree(new, stored=True)
     stored = await stored_form(services, served, new)
-    value = _value(served, stored)
-    if value == entry.value or _same(stored, entry.object):
+    large = len(entry.value) > LARGE
+    value = await beside(large, _value, served, stored)
+    if value == entry.value or await beside(large, _same, stored, entry.object):
         return One(entry)
     try:
         if is_finished(served.kind, new):
-            return _noted(served, await remove(services, served.kind, entry, value), new)
-        return _noted(served, await services.cache.update(entry.key, value, entry.revision), new)
+            return await _noted(served, await remove(services, served.kind, entry, value), new)
+        return await _noted(served, await services.cache.update(entry.key, value, entry.revision), new)
     except StoreFull as error:
         raise store_full(error) from error
 
