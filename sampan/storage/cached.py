@@ -106,9 +106,9 @@ class Items(tuple[Cached, ...]):
 def join(items: Iterable[Cached], opening: bytes = b"{") -> bytes:
     """List items as one run of bytes: without kind and apiVersion, as upstream encodes typed lists, or with a head."""
     pieces: list[bytes] = []
-    before = b',%b"metadata":{"resourceVersion":"' % opening
+    start = b',%b"metadata":{"resourceVersion":"%%d",' % opening.replace(b"%", b"%%")
     for cached in items:  # two pieces each, joined once: no copy of the whole item in between
-        pieces.append(b'%b%d",' % (before, cached.revision))
+        pieces.append(start % cached.revision)
         pieces.append(cached.value[cached.start :])
     if pieces:
         pieces[0] = pieces[0][1:]
