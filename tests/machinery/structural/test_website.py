@@ -1,4 +1,4 @@
-"""A definition from the field, cert-manager's Certificate, and what is told of an object of it."""
+"""A definition as they are in the field, and what is told of an object of it."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,13 @@ from sampan.machinery.structural.resource import ResourceSchema
 from sampan.machinery.tree import deep_copy
 from tests.kinds.write import create_errors
 
-GIVEN = json.loads((Path(__file__).parents[3] / "benchmarks" / "certificate.json").read_text())
+GIVEN = json.loads((Path(__file__).parents[3] / "benchmarks" / "website.json").read_text())
 SCHEMA = ResourceSchema(
     GIVEN["definition"]["spec"]["versions"][0]["schema"]["openAPIV3Schema"], object_meta_reader(load())
 )
 
 
-def certificate(**spec: Any) -> Any:
+def website(**spec: Any) -> Any:
     obj = deep_copy(GIVEN["object"])
     obj["spec"] |= spec
     return obj
@@ -28,8 +28,8 @@ def test_the_definition_is_accepted() -> None:
     assert create_errors(GIVEN["definition"]) == []
 
 
-def test_a_good_certificate_stays_as_it_is() -> None:
-    obj = certificate()
+def test_a_good_website_stays_as_it_is() -> None:
+    obj = website()
     assert SCHEMA.read(obj) == []
     SCHEMA.default(obj)
     assert SCHEMA.validate(obj) == []
@@ -40,28 +40,27 @@ def test_a_good_certificate_stays_as_it_is() -> None:
     ("spec", "told"),
     [
         (
-            {"privateKey": {"algorithm": "DSA"}},
-            'spec.privateKey.algorithm: Unsupported value: "DSA": supported values: "RSA", "ECDSA", "Ed25519"',
+            {"tls": {"minVersion": "1.0"}},
+            'spec.tls.minVersion: Unsupported value: "1.0": supported values: "1.2", "1.3"',
         ),
-        ({"issuerRef": {"kind": "Issuer"}}, "spec.issuerRef.name: Required value"),
+        ({"source": {"branch": "main"}}, "spec.source.repository: Required value"),
         (
-            {"dnsNames": "a"},
-            'spec.dnsNames: Invalid value: "string": spec.dnsNames in body must be of type array: "string"',
+            {"hosts": "a"},
+            'spec.hosts: Invalid value: "string": spec.hosts in body must be of type array: "string"',
         ),
         (
-            {"revisionHistoryLimit": 2**40},
-            '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in '
-            "spec.revisionHistoryLimit",
+            {"replicas": 2**40},
+            '<nil>: Invalid value: "": Checked value must be of type integer with format int32 in spec.replicas',
         ),
     ],
 )
 def test_bad_ones(spec: dict[str, Any], told: str) -> None:
-    obj = certificate(**spec)
+    obj = website(**spec)
     SCHEMA.read(obj)
     assert [str(error) for error in SCHEMA.validate(obj)] == [told]
 
 
 def test_an_update_may_keep_what_was_wrong() -> None:
-    old, new = certificate(privateKey={"size": "x"}), certificate(privateKey={"size": "x"}, secretName="other")
+    old, new = website(theme={"name": 1}), website(theme={"name": 1}, replicas=3)
     assert SCHEMA.validate_update(new, old) == []
     assert SCHEMA.validate(new) != []
