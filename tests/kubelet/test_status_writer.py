@@ -84,12 +84,12 @@ async def test_labels_set_meanwhile_stay(client: Client, pod: Object) -> None:
 
 async def test_only_the_last_wish_is_written(client: Client, pod: Object) -> None:
     async with writing(client, pod) as writer:
-        before = int(pod["metadata"]["resourceVersion"])
         for phase in ("Pending", "Pending", "Running"):
             writer.want(running(pod) | {"phase": phase, "message": phase})
         await writer.flush()
-    found = await client.get(POD, "web", "default")
-    assert (found["status"]["message"], int(found["metadata"]["resourceVersion"])) == ("Running", before + 1)
+    async with client.watch(POD, resource_version=pod["metadata"]["resourceVersion"]) as events:
+        first = await anext(events)
+    assert first.object["status"]["message"] == "Running"
 
 
 async def test_a_pod_that_is_gone_ends_the_writing(client: Client, pod: Object) -> None:
