@@ -68,6 +68,14 @@ async def test_neither_taints_nor_owners(nodes: API) -> None:
     assert "cannot delete" in await refused(nodes, "DELETE", f"{NODES}/n1")
 
 
+async def test_a_heartbeat_that_has_not_seen_the_newest_taints_is_stale(nodes: API) -> None:
+    """It is no attempt to take them away."""
+    seen = await nodes.get(f"{NODES}/n1")
+    taint = {"key": "busy", "effect": "NoSchedule"}
+    assert (await nodes.patch(f"{NODES}/n1", {"spec": {"taints": [taint]}})).status == 200
+    assert (await nodes.call("PUT", f"{NODES}/n1/status", seen, user="node")).status == 409
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [

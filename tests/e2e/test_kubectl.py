@@ -136,7 +136,7 @@ def test_a_deployment_of_2017_works_as_written(kubectl: Kubectl) -> None:
     del old["spec"]["selector"]  # type: ignore[attr-defined]
     done = kubectl.run("create", "-f", "-", stdin=json.dumps(old))
     assert done.returncode == 0, done.stderr
-    assert "extensions/v1beta1 Deployment is deprecated" in done.stderr
+    assert "extensions/v1beta1 Deployment was removed from Kubernetes in 1.16; served by Sampan" in done.stderr
     found = kubectl.json("get", "deployments.v1beta1.extensions", "legacy")
     assert found["apiVersion"] == "extensions/v1beta1"
     assert found["spec"]["selector"] == {"matchLabels": {"app": "legacy"}}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,7 @@ def test_the_demo_stopped_anywhere_leaves_nothing(moment: str, tmp_path: Path, c
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # which a shell's background job ignores
     )
     assert demo.stdout is not None
     seen = []

@@ -27,7 +27,7 @@ from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes import ownership
 from sampan.apiserver.writes.owners import drop_duplicates
-from sampan.apiserver.writes.preconditions import check_uid, settle_version
+from sampan.apiserver.writes.preconditions import check_uid, refuse_stale, settle_version
 from sampan.apiserver.writes.storing import MAX_CONFLICTS, check_open, conflict, insert, replace
 from sampan.apiserver.writes.write import Write, validate_new
 from sampan.machinery.errors import AlreadyExists, FieldError, Invalid, NotFound
@@ -153,6 +153,7 @@ def _sent(write: Write, old: Object | None) -> Object:
     sent, call = write.change(old), write.call
     if old is not None:
         check_uid(call.served.kind, sent, old)
+        refuse_stale(call.served.kind, sent, old)
         if write.part.narrow:
             write.part.narrow(sent, old)
     drop_duplicates(sent, call.warnings)

@@ -16,6 +16,14 @@ def check_uid(kind: Kind, new: Object, old: Object) -> None:
         raise _failed(kind, old, f"UID in precondition: {asked}, UID in object meta: {found}")
 
 
+def refuse_stale(kind: Kind, new: Object, old: Object) -> None:
+    """Raises Conflict where the client has seen another state; before admission, which would take what others have
+    changed since for the client's own change."""
+    version = (new.get("metadata") or {}).get("resourceVersion") or "0"
+    if version != "0" and version.isdecimal() and version != old["metadata"]["resourceVersion"]:
+        raise Conflict.of(kind.plural, kind.group, old["metadata"]["name"])
+
+
 def settle_version(kind: Kind, new: Object, old: Object) -> None:
     """Give the object its resourceVersion; raises Conflict where the client has seen another, Invalid."""
     meta, current = new["metadata"], old["metadata"]["resourceVersion"]
