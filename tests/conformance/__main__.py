@@ -84,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--focus", default="")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--limit", type=int, default=900, help="seconds for one test; default 900")
+    parser.add_argument("--limit", type=int, default=1200, help="seconds for one test; default 1200")
     parser.add_argument("--logs", type=Path, help="directory for a log of each test; default: in the cache")
     parser.add_argument("--compare", type=Path, metavar="FILE")
     parser.add_argument("--build", choices=programs.PACKAGES, metavar="PROGRAM")
