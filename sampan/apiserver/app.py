@@ -123,7 +123,7 @@ class App:
         wanted = MediaTypeOptions() if info.subresource in _STREAMS else negotiate(header)
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, verb = self._route(request, user, info, query, payload, trace.warnings)
-        if wanted.view and not call.served.kind.is_stored:
+        if wanted.view and not call.served.kind.is_read:
             wanted = negotiate_plain(header)  # what is only answered has no table and no metadata
         result = verb(self.services, call)
         if inspect.isawaitable(result):

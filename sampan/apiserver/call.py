@@ -67,6 +67,13 @@ class Tree:
 
 
 @dataclass(slots=True)
+class Computed:
+    """A list of objects that are not stored, of which nobody knows a revision."""
+
+    objects: list[Object]
+
+
+@dataclass(slots=True)
 class Many:
     """A list. `revision` is its resourceVersion."""
 
@@ -98,4 +105,4 @@ class Watching:
     now: Callable[[], datetime]  # a watch may last for an hour, and ages are those of the moment
 
 
-Result = One | Tree | Many | Watching | Reply
+Result = One | Tree | Computed | Many | Watching | Reply

@@ -15,9 +15,9 @@ import orjson
 from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.user import User
-from sampan.apiserver.call import Call, Change, Many, One, Payload, Result, Tree, Watching
+from sampan.apiserver.call import Call, Change, Computed, Many, One, Payload, Result, Tree, Watching
 from sampan.apiserver.extensions.views import working
-from sampan.apiserver.render.reply import list_meta
+from sampan.apiserver.render.reply import computed_list, list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.watch import bookmark
 from sampan.client.transport import WatchEvent
@@ -147,6 +147,8 @@ def _tree(call: Call, result: Result) -> Object:
         return _object(call, result.entry)
     if isinstance(result, Tree):
         return in_version(call, result.tree) if result.stored else result.tree
+    if isinstance(result, Computed):
+        return computed_list(call, result)
     if isinstance(result, Many):
         return {
             "kind": call.served.kind.list_kind,

@@ -101,7 +101,7 @@ def build(catalogue: Catalogue) -> Routes:
     routes = Routes()
     for (group, version, plural), served in catalogue.by_resource.items():
         kind = served.kind
-        verbs = {name: _VERBS[name] for name in kind.verbs}
+        verbs = {} if served.version.scale_only else {name: _VERBS[name] for name in kind.verbs}
         if kind.is_stored:  # reviews and Binding are answered by a handler of their own
             routes.places[group, version, plural, ""] = Endpoint(served, verbs)
         for name, subresource in subresources(served).items():

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -55,6 +55,7 @@ class Services:
     now: Callable[[], datetime]
     webhooks: WebhookClient
     admission_metrics: AdmissionMetrics
+    components: dict[str, Callable[[], str]] = field(default_factory=dict)  # name -> what is wrong with it, or ""
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:

@@ -75,7 +75,17 @@ async def control_plane(config: ClusterConfig, report: Report) -> AsyncIterator[
         await api.start()
         stack.push_async_callback(api.stop)
         report("API server")
-        yield Cluster(config, api, store, SystemClock())
+        cluster = Cluster(config, api, store, SystemClock())
+        api.services.components |= {
+            "controller-manager": partial(_unready, cluster.ready("controllers")),
+            "scheduler": partial(_unready, cluster.ready("scheduler")),
+        }
+        yield cluster
+
+
+def _unready(component: asyncio.Event) -> str:
+    """What is wrong with a component of this process; one that fails takes the server with it."""
+    return "" if component.is_set() else "is still starting"
 
 
 def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:

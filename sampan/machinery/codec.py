@@ -23,7 +23,7 @@ _NO_OBJECT = (
     "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct "
     '{{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
 )
-_SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # where upstream makes its table of kinds, as its messages call it
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # where upstream makes its table of kinds, as its messages call it
 
 
 class DecodeError(BadRequest):
@@ -155,5 +155,5 @@ class Codec:
             group = self.version.group.partition(".")[0] or "core"
             text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
         else:
-            text = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+            text = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"'
         return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)

@@ -143,6 +143,7 @@ class ServedVersion:
     validate_create: Validate | None = None
     validate_update: ValidateUpdate | None = None
     default_orphan: bool = False  # as Kind.default_orphan, for requests in this version
+    scale_only: bool = False  # nothing but /scale is served in this version
     deprecated: str = ""  # release in which it was deprecated, "1.9"; "" if it is not
     removed: str = ""  # release in which upstream removed it, "1.16"
     replacement: str = ""  # "apps/v1 Deployment"
@@ -238,8 +239,13 @@ class Kind:
 
     @property
     def is_stored(self) -> bool:
-        """Whether there are objects of the kind; reviews and their like are only answered."""
-        return self.verbs != ("create",)
+        """Whether there are objects of the kind; reviews are only answered, and component statuses computed."""
+        return "watch" in self.verbs
+
+    @property
+    def is_read(self) -> bool:
+        """Whether there is something to read, stored or not."""
+        return "get" in self.verbs
 
     @property
     def list_kind(self) -> str:

@@ -202,4 +202,5 @@ NAME_RULES: dict[str, Check] = {
     "dns-1035-label": dns_1035_label,
     "path-segment": path_segment,
     "ip-address": ip_address_name,
+    "config-key": config_key,
 }

@@ -112,6 +112,9 @@ def tag(version: ServedVersion) -> str:
 def paths_of(kind: Kind, version: ServedVersion) -> Iterator[PathItem]:
     """The paths of a kind in a version, as far as its verbs go."""
     names = _Names(kind, version)
+    if version.scale_only:
+        yield PathItem(names.item + "/scale", tuple(_part(names, "scale", SCALE)))
+        return
     if collection := tuple(_collection(names)):
         yield PathItem(names.collection, collection)
     if kind.namespaced and "list" in kind.verbs:

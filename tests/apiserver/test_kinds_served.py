@@ -21,6 +21,7 @@ HOOK = {
 MATCH = {"matchConstraints": {"resourceRules": [{**RULE, "resources": ["widgets"]}]}}
 MUTATION = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'remove', path: '/a'}]"}}
 CONTAINERS = {"containers": [{"name": "c", "image": "i"}]}
+STRATEGY = {"strategy": "OldestEmulationVersion"}
 # Kind -> its body without what every object has.
 BODIES: dict[str, Object] = {
     "LimitRange": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
@@ -53,10 +54,32 @@ BODIES: dict[str, Object] = {
     },
     "PodTemplate": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": CONTAINERS}},
     "NetworkPolicy": {"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}},
+    "PriorityClass": {"value": 5},
+    "Lease": {"spec": {"holderIdentity": "me"}},
+    "LeaseCandidate": {"spec": {"leaseName": "l", "binaryVersion": "1.37.0", "emulationVersion": "1.37.0", **STRATEGY}},
+    "StorageVersionMigration": {"spec": {"resource": {"resource": "pods"}}},
+    "RoleBinding": {"roleRef": {"kind": "Role", "name": "r"}, "subjects": [{"kind": "User", "name": "u"}]},
+    "ClusterRoleBinding": {
+        "roleRef": {"kind": "ClusterRole", "name": "r"},
+        "subjects": [{"kind": "Group", "name": "g"}],
+    },
+    "Role": {"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]},
     "IPAddress": {"spec": {"parentRef": {"resource": "services", "name": "s", "namespace": "default"}}},
     "ServiceCIDR": {"spec": {"cidrs": ["10.200.0.0/24"]}},
     "HorizontalPodAutoscaler": {
         "spec": {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}
+    },
+}
+# apiVersion and kind -> its body, where a version has other fields.
+OTHERS: dict[tuple[str, str], Object] = {
+    ("node.k8s.io/v1alpha1", "RuntimeClass"): {"spec": {"runtimeHandler": "runc"}},
+    ("coordination.k8s.io/v1alpha1", "LeaseCandidate"): {
+        "spec": {
+            "leaseName": "l",
+            "binaryVersion": "1.31.0",
+            "emulationVersion": "1.31.0",
+            "preferredStrategies": ["OldestEmulationVersion"],
+        }
     },
 }
 NAMES = {"APIService": "v1.g.io", "IPAddress": "192.168.0.7"}
@@ -69,13 +92,16 @@ async def test_the_life_of_an_object(served: Any, kind: str) -> None:
     version = served.version.api_version
     name, scope = NAMES.get(kind, "mine"), "/namespaces/default" if served.kind.namespaced else ""
     collection = f"/{'apis' if '/' in version else 'api'}/{version}{scope}/{served.kind.plural}"
-    place, body = f"{collection}/{name}", {"apiVersion": version, "kind": kind, **BODIES[kind]}
+    place, body = (
+        f"{collection}/{name}",
+        {"apiVersion": version, "kind": kind, **OTHERS.get((version, kind), BODIES[kind])},
+    )
     async with running() as api:
         await _applied_like_created(api, collection, {**body, "metadata": {"name": name}})
         made = await api.get(place)
         assert made["apiVersion"] == version
-        row = (await api.get(collection, accept=TABLE))["rows"][-1]
-        assert row["cells"][0] == name
+        rows = (await api.get(collection, accept=TABLE))["rows"]
+        assert name in [row["cells"][0] for row in rows]
         labelled = {**made, "metadata": {**made["metadata"], "labels": {"x": "y"}}}
         assert (await api.call("PUT", place, labelled)).body["metadata"]["labels"] == {"x": "y"}
         if served.kind.has_status:

@@ -49,6 +49,39 @@ async def test_old_scale_and_rollback(api: API) -> None:
     assert (await api.get(f"{OLD}/web"))["spec"]["rollbackTo"] == {"revision": 3}
 
 
+async def test_rollback_of_apps_v1beta1_alone(api: API) -> None:
+    await api.create(DEPLOYMENTS, deployment("web"))
+    rollback = {
+        "kind": "DeploymentRollback",
+        "apiVersion": "apps/v1beta1",
+        "name": "web",
+        "rollbackTo": {"revision": 2},
+    }
+    place = f"{DEPLOYMENTS}/web/rollback"
+    assert (await api.call("POST", place, rollback)).status == 404
+    assert (await api.call("POST", place.replace("v1", "v1beta1"), rollback)).status == 200
+    assert (await api.get(f"{OLD}/web"))["spec"]["rollbackTo"] == {"revision": 2}
+
+
+async def test_controllers_are_scaled_in_extensions_and_nothing_else(api: API) -> None:
+    template = deployment("rc")["spec"]["template"]
+    await api.create(CONTROLLERS, {"metadata": {"name": "rc"}, "spec": {"replicas": 1, "template": template}})
+    place = "/apis/extensions/v1beta1/namespaces/default/replicationcontrollers"
+    scale = await api.get(f"{place}/rc/scale")
+    assert (scale["apiVersion"], scale["status"]["targetSelector"]) == ("extensions/v1beta1", "app=rc")
+    assert (await api.call("PUT", f"{place}/rc/scale", {**scale, "spec": {"replicas": 3}})).status == 200
+    assert (await api.get(f"{CONTROLLERS}/rc"))["spec"]["replicas"] == 3
+    assert {(await api.call("GET", path)).status for path in (place, f"{place}/rc")} == {405}
+
+
+async def test_evictions_come_in_two_versions(api: API) -> None:
+    await api.service_account()
+    for version, status in (("v1beta1", 201), ("v1", 201), ("v2", 400)):
+        await api.create(PODS, pod(version))
+        eviction = {"kind": "Eviction", "apiVersion": f"policy/{version}", "metadata": {"name": version}}
+        assert (await api.call("POST", f"{PODS}/{version}/eviction", eviction)).status == status
+
+
 async def test_eviction_deletes(api: API) -> None:
     await api.service_account()
     await api.create(PODS, pod("p"))

@@ -34,8 +34,6 @@ def test_definitions_exist_and_old_versions_say_so(kind: Kind):
         old = version is not kind.storage and "beta" in version.version
         gone = all(version.removed for version in kind.versions)  # the whole kind
         assert bool(version.deprecated and version.removed) == (old or gone or "alpha" in version.version)
-        if version.removed:
-            assert bool(version.replacement) != (gone and version is kind.storage)
 
 
 @pytest.mark.parametrize(

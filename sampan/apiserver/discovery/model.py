@@ -99,7 +99,6 @@ def _version(name: str, resources: dict[str, dict[str, Endpoint]]) -> Version:
 def _resource(plural: str, endpoints: dict[str, Endpoint]) -> Resource:
     main = endpoints[""]
     kind, version = main.served.kind, main.served.version
-    stored = "get" in main.verbs
     return Resource(
         plural,
         kind.singular_name,
@@ -108,7 +107,7 @@ def _resource(plural: str, endpoints: dict[str, Endpoint]) -> Resource:
         tuple(sorted(main.verbs)),
         kind.short_names,
         kind.categories,
-        _storage_hash(kind.group, kind.storage.version, kind.name) if stored else "",
+        _storage_hash(kind.group, kind.storage.version, kind.name) if kind.is_stored else "",
         tuple(_sub(name, endpoint) for name, endpoint in sorted(endpoints.items()) if name),
         legacy=bool(version.removed),
         guest=version.group != kind.group,

@@ -7,7 +7,7 @@ import orjson
 
 from sampan.apiserver import warnings
 from sampan.apiserver.accept import YAML, MediaTypeOptions
-from sampan.apiserver.call import Call, Many, One, Result, Tree, Watching
+from sampan.apiserver.call import Call, Computed, Many, One, Result, Tree, Watching
 from sampan.apiserver.extensions.views import all_stored, working
 from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.apiserver.render.views import view
@@ -32,6 +32,9 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply:
         return _many(call, result, wanted, headers)
     if isinstance(result, Tree):
         return _tree(call, result, wanted, headers)
+    if isinstance(result, Computed):
+        tree = view(call, result.objects, wanted, {}) if wanted.view else computed_list(call, result)
+        return _respond(200, tree, wanted, headers)
     if isinstance(result, Watching):
         return watch_reply(call, result, wanted, headers)
     return result
@@ -112,6 +115,13 @@ def list_tree(call: Call, result: Many) -> Object:
         "metadata": list_meta(result),
         "items": [_item(call, entry) for entry in result.entries],
     }
+
+
+def computed_list(call: Call, result: Computed) -> Object:
+    """A list of what is not stored, as a tree."""
+    version = call.served.version
+    listed = [{name: obj[name] for name in obj if name not in ("apiVersion", "kind")} for obj in result.objects]
+    return {"kind": call.served.kind.list_kind, "apiVersion": version.api_version, "metadata": {}, "items": listed}
 
 
 def _respond(status: int, tree: Any, wanted: MediaTypeOptions, headers: Headers) -> Response:

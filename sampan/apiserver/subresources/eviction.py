@@ -17,11 +17,13 @@ from sampan.apiserver.writes.deleting import delete
 from sampan.apiserver.writes.preconditions import check_deletion
 from sampan.apiserver.writes.storing import conflict, guaranteed_update
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.codec import SCHEME
 from sampan.machinery.errors import BadRequest, Conflict, NotFound
 from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.machinery.tree import with_changes
 
 _TRIES = 20
+_VERSIONS = ("policy/v1", "policy/v1beta1")
 _CONDITION = {
     "type": "DisruptionTarget",
     "status": "True",
@@ -33,7 +35,9 @@ _CONDITION = {
 async def evict(services: Services, call: Call) -> Tree:
     """A Status, 201, once the deletion has begun."""
     options = write_options(call.query, "CreateOptions")
-    body = {"apiVersion": "policy/v1", "kind": "Eviction", **recognized(read_body(call), "Eviction")}
+    body = {"apiVersion": _VERSIONS[0], "kind": "Eviction", **recognized(read_body(call), "Eviction")}
+    if (version := body["apiVersion"]) not in _VERSIONS:
+        raise BadRequest(f'no kind "Eviction" is registered for version "{version}" in scheme "{SCHEME}"')
     admission = await mutated(services, call, body, options, "eviction")
     eviction = admission.new
     _check_name(call, eviction.get("metadata") or {})

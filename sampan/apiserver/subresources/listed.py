@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sampan.apiserver.subresources import (
     access_reviews,
     binding,
+    component_statuses,
     ephemeral_containers,
     eviction,
     finalize,
@@ -23,6 +24,7 @@ _AUTHENTICATION = "authentication.k8s.io"
 LISTED: Mapping[tuple[str, str], Subresource] = {
     ("", "namespaces/finalize"): Subresource({"update": finalize.finalize}),
     ("", "bindings"): Subresource({"create": binding.bind}),
+    ("", "componentstatuses"): Subresource({"get": component_statuses.get, "list": component_statuses.list_all}),
     ("", "pods/binding"): Subresource({"create": binding.bind}, "Binding", "", "v1"),
     ("", "pods/ephemeralcontainers"): Subresource(
         {"get": get, "patch": ephemeral_containers.patch, "update": ephemeral_containers.update}
@@ -39,6 +41,9 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     ),
     ("extensions", "deployments/rollback"): Subresource(
         {"create": rollback.rollback}, "DeploymentRollback", "extensions", "v1beta1"
+    ),
+    ("apps", "deployments/rollback"): Subresource(
+        {"create": rollback.rollback}, "DeploymentRollback", "apps", "v1beta1", only="v1beta1"
     ),
     (_AUTHORIZATION, "subjectaccessreviews"): Subresource({"create": access_reviews.subject}),
     (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.local_subject}),

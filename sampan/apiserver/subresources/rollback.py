@@ -1,6 +1,7 @@
-"""deployments/rollback of extensions/v1beta1: asks the Deployment controller, by spec.rollbackTo, to go back.
+"""deployments/rollback: asks the Deployment controller, by spec.rollbackTo, to go back.
 
-Storage has no such field; the extensions/v1beta1 conversion keeps it in the annotation that upstream uses.
+Only extensions/v1beta1 and apps/v1beta1 had it. Storage has no such field; the conversion of these versions keeps it
+in the annotation that upstream uses.
 """
 
 from typing import Any

@@ -14,3 +14,4 @@ class Subresource:
     kind: str = ""
     group: str = ""
     version: str = ""
+    only: str = ""  # the only version of the resource that has it

@@ -1,27 +1,25 @@
-"""MutatingAdmissionPolicy: expressions that change an object before it is stored. v1beta1 is identical."""
+"""MutatingAdmissionPolicy: expressions that change an object before it is stored. Older versions are identical."""
 
 from itertools import chain
 
 from sampan.kinds.admissionregistration.expressions import Expressions
 from sampan.kinds.admissionregistration.policies import (
     DEFAULTS,
-    V1BETA1,
+    mutating_versions,
     policy_columns,
     policy_rules,
     same_conditions,
-    v1beta1,
     validate_policy,
 )
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
-    GROUP,
     V1,
     static_name_warnings,
     validate_mutating_operations,
     validate_static_name,
 )
 from sampan.kinds.checks import SPEC, Errors
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, FieldRules, Required
 from sampan.machinery.validation import Path, invalid, required
@@ -73,10 +71,7 @@ def _mutation(mutation: Object, expressions: Expressions, path: Path) -> Errors:
 KIND = Kind(
     name=_NAME,
     plural="mutatingadmissionpolicies",
-    versions=(
-        ServedVersion(GROUP, "v1", V1 + _NAME),
-        v1beta1(_NAME, V1BETA1 + _NAME, "1.37", "1.40"),
-    ),
+    versions=mutating_versions(_NAME),
     namespaced=False,
     categories=CATEGORIES,
     columns=policy_columns("Mutations", "mutations", "How many changes it makes."),

@@ -1,17 +1,15 @@
-"""MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters. v1beta1 is identical."""
+"""MutatingAdmissionPolicyBinding: where a mutating policy holds, and with which parameters. Old versions are alike."""
 
 from sampan.kinds.admissionregistration.bindings import COLUMNS, binding_rules, validate_binding
-from sampan.kinds.admissionregistration.policies import DEFAULTS, V1BETA1, v1beta1
+from sampan.kinds.admissionregistration.policies import DEFAULTS, mutating_versions
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
-    GROUP,
-    V1,
     static_name_warnings,
     validate_mutating_operations,
     validate_static_name,
 )
 from sampan.kinds.checks import SPEC, Errors
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 _NAME = "MutatingAdmissionPolicyBinding"
@@ -25,10 +23,7 @@ def _validate(binding: Object) -> Errors:
 KIND = Kind(
     name=_NAME,
     plural="mutatingadmissionpolicybindings",
-    versions=(
-        ServedVersion(GROUP, "v1", V1 + _NAME),
-        v1beta1(_NAME, V1BETA1 + _NAME, "1.37", "1.40"),
-    ),
+    versions=mutating_versions(_NAME),
     namespaced=False,
     categories=CATEGORIES,
     columns=COLUMNS,

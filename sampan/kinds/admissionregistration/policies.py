@@ -24,6 +24,7 @@ from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, dns_1035_label, dns_subdomain, invalid, required, validate_label_selector
 
 V1BETA1 = "io.k8s.api.admissionregistration.v1beta1."
+V1ALPHA1 = "io.k8s.api.admissionregistration.v1alpha1."
 UNSET = "<unset>"
 _CONSTRAINTS = SPEC.child("matchConstraints")
 _IDENTIFIER = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*", re.ASCII)
@@ -36,13 +37,14 @@ _RESERVED = frozenset(
 
 _SPEC: FieldDefaults = {
     f"{version}{policy}AdmissionPolicySpec": {"failurePolicy": "Fail"}
-    for version, policy in ((V1, "Validating"), (V1, "Mutating"), (V1BETA1, "Mutating"))
+    for version, policy in ((V1, "Validating"), *((version, "Mutating") for version in (V1, V1BETA1, V1ALPHA1)))
 }
 _MATCH = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
 DEFAULTS: FieldDefaults = {
     **_SPEC,
-    **{version + "MatchResources": _MATCH for version in (V1, V1BETA1)},
-    **{version + "NamedRuleWithOperations": {"scope": "*"} for version in (V1, V1BETA1)},
+    V1ALPHA1 + "ParamRef": {"parameterNotFoundAction": "Deny"},
+    **{version + "MatchResources": _MATCH for version in (V1, V1BETA1, V1ALPHA1)},
+    **{version + "NamedRuleWithOperations": {"scope": "*"} for version in (V1, V1BETA1, V1ALPHA1)},
 }
 
 
@@ -139,10 +141,12 @@ def _param_kind_cell(policy: Object, now: datetime) -> str:
     return UNSET if kind is None else f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}"
 
 
-def v1beta1(name: str, definition: str, deprecated: str, removed: str) -> ServedVersion:
-    """The version before v1, which has the same fields."""
+def mutating_versions(name: str) -> tuple[ServedVersion, ...]:
+    """v1 and the versions before it, which have the same fields; the oldest was to go without a replacement."""
     replacement = f"{GROUP}/v1 {name}"
-    return ServedVersion(GROUP, "v1beta1", definition, deprecated=deprecated, removed=removed, replacement=replacement)
+    beta = ServedVersion(GROUP, "v1beta1", V1BETA1 + name, deprecated="1.37", removed="1.40", replacement=replacement)
+    alpha = ServedVersion(GROUP, "v1alpha1", V1ALPHA1 + name, deprecated="1.35", removed="1.38")
+    return ServedVersion(GROUP, "v1", V1 + name), beta, alpha
 
 
 def no_line_breaks(text: str) -> bool:

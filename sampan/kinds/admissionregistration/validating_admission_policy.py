@@ -9,7 +9,6 @@ from sampan.kinds.admissionregistration.policies import (
     policy_columns,
     policy_rules,
     same_conditions,
-    v1beta1,
     validate_policy,
 )
 from sampan.kinds.admissionregistration.rules import (
@@ -22,7 +21,8 @@ from sampan.kinds.admissionregistration.rules import (
 from sampan.kinds.checks import SPEC, Errors, supported
 from sampan.kinds.conditions import validate_conditions
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, check, duplicate, invalid, qualified_name, required
@@ -111,10 +111,7 @@ def _validate_status_update(new: Object, old: Object) -> Errors:
 KIND = Kind(
     name=_NAME,
     plural="validatingadmissionpolicies",
-    versions=(
-        ServedVersion(GROUP, "v1", V1 + _NAME),
-        v1beta1(_NAME, V1 + _NAME, "1.31", "1.34"),
-    ),
+    versions=versions(GROUP, V1 + _NAME, v1beta1=("1.31", "1.34"), v1alpha1=("1.29", "1.32")),
     namespaced=False,
     categories=CATEGORIES,
     columns=policy_columns("Validations", "validations", "How many rules it has."),

@@ -1,7 +1,9 @@
 """ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what follows."""
 
+from dataclasses import replace
+
 from sampan.kinds.admissionregistration.bindings import COLUMNS, binding_rules, validate_binding
-from sampan.kinds.admissionregistration.policies import DEFAULTS, v1beta1
+from sampan.kinds.admissionregistration.policies import DEFAULTS
 from sampan.kinds.admissionregistration.rules import (
     CATEGORIES,
     GROUP,
@@ -10,9 +12,11 @@ from sampan.kinds.admissionregistration.rules import (
     validate_static_name,
 )
 from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Each, Enum, Required, Unique
+from sampan.machinery.tree import get_path
 from sampan.machinery.validation import invalid
 
 _NAME = "ValidatingAdmissionPolicyBinding"
@@ -30,13 +34,20 @@ def _validate(binding: Object) -> Errors:
         yield invalid(path, actions, _REPEATED)
 
 
+def _default_v1alpha1(binding: Object) -> None:
+    if (ref := get_path(binding, ("spec", "paramRef"))) is not None:
+        ref.setdefault("parameterNotFoundAction", "Deny")
+
+
+def _versions() -> tuple[ServedVersion, ...]:
+    *same, oldest = versions(GROUP, V1 + _NAME, v1beta1=("1.31", "1.34"), v1alpha1=("1.29", "1.32"))
+    return (*same, replace(oldest, default=_default_v1alpha1))
+
+
 KIND = Kind(
     name=_NAME,
     plural="validatingadmissionpolicybindings",
-    versions=(
-        ServedVersion(GROUP, "v1", V1 + _NAME),
-        v1beta1(_NAME, V1 + _NAME, "1.31", "1.34"),
-    ),
+    versions=_versions(),
     namespaced=False,
     categories=CATEGORIES,
     columns=COLUMNS,

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from sampan.kinds.columns import AGE, NAME, NONE, count_column
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object, controller_of
 from sampan.machinery.rules import FieldRules, Immutable, Minimum, Required
 
@@ -21,16 +22,10 @@ def _controller(revision: Object, now: datetime) -> str:
     return f"{owner.kind.lower()}.{group}/{owner.name}" if group else f"{owner.kind.lower()}/{owner.name}"
 
 
-def _old(version: str, since: str) -> ServedVersion:
-    return ServedVersion(
-        "apps", version, _DEFINITION, deprecated=since, removed="1.16", replacement="apps/v1 ControllerRevision"
-    )
-
-
 KIND = Kind(
     name="ControllerRevision",
     plural="controllerrevisions",
-    versions=(ServedVersion("apps", "v1", _DEFINITION), _old("v1beta2", "1.9"), _old("v1beta1", "1.8")),
+    versions=versions("apps", _DEFINITION, v1beta2=("1.9", "1.16"), v1beta1=("1.8", "1.16")),
     columns=(
         NAME,
         Column("Controller", _controller, description="Whose state it is."),

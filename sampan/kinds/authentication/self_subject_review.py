@@ -1,28 +1,16 @@
 """SelfSubjectReview: asks who the caller is."""
 
-from sampan.machinery.kind import Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Kind
 
 KIND = Kind(
     name="SelfSubjectReview",
     plural="selfsubjectreviews",
-    versions=(
-        ServedVersion("authentication.k8s.io", "v1", "io.k8s.api.authentication.v1.SelfSubjectReview"),
-        ServedVersion(
-            "authentication.k8s.io",
-            "v1beta1",
-            "io.k8s.api.authentication.v1.SelfSubjectReview",
-            deprecated="1.30",
-            removed="1.33",
-            replacement="authentication.k8s.io/v1 SelfSubjectReview",
-        ),
-        ServedVersion(
-            "authentication.k8s.io",
-            "v1alpha1",
-            "io.k8s.api.authentication.v1.SelfSubjectReview",
-            deprecated="1.29",
-            removed="1.32",
-            replacement="authentication.k8s.io/v1 SelfSubjectReview",
-        ),
+    versions=versions(
+        "authentication.k8s.io",
+        "io.k8s.api.authentication.v1.SelfSubjectReview",
+        v1beta1=("1.30", "1.33"),
+        v1alpha1=("1.29", "1.32"),
     ),
     verbs=("create",),
     has_status=False,

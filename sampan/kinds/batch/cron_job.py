@@ -10,9 +10,10 @@ from sampan.kinds.columns import AGE, NAME, NONE, since, text
 from sampan.kinds.core.pod_warnings import Warnings, name_warnings, template_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
 from sampan.kinds.prepare import fresh_status
+from sampan.kinds.versions import versions
 from sampan.kinds.workloads import selector_text
 from sampan.machinery.defaulting import FieldDefaults
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, FieldRules, Minimum, Required
 from sampan.machinery.tree import get_path
@@ -21,7 +22,6 @@ from sampan.machinery.validation import invalid, not_supported, required
 _DEFINITION = "io.k8s.api.batch.v1.CronJob"
 _JOB = SPEC.child("jobTemplate", "spec")
 _MAX_NAME = 52  # job names add 11 characters to it, and must be labels
-_REPLACEMENT = "batch/v1 CronJob"
 
 _DEFAULTS: FieldDefaults = {
     _DEFINITION: {"spec": {}},
@@ -127,11 +127,7 @@ def _selector(cron_job: Object, now: datetime) -> str:
 KIND = Kind(
     name="CronJob",
     plural="cronjobs",
-    versions=(
-        ServedVersion("batch", "v1", _DEFINITION),
-        ServedVersion("batch", "v1beta1", _DEFINITION, deprecated="1.21", removed="1.25", replacement=_REPLACEMENT),
-        ServedVersion("batch", "v2alpha1", _DEFINITION, deprecated="1.8", removed="1.21", replacement=_REPLACEMENT),
-    ),
+    versions=versions("batch", _DEFINITION, v1beta1=("1.21", "1.25"), v2alpha1=("1.8", "1.21")),
     short_names=("cj",),
     categories=("all",),
     columns=(

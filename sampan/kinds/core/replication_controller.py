@@ -58,7 +58,19 @@ def _selector(controller: Object, now: datetime) -> str:
 KIND = Kind(
     name="ReplicationController",
     plural="replicationcontrollers",
-    versions=(ServedVersion("", "v1", "io.k8s.api.core.v1.ReplicationController", default=_default),),
+    versions=(
+        ServedVersion("", "v1", _DEFINITION, default=_default),
+        ServedVersion(  # whose autoscaler and kubectl scaled controllers there
+            "extensions",
+            "v1beta1",
+            _DEFINITION,
+            default=_default,
+            scale_only=True,
+            deprecated="1.2",
+            removed="1.16",
+            replacement="v1 ReplicationController",
+        ),
+    ),
     short_names=("rc",),
     categories=("all",),
     columns=(*REPLICA_COLUMNS, Column("Selector", _selector, priority=1, description="Labels of the pods.")),

@@ -12,7 +12,12 @@ GROUP = "flowcontrol.apiserver.k8s.io"
 V1 = "io.k8s.api.flowcontrol.v1."
 NOT_QUEUED = "no request is queued by it"
 # version -> the releases in which it was deprecated and removed
-OLD = {"v1beta3": ("1.29", "1.32"), "v1beta2": ("1.26", "1.29"), "v1beta1": ("1.23", "1.26")}
+OLD = {
+    "v1beta3": ("1.29", "1.32"),
+    "v1beta2": ("1.26", "1.29"),
+    "v1beta1": ("1.23", "1.26"),
+    "v1alpha1": ("1.20", "1.21"),
+}
 
 
 def validate_status(new: Object, old: Object) -> Errors:

@@ -11,7 +11,8 @@ from sampan.kinds.columns import AGE, NAME, NONE, integer, text
 from sampan.kinds.flowcontrol.common import GROUP, NOT_QUEUED, OLD, V1, validate_status
 from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Format, Required
 from sampan.machinery.tree import get_path
@@ -148,20 +149,10 @@ def _dangling(schema: Object, now: datetime) -> str:
     return next((c.get("status") or "" for c in conditions if c.get("type") == "Dangling"), "?")
 
 
-def _versions() -> tuple[ServedVersion, ...]:
-    definition = V1 + "FlowSchema"
-    replacement = f"{GROUP}/v1 FlowSchema"
-    old = (
-        ServedVersion(GROUP, version, definition, deprecated=deprecated, removed=removed, replacement=replacement)
-        for version, (deprecated, removed) in OLD.items()
-    )
-    return (ServedVersion(GROUP, "v1", definition), *old)
-
-
 KIND = Kind(
     name="FlowSchema",
     plural="flowschemas",
-    versions=_versions(),
+    versions=versions(GROUP, V1 + "FlowSchema", **OLD),
     namespaced=False,
     columns=(
         NAME,

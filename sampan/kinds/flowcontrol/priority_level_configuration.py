@@ -26,7 +26,7 @@ _ZERO = "flowcontrol.k8s.io/preserve-zero-concurrency-shares"
 _NEW, _OLD = "nominalConcurrencyShares", "assuredConcurrencyShares"
 _DEFAULT_SHARES, _MAX_QUEUES, _HASH_BITS = 30, 10_000_000, 60
 _QUEUING = {"handSize": 8, "queues": 64, "queueLengthLimit": 50}
-_RENAMED = ("v1beta2", "v1beta1")
+_RENAMED = ("v1beta2", "v1beta1", "v1alpha1")
 
 
 def _package(version: str) -> str:

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, text
+from sampan.kinds.versions import versions
 from sampan.machinery.defaulting import FieldDefaults
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, FieldRules, Immutable, Required
 from sampan.machinery.tree import get_path
@@ -63,17 +64,7 @@ def _parameters_cell(ingress_class: Object, now: datetime) -> str:
 KIND = Kind(
     name="IngressClass",
     plural="ingressclasses",
-    versions=(
-        ServedVersion("networking.k8s.io", "v1", _DEFINITION),
-        ServedVersion(
-            "networking.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.19",
-            removed="1.22",
-            replacement="networking.k8s.io/v1 IngressClass",
-        ),
-    ),
+    versions=versions("networking.k8s.io", _DEFINITION, v1beta1=("1.19", "1.22")),
     namespaced=False,
     columns=(
         NAME,

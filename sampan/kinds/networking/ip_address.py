@@ -1,9 +1,10 @@
-"""IPAddress: an address that is taken, and by what. Its name is the address. v1beta1 is identical."""
+"""IPAddress: an address that is taken, and by what. Its name is the address. Older versions are identical."""
 
 from datetime import datetime
 
 from sampan.kinds.columns import AGE, NAME, NONE
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.names import dns_subdomain, path_segment
 from sampan.machinery.rules import FieldRules, Format, Immutable, Required
@@ -33,17 +34,7 @@ def _parent(address: Object, now: datetime) -> str:
 KIND = Kind(
     name="IPAddress",
     plural="ipaddresses",
-    versions=(
-        ServedVersion("networking.k8s.io", "v1", _DEFINITION),
-        ServedVersion(
-            "networking.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.34",
-            removed="1.37",
-            replacement="networking.k8s.io/v1 IPAddress",
-        ),
-    ),
+    versions=versions("networking.k8s.io", _DEFINITION, v1beta1=("1.34", "1.37"), v1alpha1=("1.30", "1.33")),
     namespaced=False,
     short_names=("ip",),
     columns=(NAME, Column("ParentRef", _parent, description="What has taken the address."), AGE),

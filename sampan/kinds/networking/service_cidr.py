@@ -1,4 +1,4 @@
-"""ServiceCIDR: a range from which Services get their addresses, or one of each family. v1beta1 is identical."""
+"""ServiceCIDR: a range from which Services get their addresses, or one of each family. Older versions are identical."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from sampan.kinds.checks import IMMUTABLE, SPEC, Errors
 from sampan.kinds.cidrs import canonical_cidr, parse_cidr
 from sampan.kinds.columns import AGE, NAME, joined
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import invalid, required
@@ -53,17 +54,7 @@ def _ranges(service_cidr: Object, now: datetime) -> str:
 KIND = Kind(
     name="ServiceCIDR",
     plural="servicecidrs",
-    versions=(
-        ServedVersion("networking.k8s.io", "v1", _DEFINITION),
-        ServedVersion(
-            "networking.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.34",
-            removed="1.37",
-            replacement="networking.k8s.io/v1 ServiceCIDR",
-        ),
-    ),
+    versions=versions("networking.k8s.io", _DEFINITION, v1beta1=("1.34", "1.37"), v1alpha1=("1.30", "1.33")),
     namespaced=False,
     columns=(NAME, Column("CIDRs", _ranges, description="The ranges."), AGE),
     prepare_create=fresh_status(),

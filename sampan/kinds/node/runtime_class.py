@@ -7,6 +7,8 @@ from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.resource_validation import validate_resources
 from sampan.kinds.core.scheduling_validation import validate_toleration
+from sampan.kinds.node import v1alpha1
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Format, Immutable, Required
@@ -39,13 +41,14 @@ KIND = Kind(
     name="RuntimeClass",
     plural="runtimeclasses",
     versions=(
-        ServedVersion("node.k8s.io", "v1", _DEFINITION),
+        *versions("node.k8s.io", _DEFINITION, v1beta1=("1.22", "1.25")),
         ServedVersion(
             "node.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.22",
-            removed="1.25",
+            "v1alpha1",
+            v1alpha1.DEFINITION,
+            convert=v1alpha1.CONVERSION,
+            deprecated="1.20",
+            removed="1.24",
             replacement="node.k8s.io/v1 RuntimeClass",
         ),
     ),
@@ -53,6 +56,7 @@ KIND = Kind(
     columns=(NAME, Column("Handler", text("handler"), description="What the container runtime calls it."), AGE),
     validate=_validate,
     rules={_DEFINITION: {"handler": (Required(), Format(dns_label), Immutable())}},
+    definitions=v1alpha1.define,
     has_status=False,
     has_generation=False,
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.rbac.rules import GROUP
+from sampan.kinds.rbac.v1alpha1 import SUBJECT, default_version
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column
 from sampan.machinery.meta import Object
@@ -24,6 +25,7 @@ def _subject_group(subject: Object) -> str | None:
 DEFAULTS: FieldDefaults = {
     _V1 + "RoleRef": {"apiGroup": GROUP},
     _V1 + "Subject": {"apiGroup": _subject_group},
+    SUBJECT: {"apiVersion": default_version},
 }
 
 

@@ -2,7 +2,8 @@
 
 from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import CREATED_AT, NAME
-from sampan.kinds.rbac.rules import POLICY_RULES, cluster_rule, versions
+from sampan.kinds.rbac.rules import GROUP, OLD, POLICY_RULES, cluster_rule
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path, required, validate_label_selector
@@ -20,7 +21,7 @@ def _validate(role: Object) -> Errors:
 KIND = Kind(
     name="ClusterRole",
     plural="clusterroles",
-    versions=versions("ClusterRole"),
+    versions=versions(GROUP, "io.k8s.api.rbac.v1.ClusterRole", **OLD),
     namespaced=False,
     columns=(NAME, CREATED_AT),
     rules=POLICY_RULES,

@@ -2,7 +2,7 @@
 
 from sampan.kinds.checks import Errors
 from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, rules, validate_binding
-from sampan.kinds.rbac.rules import versions
+from sampan.kinds.rbac.v1alpha1 import binding_versions, define
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
@@ -14,7 +14,7 @@ def _validate(binding: Object) -> Errors:
 KIND = Kind(
     name="ClusterRoleBinding",
     plural="clusterrolebindings",
-    versions=versions("ClusterRoleBinding"),
+    versions=binding_versions("ClusterRoleBinding"),
     namespaced=False,
     columns=COLUMNS,
     validate=_validate,
@@ -23,5 +23,6 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
+    definitions=lambda known: define(known, "ClusterRoleBinding"),
     defaults=DEFAULTS,
 )

@@ -2,7 +2,8 @@
 
 from sampan.kinds.checks import Errors, each
 from sampan.kinds.columns import CREATED_AT, NAME
-from sampan.kinds.rbac.rules import POLICY_RULES, namespaced_rule, versions
+from sampan.kinds.rbac.rules import GROUP, OLD, POLICY_RULES, namespaced_rule
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.validation import Path
@@ -15,7 +16,7 @@ def _validate(role: Object) -> Errors:
 KIND = Kind(
     name="Role",
     plural="roles",
-    versions=versions("Role"),
+    versions=versions(GROUP, "io.k8s.api.rbac.v1.Role", **OLD),
     columns=(NAME, CREATED_AT),
     rules=POLICY_RULES,
     validate=_validate,

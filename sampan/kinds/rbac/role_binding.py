@@ -2,7 +2,7 @@
 
 from sampan.kinds.checks import Errors
 from sampan.kinds.rbac.bindings import COLUMNS, DEFAULTS, rules, validate_binding
-from sampan.kinds.rbac.rules import versions
+from sampan.kinds.rbac.v1alpha1 import binding_versions, define
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
@@ -14,7 +14,7 @@ def _validate(binding: Object) -> Errors:
 KIND = Kind(
     name="RoleBinding",
     plural="rolebindings",
-    versions=versions("RoleBinding"),
+    versions=binding_versions("RoleBinding"),
     columns=COLUMNS,
     validate=_validate,
     rules=rules("RoleBinding"),
@@ -22,5 +22,6 @@ KIND = Kind(
     has_status=False,
     has_generation=False,
     allow_create_on_update=True,
+    definitions=lambda known: define(known, "RoleBinding"),
     defaults=DEFAULTS,
 )

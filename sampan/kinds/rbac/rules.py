@@ -1,26 +1,15 @@
 """Policy rules, as Roles and ClusterRoles list them: what is wrong with one."""
 
 from sampan.kinds.checks import Errors
-from sampan.machinery.kind import ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import FieldRules, Required
 from sampan.machinery.validation import Path, invalid, required
 
 GROUP = "rbac.authorization.k8s.io"
+OLD = {"v1beta1": ("1.17", "1.22"), "v1alpha1": ("1.17", "1.23")}  # when they were deprecated and removed
 POLICY_RULES: FieldRules = {
     "io.k8s.api.rbac.v1.PolicyRule": {"verbs": Required("verbs must contain at least one value")},
 }
-
-
-def versions(name: str) -> tuple[ServedVersion, ServedVersion]:
-    """v1 and the identical v1beta1 of one of the group's kinds."""
-    definition = f"io.k8s.api.rbac.v1.{name}"
-    return (
-        ServedVersion(GROUP, "v1", definition),
-        ServedVersion(
-            GROUP, "v1beta1", definition, deprecated="1.17", removed="1.22", replacement=f"{GROUP}/v1 {name}"
-        ),
-    )
 
 
 def cluster_rule(rule: Object, path: Path) -> Errors:

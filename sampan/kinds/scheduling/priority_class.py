@@ -2,7 +2,8 @@
 
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import AGE, NAME, count_column, text
-from sampan.machinery.kind import Column, Kind, ServedVersion
+from sampan.kinds.versions import versions
+from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, Immutable
 from sampan.machinery.validation import forbidden
@@ -41,17 +42,7 @@ def _validate_update(new: Object, old: Object) -> Errors:
 KIND = Kind(
     name="PriorityClass",
     plural="priorityclasses",
-    versions=(
-        ServedVersion("scheduling.k8s.io", "v1", _DEFINITION),
-        ServedVersion(
-            "scheduling.k8s.io",
-            "v1beta1",
-            _DEFINITION,
-            deprecated="1.14",
-            removed="1.22",
-            replacement="scheduling.k8s.io/v1 PriorityClass",
-        ),
-    ),
+    versions=versions("scheduling.k8s.io", _DEFINITION, v1beta1=("1.14", "1.22"), v1alpha1=("1.14", "1.23")),
     namespaced=False,
     short_names=("pc",),
     columns=(

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, NAME, NONE, joined
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, FieldRules, Immutable, Minimum, Required
@@ -106,7 +106,7 @@ def _modes(driver: Object, now: datetime) -> str:
 KIND = Kind(
     name="CSIDriver",
     plural="csidrivers",
-    versions=versions("CSIDriver", "1.19", "1.22"),
+    versions=versions("storage.k8s.io", "io.k8s.api.storage.v1.CSIDriver", v1beta1=("1.19", "1.22")),
     namespaced=False,
     columns=(
         NAME,

@@ -8,7 +8,7 @@ from datetime import datetime
 from sampan.kinds.checks import SPEC, Errors, unchanged
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -72,7 +72,7 @@ def _count(node: Object, now: datetime) -> int:
 KIND = Kind(
     name="CSINode",
     plural="csinodes",
-    versions=versions("CSINode", "1.17", "1.22"),
+    versions=versions("storage.k8s.io", "io.k8s.api.storage.v1.CSINode", v1beta1=("1.17", "1.22")),
     namespaced=False,
     columns=(NAME, Column("Drivers", _count, type="integer", description="How many drivers it has."), AGE),
     prepare_create=_no_status,

@@ -6,7 +6,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import NAME, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery import quantity
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
@@ -42,7 +42,12 @@ def _warnings(capacity: Object) -> Warnings:
 KIND = Kind(
     name="CSIStorageCapacity",
     plural="csistoragecapacities",
-    versions=versions("CSIStorageCapacity", "1.24", "1.27"),
+    versions=versions(
+        "storage.k8s.io",
+        "io.k8s.api.storage.v1.CSIStorageCapacity",
+        v1beta1=("1.24", "1.27"),
+        v1alpha1=("1.21", "1.24"),
+    ),
     columns=(
         NAME,
         Column("StorageClassName", text("storageClassName"), description="The class of the storage."),

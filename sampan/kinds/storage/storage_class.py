@@ -10,7 +10,7 @@ from sampan.kinds.checks import Errors, supported
 from sampan.kinds.columns import AGE, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
 from sampan.kinds.storage.provisioners import validate_parameters, validate_provisioner
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.rules import Enum, FieldRules, Immutable
@@ -92,7 +92,7 @@ def _columns() -> Iterator[Column]:
 KIND = Kind(
     name="StorageClass",
     plural="storageclasses",
-    versions=versions("StorageClass", "1.19", "1.22"),
+    versions=versions("storage.k8s.io", "io.k8s.api.storage.v1.StorageClass", v1beta1=("1.19", "1.22")),
     namespaced=False,
     short_names=("sc",),
     columns=tuple(_columns()),

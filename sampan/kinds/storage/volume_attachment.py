@@ -10,7 +10,7 @@ from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name, validate_sources
 from sampan.kinds.core.volume_claims import validate_access_modes
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Immutable
@@ -95,7 +95,9 @@ def _attached(attachment: Object, now: datetime) -> bool:
 KIND = Kind(
     name="VolumeAttachment",
     plural="volumeattachments",
-    versions=versions("VolumeAttachment", "1.19", "1.22"),
+    versions=versions(
+        "storage.k8s.io", "io.k8s.api.storage.v1.VolumeAttachment", v1beta1=("1.19", "1.22"), v1alpha1=("1.21", "1.24")
+    ),
     namespaced=False,
     columns=(
         NAME,

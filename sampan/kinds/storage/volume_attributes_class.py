@@ -6,7 +6,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 from sampan.kinds.checks import Errors
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.storage.provisioners import validate_parameters, validate_provisioner
-from sampan.kinds.storage.versions import versions
+from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import semantic_equal
@@ -30,7 +30,12 @@ def _validate_update(new: Object, old: Object) -> Errors:
 KIND = Kind(
     name="VolumeAttributesClass",
     plural="volumeattributesclasses",
-    versions=versions("VolumeAttributesClass", "1.34", "1.37"),
+    versions=versions(
+        "storage.k8s.io",
+        "io.k8s.api.storage.v1.VolumeAttributesClass",
+        v1beta1=("1.34", "1.37"),
+        v1alpha1=("1.32", "1.35"),
+    ),
     namespaced=False,
     short_names=("vac",),
     columns=(NAME, Column("DriverName", text("driverName"), description="The driver that knows them."), AGE),
