@@ -33,7 +33,7 @@ from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.sources import SourceReader
-from sampan.kubelet.task_events import follow_exits
+from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
 from sampan.kubelet.volumes.manager import Volumes
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.waits import first_of
@@ -151,22 +151,34 @@ class Kubelet:
 
     async def _follow(self) -> None:
         """Follow containerd's events; while that fails, relisting is quick."""
+        tell = {EXIT: self._on_exit, OOM: self._on_oom}
         while True:
-            if not await follow_exits(self.cri.channel, self.clock, self._on_exit, self._on_listening):
+            if not await follow_tasks(self.cri.channel, self.clock, tell, self._on_listening):
                 log.info("the runtime announces nothing; listing its containers every second instead")
                 return
             self._has_events = False
             await self.clock.sleep(RECONNECT)
 
     def _on_listening(self) -> None:
+        """Look everywhere, for what happened while nobody listened."""
         self._has_events = True
-        self._relist_now.set()  # for what happened while nobody listened
+        self.services.runtime.read_again()
+        for worker in self._workers.values():
+            worker.wake()
+        self._relist_now.set()
 
     def _on_exit(self, identity: str) -> None:
-        uid = self.services.runtime.owner(identity)
-        worker = self._workers.get(uid) if uid else None
-        if worker is not None:
+        if worker := self._worker_of(identity):
             worker.container_ended(identity)
+
+    def _on_oom(self, identity: str) -> None:
+        self.services.runtime.out_of_memory(identity)
+        if worker := self._worker_of(identity):
+            worker.wake()
+
+    def _worker_of(self, identity: str) -> PodWorker | None:
+        uid = self.services.runtime.owner(identity)
+        return self._workers.get(uid) if uid else None
 
     async def _relist(self) -> None:
         """Wake the workers of pods whose containers changed unannounced; remove pods that nobody knows."""

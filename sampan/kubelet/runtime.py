@@ -24,6 +24,7 @@ RESTART_COUNT = "io.kubernetes.container.restartCount"
 TERMINATION_PATH = "io.kubernetes.container.terminationMessagePath"
 TERMINATION_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 POD_GRACE = "io.kubernetes.pod.terminationGracePeriod"
+OOM_KILLED = "OOMKilled"  # the reason that containerd gives of a container in which it saw that happen
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -103,12 +104,17 @@ class PodRuntime:
 
 
 class Runtime:
-    """Reads PodRuntimes. Containers that have ended never change, so they are asked for once."""
+    """Reads PodRuntimes. Containers that have ended never change, so they are asked for once.
+
+    But for one thing: containerd announces that memory ran out beside the exit, and takes note of either when it gets
+    to it. So the announcement counts, whenever it comes, and not only what the status said when it was asked.
+    """
 
     def __init__(self, cri: CRI) -> None:
         self.cri = cri
         self._ended: dict[str, Container] = {}
         self._owners: dict[str, str] = {}  # container or sandbox id -> pod uid
+        self._out_of_memory: set[str] = set()  # containers in which the kernel had to kill
 
     async def pod(self, uid: str) -> PodRuntime:
         """The pod's sandboxes and containers as of now; raises CRIError."""
@@ -126,11 +132,10 @@ class Runtime:
 
     async def uids(self) -> dict[str, tuple[str, str]]:
         """uid -> (namespace, name) of every pod that has a sandbox or a container here; raises CRIError."""
+        remembered = self._ended.keys() | self._owners.keys() | self._out_of_memory
         found = [*await self.cri.list_sandboxes(), *await self.cri.list_containers()]
         self._owners |= {item.id: item.labels[POD_UID] for item in found if POD_UID in item.labels}
-        known = {item.id for item in found}
-        self._ended = {key: value for key, value in self._ended.items() if key in known}
-        self._owners = {key: value for key, value in self._owners.items() if key in known}
+        self._forget(remembered - {item.id for item in found})  # not what was made while the runtime made its list
         labelled = (item.labels for item in found if POD_UID in item.labels)
         return {labels[POD_UID]: (labels[POD_NAMESPACE], labels[POD_NAME]) for labels in labelled}
 
@@ -141,6 +146,20 @@ class Runtime:
     def owner(self, identity: str) -> str | None:
         """The uid of the pod that a container or sandbox belongs to, as far as it has been seen."""
         return self._owners.get(identity)
+
+    def out_of_memory(self, identity: str) -> None:
+        """The kernel has killed a process of a container, which may have ended of it, or go on."""
+        self._out_of_memory.add(identity)
+
+    def read_again(self) -> None:
+        """What is known of ended containers may be stale: announcements were missed."""
+        self._ended.clear()
+
+    def _forget(self, gone: set[str]) -> None:
+        for identity in gone:
+            self._ended.pop(identity, None)
+            self._owners.pop(identity, None)
+        self._out_of_memory -= gone
 
     async def _sandbox(self, item: Any) -> Sandbox | None:
         ready = item.state == pb.SANDBOX_READY
@@ -153,6 +172,12 @@ class Runtime:
         return Sandbox(item.id, item.metadata.attempt, ready, _moment(item.created_at), ips)
 
     async def _container(self, item: Any) -> Container | None:
+        container = await self._read(item)
+        if container and container.state is State.EXITED and container.id in self._out_of_memory:
+            return replace(container, reason=OOM_KILLED)
+        return container
+
+    async def _read(self, item: Any) -> Container | None:
         if item.id in self._ended:
             return self._ended[item.id]
         try:

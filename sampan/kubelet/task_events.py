@@ -1,11 +1,14 @@
-"""containerd's announcements of tasks that have ended, so that an exit is seen at once and nothing is polled.
+"""containerd's announcements of what became of its tasks, so that an exit is seen at once and nothing is polled.
+
+EXIT: a task has ended. OOM: the kernel killed a process of it for want of memory; it may come before the exit, after
+it, or without one, where it wasn't the first process.
 
 Other runtimes don't have this service; app.py then lists the containers every second, as upstream does.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import grpc
 import grpc.aio
@@ -16,20 +19,21 @@ from sampan.reconcile.clock import Clock
 log = logging.getLogger(__name__)
 
 NAMESPACE = "k8s.io"
+EXIT, OOM = "/tasks/exit", "/tasks/oom"
 KNOCK = "/sampan/listening"  # a topic of our own
-FILTERS = (f'namespace=="{NAMESPACE}",topic=="/tasks/exit"', f'namespace=="{NAMESPACE}",topic=="{KNOCK}"')
 KNOCK_SECONDS = 0.05
 _SERVICE = "/containerd.services.events.v1.Events"
 
 
-async def follow_exits(
-    channel: grpc.aio.Channel, clock: Clock, ended: Callable[[str], None], listening: Callable[[], None]
+async def follow_tasks(
+    channel: grpc.aio.Channel, clock: Clock, tell: Mapping[str, Callable[[str], None]], listening: Callable[[], None]
 ) -> bool:
-    """Call back with the id of every container or sandbox that ends, until the stream does.
+    """Call what `tell` has for a topic with the id of every container or sandbox concerned, until the stream ends.
 
     containerd doesn't say when a subscription begins to count, so we knock until we hear it; then `listening` is
-    called: what ends after it is announced. False: this runtime has no such service.
+    called: what happens after it is announced. False: this runtime has no such service.
     """
+    filters = [f'namespace=="{NAMESPACE}",topic=="{topic}"' for topic in (KNOCK, *tell)]
     subscribe = channel.unary_stream(
         f"{_SERVICE}/Subscribe",
         request_serializer=pb.SubscribeRequest.SerializeToString,
@@ -38,9 +42,9 @@ async def follow_exits(
     knocking = asyncio.ensure_future(_knock(channel, clock))
     heard = False
     try:
-        async for envelope in subscribe(pb.SubscribeRequest(filters=FILTERS)):
+        async for envelope in subscribe(pb.SubscribeRequest(filters=filters)):
             if envelope.topic != KNOCK:
-                _tell(envelope, ended)
+                _pass_on(envelope, tell[envelope.topic])
             elif not heard:
                 heard = True
                 knocking.cancel()
@@ -54,10 +58,10 @@ async def follow_exits(
     return True
 
 
-def _tell(envelope: pb.Envelope, ended: Callable[[str], None]) -> None:
+def _pass_on(envelope: pb.Envelope, tell: Callable[[str], None]) -> None:
     event = pb.TaskEvent.FromString(envelope.event.value)
     if event.id in ("", event.container_id):  # else a command run by exec has ended
-        ended(event.container_id)
+        tell(event.container_id)
 
 
 async def _knock(channel: grpc.aio.Channel, clock: Clock) -> None:

@@ -118,7 +118,7 @@ class PodWorker:
         for action in found.actions:
             doing.launch(group, pod, runtime, action)
         self._tell_backoff(pod, runtime, found)
-        if not (self.removed or (found.stopped and self._released)):
+        if not self.removed:
             self._report(pod, runtime, now, found)
         if limit is not None:
             found.wake(limit)

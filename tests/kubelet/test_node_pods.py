@@ -9,13 +9,27 @@ import pytest
 
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kubelet import cgroups
+from sampan.kubelet import containerd_events_pb2 as pb
 from sampan.kubelet.app import Kubelet
 from sampan.kubelet.log_rotation import rotate, rotated
+from sampan.kubelet.task_events import NAMESPACE, OOM
 from sampan.machinery.meta import Object
 from tests.kubelet.rig import BUSYBOX, Rig, container, eventually, is_ready, is_running, state_of
 from tests.kubelet.runs import FOREVER, ended, log_text, output, restarted, run
 
 pytestmark = [pytest.mark.node, pytest.mark.asyncio(loop_scope="module")]
+
+
+async def announce_oom(node: Kubelet, identity: str) -> None:
+    """What the runtime tells when the kernel has killed a process of a container."""
+    publish = node.cri.channel.unary_unary(
+        "/containerd.services.events.v1.Events/Publish",
+        request_serializer=pb.PublishRequest.SerializeToString,
+        response_deserializer=bytes,
+    )
+    event = pb.Any(type_url="containerd.events.TaskOOM", value=pb.TaskEvent(container_id=identity).SerializeToString())
+    await publish(pb.PublishRequest(topic=OOM, event=event), metadata=(("containerd-namespace", NAMESPACE),))
 
 
 async def test_a_pod_runs_and_is_deleted(rig: Rig, node: Kubelet) -> None:
@@ -49,6 +63,21 @@ async def test_a_pod_succeeds_or_fails_by_its_exit_code(rig: Rig, node: Kubelet)
     assert (pod["status"]["phase"], terminated["exitCode"], terminated["reason"]) == ("Failed", 3, "Error")
     assert terminated["message"] == "broken\n"
     assert await run(rig, node, "succeeds", "echo fine") == "fine\n"
+
+
+async def test_memory_that_ran_out_is_told_though_it_is_announced_when_all_is_over(rig: Rig, node: Kubelet) -> None:
+    await rig.create("starved", {"restartPolicy": "Never", "containers": [container("exit 137")]})
+    pod = await rig.until("starved", ended)
+    assert state_of(pod)["terminated"]["reason"] == "Error"
+
+    async def released() -> bool:
+        return f"pod{pod['metadata']['uid']}" not in cgroups.children(f"{rig.cgroup_root}/kubepods/besteffort")
+
+    await eventually(released)
+    identity = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    await announce_oom(node, identity)
+    pod = await rig.until("starved", lambda pod: state_of(pod)["terminated"]["reason"] == "OOMKilled")
+    assert pod["status"]["phase"] == "Failed"
 
 
 async def test_a_crashing_container_backs_off_and_keeps_its_last_words(rig: Rig, node: Kubelet) -> None:
