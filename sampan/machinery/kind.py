@@ -190,6 +190,7 @@ class Kind:
 
     # Strategy. Defaults, pruning, metadata rules and `rules` are applied by the machinery before these run.
     prepare_create: PrepareCreate | None = None  # e.g. drop status
+    prepare_requestor: PrepareUpdate | None = None  # before it: (new, UserInfo of who creates it)
     prepare_update: PrepareUpdate | None = None  # (new, old)
     prepare_status_update: PrepareUpdate | None = None
     validate: Validate | None = None  # on create and, after validate_update, on update

@@ -1,10 +1,12 @@
 """NodeRestriction: a kubelet changes its own node and the pods bound to it, and asks for their tokens; no others.
 
-The part of k8s.io/kubernetes/plugin/pkg/admission/noderestriction that concerns nodes, pods, leases and tokens.
+The part of k8s.io/kubernetes/plugin/pkg/admission/noderestriction that concerns nodes, pods, leases and tokens;
+certificates are in node_certificates.py.
 """
 
 from collections.abc import Iterator, Mapping
 
+from sampan.apiserver.admission import node_certificates
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.authorization.node import node_of
@@ -47,6 +49,10 @@ def mutate(services: Services, admission: Admission) -> None:
         _check_lease(admission, node)
     elif place == ("", "serviceaccounts", "token"):
         _check_token(services, admission, node)
+    elif place == ("certificates.k8s.io", "certificatesigningrequests", ""):
+        node_certificates.check_request(admission, node)
+    elif place[:2] == ("certificates.k8s.io", "podcertificaterequests"):
+        node_certificates.check_pod_request(services, admission, node)
 
 
 def _check_node(admission: Admission, node: str) -> None:

@@ -6,13 +6,14 @@ Adding one is a file beside this one and a line here, at its place among upstrea
     NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, TaintNodesByCondition, AlwaysPullImages,
     PodSecurity, Priority, DefaultTolerationSeconds, EventRateLimit, DefaultStorageClass,
     StorageObjectInUseProtection, OwnerReferencesPermissionEnforcement, PersistentVolumeClaimResize, RuntimeClass,
-    CertificateApproval, CertificateSigning, CertificateSubjectRestriction, DefaultIngressClass,
-    DenyServiceExternalIPs, MutatingAdmissionPolicy, MutatingAdmissionWebhook, ValidatingAdmissionPolicy,
-    ValidatingAdmissionWebhook, ResourceQuota
+    CertificateApproval, CertificateSigning, ClusterTrustBundleAttest, CertificateSubjectRestriction,
+    DefaultIngressClass, DenyServiceExternalIPs, MutatingAdmissionPolicy, MutatingAdmissionWebhook,
+    ValidatingAdmissionPolicy, ValidatingAdmissionWebhook, ResourceQuota
 """
 
 from sampan.apiserver.admission import (
     always_pull_images,
+    certificates,
     default_ingress_class,
     default_storage_class,
     default_toleration_seconds,
@@ -98,6 +99,10 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         ),
         Plugin("PersistentVolumeClaimResize", _UPDATE, _CLAIMS, validate=persistent_volume_claim_resize.validate),
         Plugin("RuntimeClass", _CREATE, _PODS, mutate=runtime_class.mutate, validate=runtime_class.validate),
+        Plugin("CertificateApproval", _UPDATE, certificates.APPROVALS, validate=certificates.check_approval),
+        Plugin("CertificateSigning", _UPDATE, certificates.STATUSES, validate=certificates.check_signing),
+        Plugin("ClusterTrustBundleAttest", _WRITE, certificates.BUNDLES, validate=certificates.check_attest),
+        Plugin("CertificateSubjectRestriction", _CREATE, certificates.REQUESTS, validate=certificates.check_subject),
         Plugin("DefaultIngressClass", _CREATE, _INGRESSES, mutate=default_ingress_class.mutate),
         Plugin("DenyServiceExternalIPs", _WRITE, _SERVICES, validate=deny_service_external_ips.validate, by_flag=True),
         Plugin("PodTopologyLabels", _WRITE, _PODS, mutate=pod_topology_labels.mutate_pod),

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from sampan.apiserver.subresources import (
     access_reviews,
     binding,
+    certificate_requests,
     component_statuses,
     ephemeral_containers,
     eviction,
     finalize,
+    pod_certificates,
     rollback,
     streams,
     token,
@@ -19,6 +21,7 @@ from sampan.apiserver.verbs.get import get
 
 _AUTHORIZATION = "authorization.k8s.io"
 _AUTHENTICATION = "authentication.k8s.io"
+_CERTIFICATES = "certificates.k8s.io"
 
 # (group, plural/subresource) -> subresource; the name is empty for the resource itself
 LISTED: Mapping[tuple[str, str], Subresource] = {
@@ -45,6 +48,9 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     ("apps", "deployments/rollback"): Subresource(
         {"create": rollback.rollback}, "DeploymentRollback", "apps", "v1beta1", only="v1beta1"
     ),
+    (_CERTIFICATES, "certificatesigningrequests/approval"): certificate_requests.REQUEST_APPROVAL,
+    (_CERTIFICATES, "certificatesigningrequests/status"): certificate_requests.REQUEST_STATUS,
+    (_CERTIFICATES, "podcertificaterequests/status"): pod_certificates.STATUS,
     (_AUTHORIZATION, "subjectaccessreviews"): Subresource({"create": access_reviews.subject}),
     (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.local_subject}),
     (_AUTHORIZATION, "selfsubjectaccessreviews"): Subresource({"create": access_reviews.self_subject}),

@@ -13,7 +13,7 @@ def subresources(served: Served) -> dict[str, Subresource]:
     if served.version.scale_only:
         return {"scale": scale_of(served)}
     if kind.has_status and "get" in kind.verbs:
-        found["status"] = STATUS
+        found.setdefault("status", STATUS)
     if kind.scale:
         found["scale"] = scale_of(served)
     return found

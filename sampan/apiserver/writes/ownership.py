@@ -51,7 +51,7 @@ def reset_paths(kind: Kind, subresource: str, new: Object, old: Object) -> Paths
     given = kind.reset_fields.get(subresource, ())
     if subresource == "status":
         return (*given, *((name,) for name in {*new, *old} if name not in ("apiVersion", "kind", "metadata", "status")))
-    return (*given, ("status",)) if kind.has_status else given
+    return (*given, ("status",)) if kind.has_status and subresource not in kind.reset_fields.keys() - {""} else given
 
 
 def manager_of(call: Call) -> str:

@@ -19,6 +19,7 @@ from itertools import chain
 
 from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
+from sampan.apiserver.authentication.user import user_info
 from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.call import Call, One, Tree
@@ -90,6 +91,8 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
     if not write.name:
         metadata.check_new(obj)
     metadata.prepare_create(kind, obj, write.call.now)
+    if kind.prepare_requestor:
+        kind.prepare_requestor(obj, user_info(write.call.user))
     if kind.prepare_create:
         kind.prepare_create(obj)
     async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
