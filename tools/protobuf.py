@@ -1,28 +1,34 @@
-"""Write sampan/machinery/data/protobuf.json: field numbers of Kubernetes's protobuf messages, and nothing else of them.
+"""Write sampan/machinery/data/protobuf.json: the fields of Kubernetes's protobuf messages, and nothing else of them.
 
     python tools/protobuf.py DIRECTORY...      those of the Go modules k8s.io/api, apimachinery, kube-aggregator and
-                                               apiextensions-apiserver
+                                               apiextensions-apiserver; then those of older releases of k8s.io/api, for
+                                               the versions that have been removed since (v0.31.14, v0.24.17,
+                                               v0.17.17)
 
-(`go mod download -json k8s.io/api@v0.37.0` prints where a module lies.) What type a field has is known from the schema;
-a message that the schema has spread over its parent ("inline" in Go) is written as "+NAME".
+(`go mod download -json k8s.io/api@v0.37.2` prints where a module lies.) A message is taken from the first directory
+that has it. Its fields, by number, are written as sampan/machinery/protobuf/messages.py reads them: names are those of
+JSON, which the tags of the Go types tell.
 """
 
 import json
 import re
 import sys
-from collections.abc import Container
 from pathlib import Path
-
-from sampan.machinery.schema import load
 
 TARGET = Path(__file__).parent.parent / "sampan" / "machinery" / "data" / "protobuf.json"
 
 _COMMENT = re.compile(r"//[^\n]*")
 _PACKAGE = re.compile(r"^package ([\w.]+);", re.MULTILINE)
 _MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
-_FIELD = re.compile(r"^\s+(?:(?:optional|repeated|required) )?(map<[^>]+>|[\w.]+) (\w+) = (\d+);", re.MULTILINE)
+_FIELD = re.compile(
+    r"^\s+(?:(optional|repeated|required) )?(?:map<string, ([\w.]+)>|([\w.]+)) (\w+) = (\d+);", re.MULTILINE
+)
+_STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+_TAGS = re.compile(r'^\t(?:\w+\s+)?([\w.*\[\]]+)\s+`(?=[^`]*protobuf:"\w+,(\d+),)[^`]*json:"([^"]*)"', re.MULTILINE)
+_UNUSED = re.compile(r"k8s\.io\.(api\.imagepolicy|api\.admission\.|apimachinery\.pkg\.apis\.testapigroup)")
 
-Messages = dict[str, dict[str, tuple[str, str]]]  # message -> number -> (name, type)
+Messages = dict[str, dict[str, str]]  # message -> number -> field, as it is written
+Tags = dict[str, tuple[str, str]]  # of a Go struct: number -> Go type and JSON tag
 
 
 def read(directory: Path) -> Messages:
@@ -32,51 +38,63 @@ def read(directory: Path) -> Messages:
         text = _COMMENT.sub("", path.read_text())
         package = _PACKAGE.search(text)
         assert package, path
-        for name, body in _MESSAGE.findall(text):
-            found[_dotted(package[1], name)] = {
-                number: (field, _dotted(package[1], type_)) for type_, field, number in _FIELD.findall(body)
-            }
+        if not _UNUSED.match(package[1] + "."):
+            tags = _tags(path.parent)
+            for name, body in _MESSAGE.findall(text):
+                found[_dotted(package[1], name)] = fields(package[1], body, tags.get(name))
     return found
 
 
+def fields(package: str, body: str, tags: Tags | None) -> dict[str, str]:
+    """The fields of a message by number; `tags` are those of its struct, None where the type is none (but a slice)."""
+    return {
+        number: f"{_name(plain, number, tags)} {_type(package, label, values, type_)}"
+        for label, values, type_, plain, number in _FIELD.findall(body)
+    }
+
+
+def _tags(folder: Path) -> dict[str, Tags]:
+    """The tags of all structs of a package."""
+    text = "\n".join(path.read_text() for path in sorted(folder.glob("*.go")) if ".pb." not in path.name)
+    return {
+        struct: {number: (go, tag) for go, number, tag in _TAGS.findall(body)} for struct, body in _STRUCT.findall(text)
+    }
+
+
+def _name(plain: str, number: str, tags: Tags | None) -> str:
+    """A field's name in JSON: with ! where an empty value is written in JSON, and + where it has none of its own."""
+    go_type, tag = (tags or {}).get(number, ("", "" if tags is None and plain == "items" else plain))
+    name, *options = tag.split(",")
+    if not name or name == "-":
+        return f"+{plain}"
+    written = go_type and "omitempty" not in options
+    return f"{name}!" if written or go_type.startswith("*") else name
+
+
+def _type(package: str, label: str, values: str, type_: str) -> str:
+    return f"{{}}{_relative(package, values)}" if values else ("[]" * (label == "repeated")) + _relative(package, type_)
+
+
+def _relative(package: str, name: str) -> str:
+    """A type as it is written: without the package where that is the message's own."""
+    name = name.removeprefix(".")
+    return name if "." not in name else _dotted(*name.rsplit(".", 1)).removeprefix(_dotted(package, ""))
+
+
 def _dotted(package: str, name: str) -> str:
-    """`io.k8s.api.core.v1.Pod` of a name as it stands in a file of that package."""
-    full = name.removeprefix(".") if name.startswith(".") or "." in name else f"{package}.{name}"
-    full = full.replace("_apiserver", "-apiserver").replace("kube_aggregator", "kube-aggregator")
+    """`io.k8s.api.core.v1.Pod`, as the field schema calls it."""
+    full = f"{package}.{name}".replace("_apiserver", "-apiserver").replace("kube_aggregator", "kube-aggregator")
     return full.replace("k8s.io.", "io.k8s.", 1) if full.startswith("k8s.io.") else full
-
-
-def fields(message: str, messages: Messages, known: frozenset[str]) -> dict[str, str]:
-    """Number -> field name (or +message) of one message, as far as the schema has them."""
-    schema = load().definition(message).fields if message in known else {}
-    written = {}
-    for number, (plain, type_) in messages[message].items():
-        name = _json_name(plain, schema)
-        if name in schema or message not in known:
-            written[number] = name
-        elif type_ in messages:
-            written[number] = f"+{type_}"
-    return written
-
-
-def _json_name(plain: str, known: Container[str]) -> str:
-    """A field as JSON has it: `$ref` is `ref` in protobuf, x-... is xKubernetes..., webhooks is Webhooks."""
-    dashed = re.sub(r"(?<!^)([A-Z])", lambda match: "-" + match[1].lower(), plain)
-    small = plain[:1].lower() + plain[1:]
-    return next((name for name in (plain, f"${plain}", dashed, small) if name in known), plain)
 
 
 def main() -> None:
     """Write the file."""
     messages: Messages = {}
-    for argument in sys.argv[1:]:
+    for argument in reversed(sys.argv[1:]):
         messages |= read(Path(argument))
-    known = frozenset(name for name in messages if name in load())
-    wanted = {name: fields(name, messages, known) for name in sorted(known)}
-    for inline in sorted({field[1:] for message in wanted.values() for field in message.values() if field[0] == "+"}):
-        wanted.setdefault(inline, fields(inline, messages, known))
-    lines = [f"{json.dumps(name)}: {json.dumps(wanted[name], separators=(',', ':'))}" for name in sorted(wanted)]
+    lines = [f"{json.dumps(name)}: {json.dumps(messages[name], separators=(',', ':'))}" for name in sorted(messages)]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{len(lines)} messages, {TARGET.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

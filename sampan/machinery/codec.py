@@ -26,6 +26,11 @@ _NO_OBJECT = (
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # where upstream makes its table of kinds, as its messages call it
 
 
+def no_object(value: object) -> str:
+    """What Go says of JSON that is no object where one should be."""
+    return _NO_OBJECT.format(json_name(value))
+
+
 class DecodeError(BadRequest):
     """A body that is not an object of the kind. `cause` is the message without `X cannot be handled as a Y: `."""
 
@@ -134,7 +139,7 @@ class Codec:
     def _identify(self, obj: object) -> Object:
         """Refuse what is no object, or says that it is something else; what it leaves out follows from the path."""
         if not isinstance(obj, dict):
-            text = _NO_OBJECT.format(json_name(obj))
+            text = no_object(obj)
             raise DecodeError(f"the object provided is unrecognized (must be of type {self.kind.name}): {text}", text)
         api_version, kind = obj.get("apiVersion") or "", obj.get("kind") or ""
         if kind and kind != self.kind.name:

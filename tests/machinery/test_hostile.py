@@ -17,7 +17,6 @@ from sampan.machinery.remember import LONGEST, remembered
 from sampan.machinery.selectors import SelectorError
 from sampan.machinery.tree import MAX_DEPTH, deep_copy, is_too_deep
 from sampan.machinery.yamlio import parse_yaml, parse_yaml_strict
-from tests.catalogue import CATALOGUE
 from tests.machinery.sample import POD_KIND, definition
 
 BODY = 3 << 20
@@ -127,7 +126,7 @@ def test_json_within_protobuf_may_not_be_deep_either():
     revision = field(2, field(1, deep))  # ControllerRevision.data.raw
     body = b"k8s\0" + field(1, field(1, b"apps/v1") + field(2, b"ControllerRevision")) + field(2, revision)
     with pytest.raises(BadRequest, match="max depth"):
-        protobuf.parse_protobuf(body, CATALOGUE.schema)
+        protobuf.parse_protobuf(body)
 
 
 # Values

@@ -31,7 +31,7 @@ _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Suc
 async def bind(services: Services, call: Call) -> Tree:
     """A Status, 201. Raises Conflict where the pod is bound, being deleted or another than the Binding means."""
     options = write_options(call.query, "CreateOptions")
-    sent = recognized(read_body(call), "Binding")
+    sent = read_body(call, "Binding")
     name = call.info.name or _name(sent)
     if not name:
         raise BadRequest("name is required")

@@ -40,7 +40,7 @@ def _get(services: Services, call: Call) -> Tree:
 
 
 async def _update(services: Services, call: Call) -> Tree:
-    body = read_body(call)
+    body = read_body(call, "Scale", _api_version(call.served))
     return await _change(services, call, write_options(call.query, "UpdateOptions"), lambda _: deep_copy(body))
 
 

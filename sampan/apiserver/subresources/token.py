@@ -23,7 +23,7 @@ _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 async def create_token(services: Services, call: Call) -> Tree:
     """The TokenRequest with its status, 201."""
     options = write_options(call.query, "CreateOptions")
-    body = _body(call, recognized(read_body(call), "TokenRequest"))
+    body = _body(call, read_body(call, "TokenRequest", "authentication.k8s.io/v1"))
     admission = await mutated(services, call, body, options, "token")
     spec = _checked(admission.new)
     account = current(services, call).object

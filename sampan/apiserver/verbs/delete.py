@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_options
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.options import delete_options
@@ -14,7 +14,7 @@ from sampan.machinery.meta import Object
 
 async def delete(services: Services, call: Call) -> One | Tree:
     """The object while its deletion is under way, a Status (or the last state) when it is gone. Raises NotFound."""
-    options = delete_options(call.query, None if call.payload.is_empty else read_body(call))
+    options = delete_options(call.query, read_options(call))
     kind, info = call.served.kind, call.info
     deleted = await deleting.delete(services, call, storage_key(kind, info.namespace, info.name), options)
     if deleted.gone and not kind.returns_deleted:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-from sampan.apiserver.bodies import read_body
+from sampan.apiserver.bodies import read_options
 from sampan.apiserver.call import Call, Many, One
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import DeleteOptions, delete_options, list_options
@@ -23,7 +23,7 @@ _AT_ONCE = 64  # deletions under way
 
 async def deletecollection(services: Services, call: Call) -> Many:
     """The objects that were there, as a list, at most `limit`."""
-    body: Any = None if call.payload.is_empty else read_body(call)
+    body: Any = read_options(call)
     listed = list_options(call.query)
     options, chosen = delete_options(call.query, body), selection(call, listed)
     entries = _found(services, chosen.prefix)
