@@ -38,13 +38,14 @@ from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services, Verb
 from sampan.apiserver.warnings import deprecation
 from sampan.machinery.catalogue import Catalogue
-from sampan.machinery.errors import APIError, InternalError, MethodNotAllowed, Timeout
+from sampan.machinery.errors import APIError, InternalError, Timeout
 from sampan.transport.messages import Reply, Request
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0  # seconds for everything but watches and streams
-_STREAMS = frozenset({"log", "exec", "attach", "portforward"})  # answer in bytes of their own, whatever is accepted
+# They answer in bytes of their own, whatever is accepted, and may take any time.
+_STREAMS = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _TOO_LATE = "Timeout: request did not complete within requested timeout - context deadline exceeded"
 _UNKNOWN = RequestInfo(False, "", "")
 
@@ -84,6 +85,15 @@ class App:
         """Serve another catalogue, and what was made of it, from the next request on."""
         self.services.catalogue, self.routes, self._nonresource = catalogue, routes, nonresource
 
+    def streamed(self, request: Request) -> bool:
+        """Whether a request's body is passed on as it comes, to another server."""
+        try:
+            info = parse_request(request.method, request.path, {})
+        except APIError:
+            return False
+        proxied = info.subresource == "proxy" and not info.group and self.routes.knows(info)
+        return proxied or self._backends.of(info) is not None
+
     def handle(self, request: Request) -> Reply | Awaitable[Reply]:
         """One request; never raises."""
         trace = Trace(request)
@@ -97,7 +107,7 @@ class App:
 
     async def _await(self, reply: Awaitable[Reply], trace: Trace) -> Reply:
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(None if trace.info.subresource in _STREAMS else _TIMEOUT):
                 return self._finish(trace, await reply)
         except TimeoutError:
             return self._finish(trace, error_reply(Timeout(_TOO_LATE), trace.warnings))
@@ -154,8 +164,6 @@ class App:
         warnings: list[str],
     ) -> tuple[Call, Verb]:
         """The request as a call of the verb that it is for."""
-        if not info.verb:
-            raise MethodNotAllowed("the server does not allow this method on the requested resource")
         endpoint, verb = self.routes.find(info)
         served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
         if text := deprecation(served):

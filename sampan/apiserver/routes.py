@@ -59,7 +59,7 @@ class Routes:
         endpoint = self.places.get((info.group, info.version, info.resource, info.subresource))
         if endpoint is None:
             raise NotFound.path() if self._serves(info.group, info.version) else PageNotFound
-        verb = endpoint.verbs.get(info.verb)
+        verb = endpoint.verbs.get(info.verb or _verbless(endpoint))
         if verb is None or not _fits(endpoint, info):
             raise _misplaced(endpoint, info)
         return endpoint, verb
@@ -70,6 +70,11 @@ class Routes:
     def knows(self, info: RequestInfo) -> bool:
         """Whether there is such a place."""
         return (info.group, info.version, info.resource, info.subresource) in self.places
+
+
+def _verbless(endpoint: Endpoint) -> str:
+    """What a method without a verb is served as."""
+    return "get" if endpoint.subresource is not None and endpoint.subresource.any_method else ""
 
 
 def _fits(endpoint: Endpoint, info: RequestInfo) -> bool:

@@ -49,6 +49,7 @@ from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.openapi import OpenAPI
 from sampan.apiserver.nonresource.table import nonresource
+from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.render.status import transport_error
 from sampan.apiserver.routes import build
 from sampan.apiserver.services import Services
@@ -140,7 +141,7 @@ class APIServer:
         )
         aggregation.discovery.on_change(self._tell_again)
         aggregation.specs.on_change(self.openapi.serve_again)
-        self._http = HTTPServer(self.app.handle, error_response=transport_error)
+        self._http = HTTPServer(self.app.handle, error_response=transport_error, streamed=self.app.streamed)
 
     def _services(self) -> Services:
         config = self.config
@@ -150,6 +151,7 @@ class APIServer:
             (config.issuer,),
             self._lookup,
         )
+        kubelet_tls = self._kubelet_tls()
         return Services(
             cache=self._cache,
             catalogue=config.catalogue,
@@ -162,7 +164,8 @@ class APIServer:
             now=config.now,
             webhooks=WebhookClient(self._resolve),
             admission_metrics=AdmissionMetrics(config.metrics),
-            kubelet_tls=self._kubelet_tls(),
+            proxied=ProxyClients(kubelet_tls),
+            kubelet_tls=kubelet_tls,
         )
 
     @property
@@ -250,6 +253,7 @@ class APIServer:
         for unfollow in self._unfollow:
             unfollow()
         await self.services.webhooks.close()
+        await self.services.proxied.close()
         await self.aggregation.connections.close()
 
     def install(self, catalogue: Catalogue) -> None:

@@ -13,6 +13,7 @@ from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
 from sampan.apiserver.keys import storage_key, storage_prefix
+from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
@@ -55,6 +56,7 @@ class Services:
     now: Callable[[], datetime]
     webhooks: WebhookClient
     admission_metrics: AdmissionMetrics
+    proxied: ProxyClients
     components: dict[str, Callable[[], str]] = field(default_factory=dict)  # name -> what is wrong with it, or ""
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from sampan.kubelet import grpc_health
 from sampan.kubelet.cri import CRI, CRIError
-from sampan.kubelet.http_handler import HTTPHandler, dial_error
+from sampan.kubelet.http_handler import HTTPHandler
 from sampan.kubelet.outcome import Outcome
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
+from sampan.transport.go_errors import dial_text
 
 MAX_OUTPUT = 10 * 1024  # of a command
 
@@ -90,9 +91,7 @@ async def _tcp(action: Object, target: Target, timeout: float) -> Outcome:
             _, writer = await asyncio.open_connection(host, port)
     except ValueError as error:
         return Outcome(False, str(error))
-    except TimeoutError:
-        return Outcome(False, f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
-        return Outcome(False, dial_error(host, port, error))
+        return Outcome(False, dial_text(host, port, error))
     writer.close()
     return Outcome(True)

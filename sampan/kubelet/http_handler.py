@@ -5,7 +5,6 @@ docs, "Configure Liveness, Readiness and Startup Probes"; upstream's pkg/probe/h
 """
 
 import asyncio
-import os
 import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
@@ -14,6 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from sampan.kubelet.outcome import Outcome
 from sampan.machinery.meta import Object
 from sampan.transport.connection import HTTPClient, Streaming
+from sampan.transport.go_errors import dial_text
 from sampan.transport.reading import ProtocolError
 
 USER_AGENT = "kube-probe/1.37"
@@ -49,7 +49,7 @@ class HTTPHandler:
         except ProtocolError:
             return Outcome(False, f'Get "{url}": EOF')
         except OSError as error:
-            return Outcome(False, f'Get "{url}": {dial_error(*_address(url), error)}')
+            return Outcome(False, f'Get "{url}": {dial_text(*_address(url), error)}')
         return Outcome(False, f'Get "{url}": stopped after {MAX_REDIRECTS} redirects')
 
     async def _ask(self, url: str, headers: Mapping[str, str]) -> tuple[int, str, str | None]:
@@ -93,9 +93,3 @@ def _outcome(status: int, body: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome(True, body)
     return Outcome(False, f"HTTP probe failed with statuscode: {status}")
-
-
-def dial_error(host: str, port: int, error: OSError) -> str:
-    """As Go puts it; asyncio's own text repeats the address."""
-    text = os.strerror(error.errno) if error.errno else str(error)
-    return f"dial tcp {host}:{port}: connect: {text[:1].lower() + text[1:]}"

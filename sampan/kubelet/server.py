@@ -23,7 +23,7 @@ from sampan.kubelet.stats import metrics_text, summary
 from sampan.machinery.meta import Object
 from sampan.transport.connection import HTTPClient
 from sampan.transport.messages import Reply, Request, Response, StreamResponse
-from sampan.transport.relay import relay_upgrade
+from sampan.transport.relay import end_to_end, relay_upgrade
 from sampan.transport.server import HTTPServer
 from sampan.transport.tls import server_context
 
@@ -161,7 +161,8 @@ class KubeletServer:
             raise HTTPError(400, "Upgrade request required")
         parts = urlsplit(url)
         client = HTTPClient(f"{parts.scheme}://{parts.netloc}")
-        return await relay_upgrade(client, request, parts.path, split=("x-stream-protocol-version",))
+        headers = end_to_end(request.all_lines(), split=("x-stream-protocol-version",))
+        return await relay_upgrade(client, request, parts.path, headers)
 
     # Finding
 

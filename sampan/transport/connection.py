@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sampan.transport.dialing import dial
 from sampan.transport.messages import Connection
+from sampan.transport.outgoing import OutgoingBody, Sender
 from sampan.transport.raw import RawConnection
 from sampan.transport.reading import ProtocolError, ResponseReader
 from sampan.transport.writing import render_headers
@@ -94,17 +95,41 @@ class HTTPClient:
             return Answer(answer.status, answer.headers, await answer.read(), answer.lines)
 
     def stream(
-        self, method: str, path: str, headers: Headers = (), body: bytes = b""
+        self, method: str, path: str, headers: Headers = (), body: bytes | OutgoingBody = b""
     ) -> AbstractAsyncContextManager[Streaming]:
         """One request; the answer's body is read as it arrives, and dropped where the context ends before it."""
-        return self._stream(method, path, headers, body)
+        if isinstance(body, bytes):
+            return self._stream(method, path, headers, body)
+        return self._send(method, path, headers, body)
 
     @asynccontextmanager
     async def _stream(self, method: str, path: str, headers: Headers, body: bytes) -> AsyncIterator[Streaming]:
-        connection, reader = await self._exchange(method, self._render(method, path, headers, body))
+        connection, reader = await self._exchange(method, self._render(method, path, headers, len(body)) + body)
         try:
             yield Streaming(reader.status, reader.headers, reader.pieces(), reader.lines)
         finally:
+            await self._release(connection, reader)
+
+    @asynccontextmanager
+    async def _send(self, method: str, path: str, headers: Headers, body: OutgoingBody) -> AsyncIterator[Streaming]:
+        """With a body that is sent as it comes; a part of it can't be sent again, so the connection is a fresh one."""
+        head = self._render(method, path, headers, body.length)
+        connection = await self._dial()
+        reader = ResponseReader(connection, method)
+        sender = None
+        try:
+            await connection.write(head)
+            sender = Sender(connection, body)
+            await reader.head()
+            yield Streaming(reader.status, reader.headers, reader.pieces(), reader.lines)
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            if sender is not None:
+                await sender.stop()
+            if sender is None or not sender.complete:
+                connection.abort()
             await self._release(connection, reader)
 
     async def upgrade(
@@ -116,7 +141,7 @@ class HTTPClient:
         connection = await self._dial()
         reader = ResponseReader(connection, method)
         try:
-            await _ask(connection, reader, self._render(method, path, asking, b""))
+            await _ask(connection, reader, self._render(method, path, asking, 0))
             if reader.status != 101:
                 raise UpgradeRefused(await _refusal(reader))
             if reader.headers.get("upgrade", "").lower() != protocol.lower():
@@ -167,17 +192,19 @@ class HTTPClient:
         else:
             connection.abort()
 
-    def _render(self, method: str, path: str, headers: Headers, body: bytes) -> bytes:
-        """A request's bytes; raises ValueError for what would not be one line each."""
+    def _render(self, method: str, path: str, headers: Headers, length: int | None) -> bytes:
+        """A request's head; raises ValueError for what would not be one line each."""
         target = self._prefix + path
         if not target.isascii() or not target.isprintable() or " " in target:
             raise ValueError(f"the path is not percent-encoded: {path!r}")
         own = _pairs(headers)
         given = {name.lower() for name, _ in own}  # replace the client's
         lines = [*(pair for pair in self._headers if pair[0].lower() not in given), *own]
-        if body or method not in SAFE_METHODS:
-            lines.append(("Content-Length", str(len(body))))
-        return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + render_headers(lines) + b"\r\n" + body
+        if length is None:
+            lines.append(("Transfer-Encoding", "chunked"))
+        elif length or method not in SAFE_METHODS:
+            lines.append(("Content-Length", str(length)))
+        return f"{method} {target} HTTP/1.1\r\n".encode("ascii") + render_headers(lines) + b"\r\n"
 
 
 def _pairs(headers: Headers) -> list[tuple[str, str]]:

@@ -10,7 +10,16 @@ from typing import Protocol
 
 from sampan.transport.messages import Connection, Reply, Request, Response, StreamResponse, Upgrade
 from sampan.transport.parsing import Framing
-from sampan.transport.writing import LAST_CHUNK, chunk, compress, groups, render_head, render_headers, status_line
+from sampan.transport.writing import (
+    BODILESS,
+    LAST_CHUNK,
+    chunk,
+    compress,
+    groups,
+    render_head,
+    render_headers,
+    status_line,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,40 +92,62 @@ class Exchange:
                 return
 
     async def _stream(self, reply: StreamResponse) -> None:
-        connection, framing = self._connection, self._framing
+        connection = self._connection
         connection.streaming = connection.abandonable = True
-        keep_alive = framing.keep_alive and framing.chunkable and not framing.upgrade
+        bodiless = self._request.method == "HEAD" or reply.status in BODILESS
+        last = self._is_last(delimited=bodiless or self._framing.chunkable or reply.length is not None)
         try:
-            head = render_head(reply, connection.date)
-            if framing.chunkable:
-                head += b"Transfer-Encoding: chunked\r\n"
-            if not keep_alive:
+            head = render_head(reply, connection.date) + self._delimiter(reply)
+            if last:
                 head += b"Connection: close\r\n"
             connection.transport.write(head + b"\r\n")
-            if self._request.method != "HEAD" and not connection.lost:
-                await self._pump(reply.stream)
+            if not bodiless and not connection.lost:
+                await self._pump(reply)
         finally:
             await _close(reply.stream)
-        if not keep_alive:
+        if last:
             connection.closing = True
 
-    async def _pump(self, stream: AsyncIterator[bytes]) -> None:
+    def _is_last(self, *, delimited: bool) -> bool:
+        """Whether no further request can follow."""
+        framing = self._framing
+        return not delimited or not framing.keep_alive or framing.upgrade or self._request.incomplete
+
+    def _delimiter(self, reply: StreamResponse) -> bytes:
+        """The header that tells where the body ends."""
+        if reply.status in BODILESS:
+            return b""
+        if reply.length is not None:
+            return b"Content-Length: %d\r\n" % reply.length
+        return b"Transfer-Encoding: chunked\r\n" if self._framing.chunkable else b""
+
+    async def _pump(self, reply: StreamResponse) -> None:
         """Write the stream's items. It ends in order when the server stops, and by breaking off when it fails."""
-        connection, chunked = self._connection, self._framing.chunkable
+        connection, chunked = self._connection, self._framing.chunkable and reply.length is None
+        size = 0
         try:
-            async for item in stream:
+            async for item in reply.stream:
+                size += len(item)
+                if reply.length is not None and size > reply.length:
+                    raise ValueError(f"a body of {reply.length} bytes has more")
                 if item:
                     connection.transport.write(chunk(item) if chunked else item)
                 await connection.drained()
         except asyncio.CancelledError:
             if connection.lost or not connection.closing:
                 raise
+        except ConnectionError as error:  # of a backend, whose answer this is
+            logger.info("stream broke off", extra={"error": str(error)})
+            connection.transport.abort()
+            return
         except Exception:
             logger.exception("stream failed")
             connection.transport.abort()
             return
         if chunked and not connection.lost:
             connection.transport.write(LAST_CHUNK)
+        elif size < (reply.length or 0):
+            connection.transport.abort()  # the client must not take it for the whole
 
     async def _upgrade(self, reply: Upgrade) -> None:
         if not self._framing.upgrade:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sampan.transport.incoming import IncomingBody
+
 
 @dataclass(slots=True)
 class Request:
-    """One request, read whole (bodies are bounded by the server's limits)."""
+    """One request, read whole (bodies are bounded by the server's limits) unless it has a `stream`."""
 
     method: str
     path: str  # percent-decoded, without the query; "%2f" stays encoded so that it can't fake a separator
@@ -21,6 +23,12 @@ class Request:
     remote: str = ""  # the peer's address
     raw_path: str = ""  # the path as sent
     repeated: Mapping[str, Sequence[str]] | None = None  # the lines of headers that came more than once
+    stream: IncomingBody | None = None  # the body, where the server's owner wants it as it comes
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a part of the body is still to come."""
+        return self.stream is not None and not self.stream.complete
 
     def lines(self, name: str) -> Sequence[str]:
         """Each line of a header: of those whose values may have commas in them, as a group's name may."""
@@ -46,7 +54,7 @@ class Response:
 
 @dataclass(slots=True)
 class StreamResponse:
-    """A chunked response: one HTTP chunk per item, flushed at once, with back-pressure.
+    """A response in pieces, flushed at once, with back-pressure: one HTTP chunk per item unless the length is known.
 
     The iterator is closed (its `aclose` awaited) when the client goes away or the server shuts down.
     """
@@ -55,6 +63,7 @@ class StreamResponse:
     stream: AsyncIterator[bytes]
     content_type: str = "application/json"
     headers: Sequence[tuple[str, str]] = ()
+    length: int | None = None  # of the whole body; of a HEAD's, what a GET would have had
 
 
 class Connection(Protocol):

@@ -6,17 +6,19 @@ chunks. What RFC 9112 leaves to the application is checked here: version, Host, 
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from sampan.transport.incoming import IncomingBody
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Request
 from sampan.transport.target import decode_path, split_target
 
 UPGRADES = frozenset({"websocket", "spdy/3.1"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # which seldom have one
 
 
 class Refusal(Exception):
@@ -39,6 +41,7 @@ class Framing(NamedTuple):
 PERSISTENT = Framing(True, True)  # nearly every request's
 
 Incoming = tuple[Request, Framing]
+Streamed = Callable[[Request], bool]  # whether a request's body is to be read as it comes; asked once its head has
 
 
 @lru_cache(maxsize=1024)
@@ -52,6 +55,11 @@ _USUAL = 64  # bytes of a header's name that is remembered
 @lru_cache(maxsize=64)
 def _method(name: bytes) -> str:
     return name.decode("ascii")
+
+
+def never(request: Request) -> bool:
+    """All bodies are read whole."""
+    return False
 
 
 class RequestParser:
@@ -68,6 +76,7 @@ class RequestParser:
         "_received",
         "_remote",
         "_repeated",
+        "_streamed",
         "_url",
         "expects_continue",
         "finished",
@@ -75,11 +84,19 @@ class RequestParser:
         "on_url",
         "ready",
         "rest",
+        "stream",
         "upgrading",
     )
 
-    def __init__(self, limits: Limits, remote: str = "", peer_certificate: bytes | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        remote: str = "",
+        peer_certificate: bytes | None = None,
+        streamed: Streamed = never,
+    ) -> None:
         self._limits = limits
+        self._streamed = streamed
         self._remote = remote
         self._peer_certificate = peer_certificate
         self.ready: deque[Incoming | Refusal] = deque()
@@ -95,6 +112,7 @@ class RequestParser:
         self._url.clear()
         self._headers: dict[str, str] = {}
         self._body: bytearray | None = None
+        self.stream: IncomingBody | None = None  # the body that is coming now, of a request that is ready already
         self._received = 0  # bytes fed since the head began, and perhaps more
         self._repeated = 0  # headers that were joined to an earlier one
         self._lines: dict[str, list[str]] | None = None  # the lines of these headers, apart
@@ -146,15 +164,35 @@ class RequestParser:
             raise Refusal(400, "missing required Host header")
         self._check_head_size()
         self.in_body = True
-        if "content-length" in headers:
-            if int(headers["content-length"]) > self._limits.body_bytes:
-                raise self._too_large()
-        elif "transfer-encoding" in headers:
+        length = int(headers["content-length"]) if "content-length" in headers else None
+        if length is None and "transfer-encoding" in headers:
             self._check_coding(headers["transfer-encoding"])
         if "expect" in headers:
             self._check_expectation(headers)
+        if self._streams(length):
+            return
+        if length is not None and length > self._limits.body_bytes:
+            raise self._too_large()
+
+    def _streams(self, length: int | None) -> bool:
+        """Make the request ready before its body has come, where that is wanted."""
+        headers = self._headers
+        bodiless = length is None and "transfer-encoding" not in headers
+        if "upgrade" in headers or (bodiless and _method(self._parser.get_method()) in _SAFE):
+            return False
+        request = self._request(b"")
+        if not self._streamed(request):
+            return False
+        self.stream = IncomingBody(0 if bodiless else length, expects_continue=self.expects_continue)
+        self.expects_continue = False
+        request.stream = self.stream
+        self.ready.append((request, self._framing()))
+        return True
 
     def on_body(self, piece: bytes) -> None:
+        if self.stream is not None:
+            self.stream.feed(piece)
+            return
         self.expects_continue = False
         if self._body is None:
             self._body = bytearray(piece)
@@ -164,8 +202,16 @@ class RequestParser:
             raise self._too_large()
 
     def on_message_complete(self) -> None:
-        parser = self._parser
-        method = _method(parser.get_method())
+        framing = self._framing()
+        if self.stream is not None:
+            self.stream.end()
+        else:
+            self.ready.append((self._request(b"" if self._body is None else bytes(self._body)), framing))
+        self.finished = not framing.keep_alive
+        self._reset()
+
+    def _request(self, body: bytes) -> Request:
+        method = _method(self._parser.get_method())
         if method == "CONNECT":
             raise Refusal(405, "CONNECT is not supported")
         try:
@@ -173,16 +219,13 @@ class RequestParser:
             path = decode_path(raw_path)
         except ValueError as error:
             raise Refusal(400, str(error)) from error
-        body = b"" if self._body is None else bytes(self._body)
-        request = Request(
+        return Request(
             method, path, query, self._headers, body, self._peer_certificate, self._remote, raw_path, self._lines
         )
-        framing = PERSISTENT
-        if not self._chunkable or not parser.should_keep_alive():
-            framing = Framing(parser.should_keep_alive(), self._chunkable)
-            self.finished = not framing.keep_alive
-        self.ready.append((request, framing))
-        self._reset()
+
+    def _framing(self) -> Framing:
+        keep_alive = self._parser.should_keep_alive()
+        return PERSISTENT if self._chunkable and keep_alive else Framing(keep_alive, self._chunkable)
 
     def _repeat(self, key: str, value: bytes) -> None:
         """A header that has come before, or a trailer: nothing here has a use for those, and they would be a hole."""
@@ -229,8 +272,11 @@ class RequestParser:
         self._refuse(cause)
 
     def _refuse(self, refusal: Refusal) -> None:
+        if self.stream is not None:
+            self.stream.fail()  # whoever reads it answers
+        else:
+            self.ready.append(refusal)
         self._reset()
-        self.ready.append(refusal)
         self.finished = True
 
     def _upgraded(self, rest: bytes) -> bytes:

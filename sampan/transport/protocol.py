@@ -7,13 +7,15 @@ A handler that answers at once, and shortly, costs no task. What takes longer ru
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, cast
 
 from sampan.transport.exchange import Exchange
+from sampan.transport.incoming import IncomingBody
 from sampan.transport.keepalive import keep_alive
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Handler, Reply, Request, Response
-from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser
+from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser, Streamed
 from sampan.transport.raw import RawConnection
 from sampan.transport.writing import BODILESS, CONTINUE, compressible, length_of, render_head
 
@@ -33,6 +35,7 @@ class Server(Protocol):
 
     handler: Handler
     limits: Limits
+    streamed: Streamed
     error_response: ErrorResponse
     now: float  # seconds on the loop's clock
     date: bytes  # the Date header
@@ -73,7 +76,7 @@ class HTTPProtocol(asyncio.Protocol):
         self._remote = peer[0] if isinstance(peer, tuple) else ""
         tls = transport.get_extra_info("ssl_object")
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self._parser = RequestParser(self.server.limits, self._remote, certificate)
+        self._parser = RequestParser(self.server.limits, self._remote, certificate, self.server.streamed)
         keep_alive(transport)
         if not self.server.admit(self):
             self.transport.abort()
@@ -89,9 +92,13 @@ class HTTPProtocol(asyncio.Protocol):
         parser.feed(data)
         if parser.ready or parser.expects_continue:
             self._advance()
+        if parser.stream is not None and parser.stream.full:
+            self._pause_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = self.closing = True
+        if self._parser.stream is not None:
+            self._parser.stream.fail()
         self.server.forget(self)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
@@ -153,12 +160,28 @@ class HTTPProtocol(asyncio.Protocol):
         if parser.expects_continue and not self._occupied():
             parser.expects_continue = False
             self.transport.write(CONTINUE)
-        if len(ready) > MAX_WAITING and not self._reading_paused:
+        if len(ready) > MAX_WAITING:
+            self._pause_reading()
+        elif not ready and not parser.upgrading:
+            self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused:
             self._reading_paused = True
             self.transport.pause_reading()
-        elif self._reading_paused and not ready and not parser.upgrading:
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
+
+    def _wanted(self, stream: IncomingBody) -> None:
+        """The handler waits for more of a body."""
+        if stream.expects_continue and not self.lost:
+            stream.expects_continue = False
+            self.transport.write(CONTINUE)
+        if stream is self._parser.stream:
+            self._resume_reading()
 
     def _occupied(self) -> bool:
         return self._task is not None or self._writable is not None or self.closing
@@ -168,6 +191,8 @@ class HTTPProtocol(asyncio.Protocol):
             self._refuse(incoming)
             return
         request, framing = incoming
+        if request.stream is not None:
+            request.stream.on_read = partial(self._wanted, request.stream)
         reply: Reply | Awaitable[Reply]
         try:
             reply = self.server.handler(request)
@@ -176,10 +201,11 @@ class HTTPProtocol(asyncio.Protocol):
         if isinstance(reply, Response) and length_of(reply) <= SMALL:
             self._respond(request, framing, reply)
         else:
-            self.abandonable = request.method in SAFE_METHODS
-            self._task = self.server.spawn(self._run(Exchange(self, request, framing), reply))
+            # What is passed on concerns its client alone, and ends with it.
+            self.abandonable = request.method in SAFE_METHODS or request.stream is not None
+            self._task = self.server.spawn(self._run(Exchange(self, request, framing), reply, request))
 
-    async def _run(self, exchange: Exchange, reply: Reply | Awaitable[Reply]) -> None:
+    async def _run(self, exchange: Exchange, reply: Reply | Awaitable[Reply], request: Request) -> None:
         try:
             await exchange.run(reply)
         except BaseException:  # cancelled, or broken half-way: the client must not wait for an answer
@@ -190,7 +216,7 @@ class HTTPProtocol(asyncio.Protocol):
             self.streaming = self.abandonable = False
             self._since = self.server.now
             if self.closing:
-                self.transport.close()
+                self._close_after(request)
             else:
                 self._advance()
 
@@ -198,14 +224,26 @@ class HTTPProtocol(asyncio.Protocol):
         """Write a short response at once."""
         self.transport.write(b"".join(self.start_response(request, framing, reply)))
         if self.closing:
-            self.transport.close()
+            self._close_after(request)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer and close; the rest of the request is read for a moment, as closing at once would reset the connection
-        and could take the answer with it."""
+        """Answer and close."""
         reply = self.server.error_response(refusal.status, refusal.message)
         self.transport.write(b"".join(self.start_response(_REFUSED, _LAST, reply)))
+        self._discard()
+
+    def _close_after(self, request: Request) -> None:
+        """Close after the answer to a request, of which a part may be still to come."""
+        if request.incomplete and not self.transport.is_closing():
+            self._discard()
+        else:
+            self.transport.close()
+
+    def _discard(self) -> None:
+        """The rest of the request is read for a moment, as closing at once would reset the connection and could take
+        the answer with it."""
         self._discarding = True
+        self._resume_reading()
         self._since = self.server.now
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -224,8 +262,8 @@ class HTTPProtocol(asyncio.Protocol):
         except ValueError as error:
             reply = self.failed(request, error)
             head = render_head(reply, self.server.date)
-        if framing is not PERSISTENT or self.closing:
-            self.closing = self.closing or framing.upgrade or not framing.keep_alive
+        if framing is not PERSISTENT or self.closing or request.incomplete:
+            self.closing = self.closing or framing.upgrade or not framing.keep_alive or request.incomplete
             head += b"Connection: close\r\n" if self.closing else b"Connection: keep-alive\r\n"
         if reply.status in BODILESS:
             return [head, b"\r\n"]
@@ -268,9 +306,8 @@ class HTTPProtocol(asyncio.Protocol):
     def _keep_early(self, data: bytes) -> None:
         """Bytes of the upgraded protocol that come before the upgrade has been agreed to."""
         self._parser.rest += data
-        if len(self._parser.rest) > MAX_EARLY and not self._reading_paused:
-            self._reading_paused = True
-            self.transport.pause_reading()
+        if len(self._parser.rest) > MAX_EARLY:
+            self._pause_reading()
 
 
 _REFUSED = Request("", "", "", {})

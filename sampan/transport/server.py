@@ -12,6 +12,7 @@ from typing import Any
 
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Handler, Response
+from sampan.transport.parsing import Streamed, never
 from sampan.transport.protocol import ErrorResponse, HTTPProtocol
 from sampan.transport.writing import date_header
 
@@ -27,12 +28,19 @@ def plain_error(status: int, message: str) -> Response:
 
 class HTTPServer:
     """Serves `handler` on any number of listeners. `error_response(status, message)` gives the body of the transport's
-    own answers: 400, 405, 408, 413, 417, 431, 500, 501, 505."""
+    own answers: 400, 405, 408, 413, 417, 431, 500, 501, 505. `streamed` says which requests' bodies are read by their
+    handler, as they come and at any length."""
 
     def __init__(
-        self, handler: Handler, *, limits: Limits | None = None, error_response: ErrorResponse = plain_error
+        self,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        error_response: ErrorResponse = plain_error,
+        streamed: Streamed = never,
     ) -> None:
         self.handler = handler
+        self.streamed = streamed
         self.limits = limits or Limits()
         self.error_response = error_response
         self.now = 0.0  # seconds on the loop's clock, coarse: reading the clock for every request would cost more

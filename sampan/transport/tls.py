@@ -22,11 +22,13 @@ def client_context(
     ca: bytes = b"", certificate: bytes = b"", key: bytes = b"", *, verify: bool = True
 ) -> ssl.SSLContext:
     """A client's context. Without `ca`, the system's certificates are trusted. Raises ssl.SSLError."""
-    context = ssl.create_default_context(cadata=ca.decode("ascii") or None)
-    context.set_alpn_protocols(["http/1.1"])
-    if not verify:
+    if verify:
+        context = ssl.create_default_context(cadata=ca.decode("ascii") or None)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
     if certificate:
         _load_key_pair(context, certificate, key)
     return context

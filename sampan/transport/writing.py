@@ -55,7 +55,7 @@ def render_headers(headers: Sequence[tuple[str, str]]) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         raise ValueError("line break in a response header")
-    return text.encode("utf-8")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def chunk(data: bytes) -> bytes:

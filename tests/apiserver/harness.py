@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.aggregation.wanted import builtin_api_services
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
@@ -63,8 +64,7 @@ class API:
         if user:
             sent["authorization"] = f"Bearer {user}"
         reply = await self.raw(Request(method, path, urlencode(query or {}), sent, raw, raw_path=path))
-        assert isinstance(reply, Response), reply
-        return _answer(reply)
+        return _answer(await whole(reply))
 
     async def get(self, path: str, **options: Any) -> Any:
         """GET that must succeed."""

@@ -11,6 +11,7 @@ from sampan.apiserver.admission.attributes import CONNECT, CREATE, Admission
 from sampan.apiserver.call import Call
 from sampan.apiserver.options import WriteOptions
 from sampan.apiserver.services import Services
+from sampan.machinery.errors import BadRequest
 from sampan.machinery.meta import Object
 
 
@@ -39,7 +40,10 @@ async def admitted_review(services: Services, call: Call, review: Object, option
 
 
 async def admit_connection(services: Services, call: Call, subresource: str, options: Mapping[str, Any]) -> Object:
-    """Both phases for a connection: what plugins make of its options object (PodExecOptions). Raises as they do."""
+    """Both phases for a connection: what plugins make of its options object (PodExecOptions). Raises as they do, and
+    BadRequest for a dry run."""
+    if "dryRun" in call.query:
+        raise BadRequest("dryRun is not supported")
     admission = Admission(call=call, operation=CONNECT, obj=dict(options), subresource=subresource, foreign=True)
     await services.admission.mutate(services, admission)
     await services.admission.validate(services, admission)

@@ -6,13 +6,14 @@ Called by controller.py and discovery.py. Upstream: k8s.io/kube-aggregator/pkg/c
 import asyncio
 from collections.abc import Mapping
 
-from sampan.apiserver.aggregation.answers import dial_text, shown
+from sampan.apiserver.aggregation.answers import why_not
 from sampan.apiserver.aggregation.backends import Backend
 from sampan.apiserver.aggregation.connections import Connections
 from sampan.apiserver.aggregation.identity import identity_headers
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User
 from sampan.apiserver.webhooks.addresses import Address, Unresolved
 from sampan.transport.connection import Answer
+from sampan.transport.go_errors import shown
 
 AGGREGATOR = User("system:kube-aggregator", (GROUP_MASTERS,))
 OPENAPI_READER = User("system:aggregator", (GROUP_MASTERS,))
@@ -52,7 +53,7 @@ async def failure(connections: Connections, backend: Backend) -> str:
 
 
 async def _failure(connections: Connections, backend: Backend, address: Address) -> str:
-    url = f"https://{shown(address)}{backend.path}"
+    url = f"https://{shown(*address)}{backend.path}"
     try:
         answer = await _get(connections, backend, address, backend.path, AGGREGATOR, {}, TIMEOUT)
     except NoAnswer as error:
@@ -83,4 +84,4 @@ async def _get(
                     raise NoAnswer(f"{path} is longer than {MAX_DOCUMENT} bytes")
             return Answer(answer.status, answer.headers, bytes(body), answer.lines)
     except (OSError, ValueError) as error:
-        raise NoAnswer(f'Get "https://{shown(address)}{path}": {dial_text(address, error)}') from error
+        raise NoAnswer(f'Get "https://{shown(*address)}{path}": {why_not(address, error)}') from error

@@ -5,17 +5,16 @@ Called by proxy.py for requests, and for the server's own questions (checks.py, 
 
 import asyncio
 import base64
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sampan.apiserver.aggregation.answers import shown
 from sampan.apiserver.aggregation.backends import Backend
 from sampan.apiserver.webhooks.addresses import Address, Resolve
 from sampan.transport.connection import HTTPClient
+from sampan.transport.go_errors import shown
+from sampan.transport.pool import ClientPool
 from sampan.transport.tls import client_context
 
-MAX_CLIENTS = 64  # endpoints that idle connections are kept to
 _ATTEMPTS = 5  # draws of an endpoint; several may be the same
 
 
@@ -32,7 +31,7 @@ class Connections:
 
     def __init__(self, resolve: Resolve, front_proxy: FrontProxy) -> None:
         self._resolve, self._front_proxy = resolve, front_proxy
-        self._clients: OrderedDict[tuple[Address, str, str, bool], HTTPClient] = OrderedDict()
+        self._clients: ClientPool[tuple[Address, str, str, bool]] = ClientPool()
 
     def address(self, backend: Backend) -> Address:
         """One of the backend's endpoints; raises Unresolved."""
@@ -45,23 +44,18 @@ class Connections:
     async def client(self, backend: Backend, address: Address) -> HTTPClient:
         """The client of an endpoint; raises ValueError, OSError for a bundle that holds no certificates."""
         known = (address, backend.service.host, backend.ca_bundle, backend.verify)
-        client = self._clients.get(known)
-        if client is None:
-            context = await asyncio.to_thread(
-                client_context,
-                base64.b64decode(backend.ca_bundle),
-                self._front_proxy.certificate,
-                self._front_proxy.key,
-                verify=backend.verify,
-            )
-            client = HTTPClient(f"https://{shown(address)}", context, server_name=backend.service.host)
-            client = self._clients.setdefault(known, client)
-            if len(self._clients) > MAX_CLIENTS:
-                await self._clients.popitem(last=False)[1].close()
-        self._clients.move_to_end(known)
-        return client
+        if client := self._clients.find(known):
+            return client
+        context = await asyncio.to_thread(
+            client_context,
+            base64.b64decode(backend.ca_bundle),
+            self._front_proxy.certificate,
+            self._front_proxy.key,
+            verify=backend.verify,
+        )
+        url, name = f"https://{shown(*address)}", backend.service.host
+        return await self._clients.get(known, lambda: HTTPClient(url, context, server_name=name))
 
     async def close(self) -> None:
         """Close what is idle."""
-        while self._clients:
-            await self._clients.popitem()[1].close()
+        await self._clients.close()

@@ -21,7 +21,7 @@ def on_behalf(request: Request, user: User, host: str) -> Request:
     bare = without_secrets(request)
     lines: dict[str, list[str]] = {}
     for name, value in (*identity_headers(user), *_forwarding(request, host)):
-        lines.setdefault(name, []).append(value)
+        lines.setdefault(name, []).append(value.encode().decode("latin-1"))  # as all values of a request are
     headers = {**bare.headers, **{name: ", ".join(values) for name, values in lines.items()}}
     return replace(bare, headers=headers, repeated={**(bare.repeated or {}), **lines})
 

@@ -3,13 +3,13 @@
 Errors are those of k8s.io/apiserver/pkg/registry/generic/rest (GenericHttpResponseChecker, LocationStreamer).
 """
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 from sampan.apiserver.streaming.target import KubeletTarget, dial_error
 from sampan.machinery.errors import APIError, BadRequest, InternalError, NotFound
 from sampan.transport.connection import Streaming
 from sampan.transport.messages import Reply, Request, StreamResponse
+from sampan.transport.relay import OwnedBody
 
 _MAX_MESSAGE = 50_000  # bytes of a kubelet's error that are passed on
 
@@ -28,23 +28,6 @@ async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
             raise APIError(text, code=500, reason="") from error
         return StreamResponse(200, OwnedBody(stack.pop_all(), answer.body), "text/plain")
     raise AssertionError
-
-
-class OwnedBody:
-    """A body with the connection it comes from, which is closed even if nobody ever reads."""
-
-    def __init__(self, owner: AsyncExitStack, body: AsyncIterator[bytes]) -> None:
-        self._owner = owner
-        self._body = body
-
-    def __aiter__(self) -> "OwnedBody":
-        return self
-
-    async def __anext__(self) -> bytes:
-        return await anext(self._body)
-
-    async def aclose(self) -> None:
-        await self._owner.aclose()
 
 
 async def _message(answer: Streaming) -> str:

@@ -1,12 +1,12 @@
 """Where a stream goes: one kubelet's endpoint; what may pass there and back, what is said when it can't be reached."""
 
-import os
 import ssl
 from dataclasses import dataclass, replace
 
 from sampan.apiserver.authentication.authenticate import TOKEN_PROTOCOL
 from sampan.machinery.errors import APIError
 from sampan.transport.connection import HTTPClient
+from sampan.transport.go_errors import dial_text, shown
 from sampan.transport.messages import Reply, Request, Response
 
 _PROTOCOLS = "sec-websocket-protocol"
@@ -30,8 +30,7 @@ class KubeletTarget:
     @property
     def base_url(self) -> str:
         """The kubelet's."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.ssl_context else 'http'}://{host}:{self.port}"
+        return f"{'https' if self.ssl_context else 'http'}://{shown(self.host, self.port)}"
 
     def client(self) -> HTTPClient:
         """A client of this kubelet."""
@@ -39,13 +38,8 @@ class KubeletTarget:
 
 
 def dial_error(target: KubeletTarget, error: OSError) -> str:
-    """A failure to reach the kubelet in the words of Go's net package, which people search for."""
-    where = f"dial tcp {target.host}:{target.port}: "
-    if isinstance(error, TimeoutError):
-        return where + "i/o timeout"
-    if error.errno is not None and not isinstance(error, ssl.SSLError):
-        return f"{where}connect: {os.strerror(error.errno).lower()}"
-    return f"{where}{error}"
+    """A failure to reach the kubelet."""
+    return dial_text(target.host, target.port, error)
 
 
 def unreachable(target: KubeletTarget, error: OSError) -> APIError:
@@ -53,10 +47,10 @@ def unreachable(target: KubeletTarget, error: OSError) -> APIError:
     return APIError(f"error dialing backend: {dial_error(target, error)}", code=500, reason="")
 
 
-def without_secrets(request: Request) -> Request:
+def without_secrets(request: Request, *, cookies: bool = False) -> Request:
     """The request without what is for the API server only: who asks, and for whom. The kubelet knows us, not the
-    client."""
-    headers = {name: value for name, value in request.headers.items() if not _is_secret(name)}
+    client. With `cookies`, these are another server's."""
+    headers = {n: v for n, v in request.headers.items() if not _is_secret(n) or (cookies and n == "cookie")}
     if offered := headers.get(_PROTOCOLS):
         kept = [name for name in map(str.strip, offered.split(",")) if not name.startswith(TOKEN_PROTOCOL)]
         headers[_PROTOCOLS] = ", ".join(kept)

@@ -9,7 +9,7 @@ from sampan.apiserver.streaming.translate import translate
 from sampan.apiserver.streaming.tunnel import tunnel, tunnelled
 from sampan.machinery.errors import BadRequest
 from sampan.transport.messages import Reply, Request
-from sampan.transport.relay import relay_upgrade
+from sampan.transport.relay import end_to_end, relay_upgrade
 from sampan.transport.websocket import is_websocket
 
 
@@ -35,9 +35,9 @@ async def proxy_portforward(target: KubeletTarget, request: Request) -> Reply:
 async def _relay(target: KubeletTarget, request: Request) -> Reply:
     if not request.headers.get("upgrade"):
         raise BadRequest("Upgrade request required")
-    versions = ("x-stream-protocol-version",)
+    headers = end_to_end(without_secrets(request).all_lines(), split=("x-stream-protocol-version",))
     try:
-        reply = await relay_upgrade(target.client(), without_secrets(request), target.location, split=versions)
+        reply = await relay_upgrade(target.client(), request, target.location, headers)
     except OSError as error:
         raise unreachable(target, error) from error
     return refuse_redirects(reply)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sampan.apiserver.services import Verb
 from sampan.apiserver.subresources import (
     access_reviews,
     binding,
@@ -11,6 +12,7 @@ from sampan.apiserver.subresources import (
     eviction,
     finalize,
     pod_certificates,
+    proxies,
     rollback,
     streams,
     token,
@@ -22,6 +24,12 @@ from sampan.apiserver.verbs.get import get
 _AUTHORIZATION = "authorization.k8s.io"
 _AUTHENTICATION = "authentication.k8s.io"
 _CERTIFICATES = "certificates.k8s.io"
+
+
+def _proxy(verb: Verb, kind: str) -> Subresource:
+    verbs = dict.fromkeys(("create", "delete", "get", "patch", "update"), verb)
+    return Subresource(verbs, kind, "", "v1", any_method=True)
+
 
 # (group, plural/subresource) -> subresource; the name is empty for the resource itself
 LISTED: Mapping[tuple[str, str], Subresource] = {
@@ -39,6 +47,9 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     ("", "pods/portforward"): Subresource(
         {"create": streams.portforward, "get": streams.portforward}, "PodPortForwardOptions", "", "v1"
     ),
+    ("", "pods/proxy"): _proxy(proxies.pod, "PodProxyOptions"),
+    ("", "services/proxy"): _proxy(proxies.service, "ServiceProxyOptions"),
+    ("", "nodes/proxy"): _proxy(proxies.node, "NodeProxyOptions"),
     ("", "serviceaccounts/token"): Subresource(
         {"create": token.create_token}, "TokenRequest", "authentication.k8s.io", "v1"
     ),

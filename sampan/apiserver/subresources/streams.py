@@ -4,7 +4,6 @@ Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod (LogLocation, stream
 """
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from sampan.apiserver.admission.foreign import admit_connection
@@ -12,16 +11,14 @@ from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
 from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
+from sampan.apiserver.subresources.kubelets import node_address, node_port
 from sampan.apiserver.verbs.get import current
 from sampan.kinds.core.node import KIND as NODE
-from sampan.machinery.errors import BadRequest, InternalError, NotFound
+from sampan.machinery.errors import BadRequest, NotFound
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import get_path
 from sampan.transport.messages import Reply, Response
 
-_DEFAULT_PORT = 10250
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
-_ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
 
 # What a client may say about the streams, under the kubelet's names for it.
 _STREAM_PARAMETERS = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
@@ -162,14 +159,4 @@ def _target(services: Services, pod: Object, verb: str, container: str, query: s
     if node is None:
         raise NotFound.of("nodes", "", node_name)
     path = "/".join([verb, meta["namespace"], meta["name"], *([container] if container else [])])
-    port = get_path(node, ("status", "daemonEndpoints", "kubeletEndpoint", "Port"), _DEFAULT_PORT)
-    return KubeletTarget(_address(node), port, "/" + quote(path), query, services.kubelet_tls)
-
-
-def _address(node: Object) -> str:
-    addresses: list[dict[str, Any]] = get_path(node, ("status", "addresses"), [])
-    for wanted in _ADDRESS_TYPES:
-        for address in addresses:
-            if address.get("type") == wanted and address.get("address"):
-                return str(address["address"])
-    raise InternalError(f"no preferred addresses found; known addresses: {addresses}")
+    return KubeletTarget(node_address(node), node_port(node), "/" + quote(path), query, services.kubelet_tls)

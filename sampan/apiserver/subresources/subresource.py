@@ -15,3 +15,4 @@ class Subresource:
     group: str = ""
     version: str = ""
     only: str = ""  # the only version of the resource that has it
+    any_method: bool = False  # OPTIONS too, which is no verb: what is passed on to another server

@@ -8,14 +8,14 @@ net/http, which operators know from upstream's messages. Called for conversion a
 
 import asyncio
 import base64
-import ssl
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from sampan.apiserver.webhooks.addresses import Address, Resolve, Unresolved
 from sampan.transport.connection import HTTPClient
+from sampan.transport.go_errors import go_text, shown
+from sampan.transport.pool import ClientPool
 from sampan.transport.tls import client_context
 
 Tree = Mapping[str, Any]
@@ -35,7 +35,7 @@ class WebhookClient:
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
-        self._clients: OrderedDict[tuple[str, int, str, str], HTTPClient] = OrderedDict()
+        self._clients: ClientPool[tuple[str, int, str, str]] = ClientPool(MAX_CLIENTS)
 
     async def post(self, config: Tree, body: bytes, *, timeout: float, query: str = "") -> bytes:
         """The body of the answer to a POST; `config` is a clientConfig. Raises WebhookFailed."""
@@ -70,20 +70,15 @@ class WebhookClient:
         if service := config.get("service"):
             address = self._resolve(service["namespace"], service["name"], service.get("port") or 443)
         known = (*address, host, bundle)
-        if known not in self._clients:
-            context = await asyncio.to_thread(client_context, base64.b64decode(bundle))
-            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-            headers = {"Host": host if port == 443 else f"{host}:{port}"}
-            self._clients[known] = HTTPClient(f"https://{shown}:{address[1]}", context, headers, server_name=host)
-            if len(self._clients) > MAX_CLIENTS:
-                await self._clients.popitem(last=False)[1].close()
-        self._clients.move_to_end(known)
-        return self._clients[known]
+        if client := self._clients.find(known):
+            return client
+        context = await asyncio.to_thread(client_context, base64.b64decode(bundle))
+        url, headers = f"https://{shown(*address)}", {"Host": host if port == 443 else f"{host}:{port}"}
+        return await self._clients.get(known, lambda: HTTPClient(url, context, headers, server_name=host))
 
     async def close(self) -> None:
         """Close all connections."""
-        while self._clients:
-            await self._clients.popitem()[1].close()
+        await self._clients.close()
 
 
 def url_of(config: Tree) -> str:
@@ -98,16 +93,3 @@ def url_of(config: Tree) -> str:
 def _refused(status: int, body: bytes) -> str:
     text = body.decode(errors="replace").strip() or f"status {status}"
     return f'an error on the server ("{text}") has prevented the request from succeeding'
-
-
-def go_text(error: Exception) -> str:
-    """What Go's net/http and crypto/tls say of the same failure."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        unknown = error.verify_code in (18, 19, 20, 21)  # X509_V_ERR_*: self-signed, or no issuer that is trusted
-        why = "certificate signed by unknown authority" if unknown else error.verify_message
-        return f"tls: failed to verify certificate: x509: {why}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connect: connection refused"
-    if isinstance(error, ConnectionError):
-        return "EOF" if "closed" in str(error) else str(error)
-    return str(error) or type(error).__name__

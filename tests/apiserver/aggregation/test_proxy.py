@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from sampan.apiserver.aggregation.local import whole
 from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.testing.clock import settle
@@ -126,7 +127,7 @@ async def test_websockets_are_connected_without_the_token_that_they_bring(sample
 async def test_answers_are_left_as_they_are(api: API) -> None:
     headers = {"authorization": "Bearer admin", "user-agent": "curl/8"}
     reply = await api.raw(Request("GET", f"{FLUNDERS}/none", "", headers, raw_path=f"{FLUNDERS}/none"))
-    assert reply.body == b'{"kind":"Status","reason":"NotFound","code":404}'
+    assert (await whole(reply)).body == b'{"kind":"Status","reason":"NotFound","code":404}'
 
 
 async def test_components_in_this_process_use_it_too(api: API, sample: Backend) -> None:
