@@ -17,15 +17,16 @@ Reads from the cache pass through without a task: a handler that answers at once
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
+from typing import TypeVar
 
 from sampan.apiserver.accept import MediaTypeOptions, negotiate, negotiate_plain
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.local import encoded
 from sampan.apiserver.aggregation.proxy import Proxy
 from sampan.apiserver.authentication.user import User
-from sampan.apiserver.authorization.guard import authorize, impersonate
+from sampan.apiserver.authorization.guard import authorize, impersonate, impersonates
 from sampan.apiserver.call import Call, Payload, Result
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.paths import NonResource
@@ -48,6 +49,8 @@ _TIMEOUT = 60.0  # seconds for everything but watches and streams
 _STREAMS = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _TOO_LATE = "Timeout: request did not complete within requested timeout - context deadline exceeded"
 _UNKNOWN = RequestInfo(False, "", "")
+
+T = TypeVar("T")
 
 
 class Trace:
@@ -120,10 +123,24 @@ class App:
 
     def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
         query = parse_query(request.raw_query)
-        info = trace.info = parse_request(request.method, request.path, query)
+        trace.info = parse_request(request.method, request.path, query)
         user = self.services.authenticator.authenticate(request, self.services.now())
-        user = impersonate(self.services.rbac, user, request)
-        authorize(self.services, user, info)
+        if impersonates(request):
+            impersonated = impersonate(self.services.authorizers, user, request)
+            return _after(impersonated, lambda user: self._serve_user(request, trace, query, user))
+        return self._serve_user(request, trace, query, user)
+
+    def _serve_user(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
+        if (waiting := authorize(self.services.authorizers, user, trace.info, request)) is not None:
+            return _after(waiting, lambda _: self._serve_allowed(request, trace, query, user))
+        return self._serve_allowed(request, trace, query, user)
+
+    def _serve_allowed(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
+        info = trace.info
         if (backend := self._backends.of(info)) is not None:
             trace.passed_on = True
             return self._proxy.serve(backend, request, user)
@@ -140,13 +157,14 @@ class App:
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
 
-    def dispatch(
+    async def dispatch(
         self, request: Request, user: User, payload: Payload
     ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
         query = parse_query(request.raw_query)
         info = parse_request(request.method, request.path, query)
-        authorize(self.services, user, info)
+        if (waiting := authorize(self.services.authorizers, user, info, request)) is not None:
+            await waiting
         if (backend := self._backends.of(info)) is not None:
             return None, _in_time(self._proxy.serve(backend, encoded(request, payload), user))
         if not info.is_resource:
@@ -169,6 +187,12 @@ class App:
         if text := deprecation(served):
             warnings.append(text)
         return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
+
+
+async def _after(step: Awaitable[T], go_on: Callable[[T], Reply | Awaitable[Reply]]) -> Reply:
+    """For a step of the path that can't be done at once."""
+    reply = go_on(await step)
+    return await reply if inspect.isawaitable(reply) else reply
 
 
 async def _in_time(reply: Awaitable[Reply]) -> Reply:

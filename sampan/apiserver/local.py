@@ -101,7 +101,7 @@ class LocalTransport:
     ) -> tuple[Call | None, Result]:
         raw_query = urlencode(query) if query else ""
         request = Request(method, path, raw_query, self._agent | dict(headers or {}), raw_path=quote(path))
-        call, result = self._app.dispatch(request, self._user, payload)
+        call, result = await self._app.dispatch(request, self._user, payload)
         if inspect.isawaitable(result):
             result = await result
         return call, result

@@ -21,6 +21,7 @@ _METHOD_VERBS = {
 }
 _NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 _COLLECTION_VERBS = {"get": "list", "delete": "deletecollection"}
+_WITH_SELECTORS = frozenset({"list", "watch", "deletecollection"})
 
 
 class RequestInfo(NamedTuple):
@@ -37,6 +38,8 @@ class RequestInfo(NamedTuple):
     name: str = ""
     is_collection: bool = False  # whether the path ends with the resource; `name` may then come from a selector
     rest: tuple[str, ...] = ()  # what follows the subresource: the path given to a proxy
+    field_selector: str = ""  # of a list, watch or deletecollection that names its verb by its method
+    label_selector: str = ""
 
 
 def parse_request(method: str, path: str, query: Mapping[str, str]) -> RequestInfo:
@@ -50,7 +53,8 @@ def parse_request(method: str, path: str, query: Mapping[str, str]) -> RequestIn
     else:
         group, version, rest = parts[1], parts[2], parts[3:]
     verb = _METHOD_VERBS.get(method, "")
-    if rest[0] == "watch":
+    by_path = rest[0] == "watch"
+    if by_path:
         if len(rest) < 2:
             raise BadRequest(f"unable to determine kind and namespace from url, {path}")
         verb, rest = "watch", rest[1:]
@@ -64,22 +68,21 @@ def parse_request(method: str, path: str, query: Mapping[str, str]) -> RequestIn
         return RequestInfo(
             True, verb, path, group, version, namespace, resource, subresource, name, False, tuple(rest[3:])
         )
-    verb, name = _collection_verb(verb, query)
-    return RequestInfo(True, verb, path, group, version, namespace, resource, "", name, True)
+    fields, labels = "", ""
+    if not by_path and (verb := _collection_verb(verb, query)) in _WITH_SELECTORS:
+        fields, labels = query.get("fieldSelector", ""), query.get("labelSelector", "")
+    if verb in ("list", "watch"):
+        name = _selected_name(fields)
+    return RequestInfo(True, verb, path, group, version, namespace, resource, "", name, True, (), fields, labels)
 
 
-def _collection_verb(verb: str, query: Mapping[str, str]) -> tuple[str, str]:
-    """The verb on a collection; a selector for one metadata.name counts as that name in authorization."""
+def _collection_verb(verb: str, query: Mapping[str, str]) -> str:
     verb = _COLLECTION_VERBS.get(verb, verb)
-    if verb == "list" and is_true(query.get("watch", "")):
-        verb = "watch"
-    name = ""
-    if verb in ("list", "watch", "deletecollection"):
-        name = _selected_name(query.get("fieldSelector", ""))
-    return verb, name
+    return "watch" if verb == "list" and is_true(query.get("watch", "")) else verb
 
 
 def _selected_name(selector: str) -> str:
+    """A selector for one metadata.name counts as that name in authorization."""
     for term in selector.split(","):
         field, found, value = term.partition("=")
         if found and field == "metadata.name":

@@ -36,8 +36,12 @@ from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.authentication.service_account import ServiceAccountTokens
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
-from sampan.apiserver.authorization.follow import follow
+from sampan.apiserver.authorization.authorizer import Authorizers, Named
+from sampan.apiserver.authorization.follow import follow, listeners
+from sampan.apiserver.authorization.node.authorizer import NodeAuthorizer
+from sampan.apiserver.authorization.node.graph import Graph
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.bootstrap.policy import node_rules
 from sampan.apiserver.bootstrap.service_range import ensure_service_range
 from sampan.apiserver.bootstrap.start import Bootstrap
 from sampan.apiserver.discovery.model import RemoteVersion
@@ -126,6 +130,7 @@ class APIServer:
         self._ready = False
         self._unfollow: list[Callable[[], None]] = []
         self._upkeep: asyncio.Task[None] | None = None
+        self._graph = Graph()
         self.services = self._services()
         catalogue = self.services.catalogue
         connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
@@ -151,11 +156,13 @@ class APIServer:
             (config.issuer,),
             self._lookup,
         )
-        kubelet_tls = self._kubelet_tls()
+        kubelet_tls, rbac = self._kubelet_tls(), RBAC()
+        chain = (Named("node", NodeAuthorizer(self._graph, node_rules())), Named("rbac", rbac))
         return Services(
             cache=self._cache,
             catalogue=config.catalogue,
-            rbac=RBAC(),
+            rbac=rbac,
+            authorizers=Authorizers(chain),
             authenticator=Authenticator(
                 config.tokens, tokens, CertificateAuthenticator(config.client_ca, self._front_proxies)
             ),
@@ -191,7 +198,7 @@ class APIServer:
         self._definitions.load()
         self.aggregation.backends.refresh()
         self._unfollow = [
-            follow(self.services.rbac, self._cache, config.store),
+            follow(listeners(self.services.rbac, self._graph), self._cache, config.store),
             config.store.subscribe(self._definitions.on_events, self._cache.revision),
             config.store.subscribe(self.aggregation.backends.on_events, self._cache.revision),
         ]

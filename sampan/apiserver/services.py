@@ -10,6 +10,7 @@ from typing import Protocol
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.authentication.authenticate import Authenticator
+from sampan.apiserver.authorization.authorizer import Authorizers
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
 from sampan.apiserver.keys import storage_key, storage_prefix
@@ -49,7 +50,8 @@ class Services:
 
     cache: Cache
     catalogue: Catalogue  # the one of the moment; a request keeps that of its beginning, Call.catalogue
-    rbac: RBAC
+    rbac: RBAC  # for what roles hold; who may do what, authorizers say
+    authorizers: Authorizers
     authenticator: Authenticator
     admission: AdmissionChain
     allocators: Mapping[str, Allocator]  # by the name that kinds use

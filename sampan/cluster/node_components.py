@@ -23,6 +23,7 @@ from sampan.cluster.node import (
 )
 from sampan.cluster.registry import Registry
 from sampan.dns.config import DNSConfig
+from sampan.dns.objects import ACCOUNT as DNS_ACCOUNT
 from sampan.dns.objects import dns_objects
 from sampan.dns.server import DNSServer
 from sampan.kinds.core.node import KIND as NODE
@@ -54,7 +55,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     await own_objects()
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
-    dns = DNSServer(cluster.client(authenticated("system:kube-dns")), _dns_config(config), clock)
+    dns = DNSServer(cluster.account_client(DNS_ACCOUNT), _dns_config(config), clock)
     return [
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),

@@ -6,6 +6,7 @@ which creates them.
 
 from sampan.machinery.meta import Object
 
+ACCOUNT = "coredns"  # the ServiceAccount that the server acts as
 _NAME, _NAMESPACE = "kube-dns", "kube-system"
 _LABELS = {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"}
 _PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"))
@@ -13,8 +14,26 @@ _PORT = 53
 
 
 def dns_objects(dns_ip: str, endpoint: str, port: int, node_name: str) -> list[Object]:
-    """The Service on `dns_ip`, and its EndpointSlice and Endpoints with the server's address and port."""
-    return [_service(dns_ip), _slice(endpoint, port, node_name), _endpoints(endpoint, port, node_name)]
+    """The Service on `dns_ip`, its EndpointSlice and Endpoints with the server's address and port, and its account."""
+    return [*_rights(), _service(dns_ip), _slice(endpoint, port, node_name), _endpoints(endpoint, port, node_name)]
+
+
+def _rights() -> list[Object]:
+    group, name, verbs = "rbac.authorization.k8s.io", "system:coredns", ["list", "watch"]
+    places = {"": ["endpoints", "services", "pods", "namespaces"], "discovery.k8s.io": ["endpointslices"]}
+    rules = [{"apiGroups": [place], "resources": resources, "verbs": verbs} for place, resources in places.items()]
+    account = {"name": ACCOUNT, "namespace": _NAMESPACE}
+    meta = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        {**meta, "kind": "ClusterRole", "rules": rules},
+        {
+            **meta,
+            "kind": "ClusterRoleBinding",
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", **account}],
+        },
+    ]
 
 
 def _service(dns_ip: str) -> Object:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sampan.apiserver.authentication.user import authenticated
-from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.attributes import Attributes, Decision
 from sampan.apiserver.bootstrap import policy
 from sampan.storage.memory import MemoryStore
 from sampan.testing.clock import VirtualClock
@@ -15,11 +15,13 @@ ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 
 
 def may(api: API, name: str, groups: tuple[str, ...], verb: str, place: str, namespace: str = "") -> bool:
-    """Whether RBAC lets a user do it; `place` is group:resource."""
+    """Whether a user is allowed to do it; `place` is group:resource."""
     group, _, resource = place.partition(":")
     plural, _, sub = resource.partition("/")
     question = Attributes(authenticated(name, groups), verb, True, namespace, group, "v1", plural, sub)
-    return api.server.services.rbac.authorize(question).allowed
+    decision = api.server.services.authorizers.decide(question)
+    assert isinstance(decision, Decision)
+    return decision.allowed
 
 
 async def test_objects(api: API) -> None:
@@ -88,11 +90,11 @@ async def test_what_an_administrator_changes_stays_until_a_restart() -> None:
 async def test_components_may_do_their_work(api: API) -> None:
     node = ("system:node:n1", ("system:nodes",))
     assert may(api, *node, "patch", ":nodes/status")
-    assert may(api, *node, "create", ":serviceaccounts/token", "default")
+    assert may(api, *node, "create", ":pods/eviction", "default")
     assert not may(api, *node, "delete", ":nodes")
     assert may(api, "system:kube-scheduler", (), "create", ":pods/binding", "default")
     assert may(api, "system:kube-proxy", (), "watch", "discovery.k8s.io:endpointslices")
-    assert may(api, "system:kube-dns", (), "watch", ":services")
+    assert may(api, "system:serviceaccount:kube-system:kube-dns", (), "watch", ":services")
     controller = "system:serviceaccount:kube-system:deployment-controller"
     assert may(api, controller, (), "create", "apps:replicasets", "default")
     assert not may(api, controller, (), "create", ":pods", "default")

@@ -101,7 +101,7 @@ async def test_mirror_pods(nodes: API, spec: dict[str, Any], why: str) -> None:
         assert why in await refused(nodes, "POST", PODS, mirror)
         return
     stranger = {**mirror, "metadata": {**mirror["metadata"], "ownerReferences": [owner | {"uid": "other"}]}}
-    assert "controller owner reference set to itself" in await refused(nodes, "POST", PODS, stranger)
+    assert "node n1 UID mismatch: expected other got" in await refused(nodes, "POST", PODS, stranger)
     assert "can only create mirror pods" in await refused(nodes, "POST", PODS, pod("q", nodeName="n1"))
     await nodes.create(PODS, mirror, user="node")
 
@@ -112,7 +112,7 @@ async def test_pods_of_others_and_labels(nodes: API) -> None:
     assert (await nodes.patch(f"{PODS}/own/status", {"status": {"phase": "Running"}}, user="node")).status == 200
     labels = {"metadata": {"labels": {"app": "bank"}}}
     assert "cannot update labels" in await patched(nodes, f"{PODS}/own/status", labels)
-    assert "update status for pods" in await patched(nodes, f"{PODS}/other/status", {"status": {"phase": "Failed"}})
+    assert "update pod status for pods" in await patched(nodes, f"{PODS}/other/status", {"status": {"phase": "Failed"}})
     assert "delete pods" in await refused(nodes, "DELETE", f"{PODS}/other")
     eviction = {"metadata": {"name": "other"}}
     assert "evict pods" in await refused(nodes, "POST", f"{PODS}/other/eviction", eviction)
@@ -150,7 +150,7 @@ async def test_secrets_are_for_its_pods(nodes: API) -> None:
     for name in ("b", "c"):
         assert await refused(nodes, "GET", f"{SECRETS}/{name}") == (
             f'secrets "{name}" is forbidden: User "system:node:n1" cannot get resource "secrets" in API group "" '
-            "in the namespace \"default\": no relationship found between node 'n1' and this object"
+            "in the namespace \"default\": node: no relationship found between node 'n1' and this object"
         )
     for path in (SECRETS, "/api/v1/secrets", "/api/v1/watch/namespaces/default/secrets/b"):
         await refused(nodes, "GET", path)

@@ -340,7 +340,7 @@ def test_nonsense_harms_nothing(messages: list[bytes]) -> None:
 
 
 def test_the_cluster_finds_the_server_as_kube_dns() -> None:
-    made, found, endpoints = dns_objects("10.96.0.10", "10.244.0.1", 10053, "node-1")
+    *_, made, found, endpoints = dns_objects("10.96.0.10", "10.244.0.1", 10053, "node-1")
     assert made["metadata"]["labels"]["k8s-app"] == "kube-dns"
     assert [(p["name"], p["protocol"], p["port"]) for p in made["spec"]["ports"]] == [
         ("dns", "UDP", 53),

@@ -27,20 +27,20 @@ BUNDLES = frozenset({(_GROUP, "clustertrustbundles")})
 _OF_COLLECTION = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
 
 
-def check_approval(services: Services, admission: Admission) -> None:
+async def check_approval(services: Services, admission: Admission) -> None:
     """Raises Forbidden unless the user may approve for the signer; denying is approving, too."""
     signer = signer_of(admission.old or {})
-    if not may(services, admission.user, "approve", signer):
+    if not await may(services, admission.user, "approve", signer):
         raise forbidden(admission, f'user not permitted to approve requests with signerName "{signer}"')
 
 
-def check_signing(services: Services, admission: Admission) -> None:
+async def check_signing(services: Services, admission: Admission) -> None:
     """Raises Forbidden unless the user may sign for the signer, where certificate or conditions change."""
     new, old = admission.new, admission.old or {}
     if certificate_of(new) == certificate_of(old) and semantic_equal(conditions_of(new), conditions_of(old)):
         return
     signer = signer_of(old)
-    if not may(services, admission.user, "sign", signer):
+    if not await may(services, admission.user, "sign", signer):
         raise forbidden(admission, f'user not permitted to sign requests with signerName "{signer}"')
 
 
@@ -57,12 +57,12 @@ def check_subject(services: Services, admission: Admission) -> None:
         raise forbidden(admission, f"use of {API_SERVER_CLIENT} signer with {GROUP_MASTERS} group is not allowed")
 
 
-def check_attest(services: Services, admission: Admission) -> None:
+async def check_attest(services: Services, admission: Admission) -> None:
     """Raises Forbidden unless the user may say whom to trust in the name of the signer."""
     signer = signer_of(admission.new)
     if not signer or (admission.operation == UPDATE and _says_the_same(admission.new, admission.old or {})):
         return
-    if not may(services, admission.user, "attest", signer):
+    if not await may(services, admission.user, "attest", signer):
         raise forbidden(admission, f'user not permitted to attest for signerName "{signer}"')
 
 

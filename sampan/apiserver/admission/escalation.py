@@ -8,63 +8,70 @@ from collections.abc import Sequence
 
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
-from sampan.apiserver.authentication.user import GROUP_MASTERS, User
+from sampan.apiserver.authentication.user import GROUP_MASTERS
 from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.authorizer import Known
 from sampan.apiserver.authorization.rbac import GROUP
-from sampan.apiserver.authorization.rules import Rule, describe, rules_of, uncovered
+from sampan.apiserver.authorization.rules import Rule, compacted, describe, rules_of, uncovered
 from sampan.apiserver.services import Services
+from sampan.machinery.meta import Object
+from sampan.machinery.tree import semantic_equal
+
+_EVERYTHING = (Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",)))
+# What the garbage collector may change without holding the rules, and what the server changes beside.
+_OF_THE_COLLECTOR = ("ownerReferences", "finalizers", "managedFields", "resourceVersion", "generation")
+_GRANTS = ("rules", "aggregationRule", "roleRef", "subjects")
 
 
-def validate(services: Services, admission: Admission) -> None:
-    """Raises Forbidden where the write would grant more than the caller has."""
-    user = admission.user
-    if GROUP_MASTERS in user.groups or _is_unchanged(admission):
+async def validate(services: Services, admission: Admission) -> None:
+    """Raises Forbidden where the write would grant more than the caller has, NotFound for a role that is not there."""
+    if GROUP_MASTERS in admission.user.groups or _is_collection(admission.old, admission.new):
         return
-    namespace = admission.namespace if admission.kind.namespaced else ""
-    verb, plural, name = _permission(admission)
-    if _may(services, user, verb, namespace, plural, name):
+    if await services.authorizers.allows(_exemption(admission)):
         return
-    if verb == "escalate":
-        wanted: Sequence[Rule] = rules_of(admission.new)
-        aggregates = any((role or {}).get("aggregationRule") for role in (admission.new, admission.old))
-        if aggregates and not services.rbac.authorize(_everything(user)).allowed:
+    known = services.rbac.known_rules(admission.user, _namespace(admission))
+    if admission.kind.plural.endswith("roles"):
+        _check_held(admission, rules_of(admission.new), known)
+        if any(map(_aggregates, (admission.new, admission.old))) and uncovered(_EVERYTHING, known.rules):
             raise forbidden(admission, "must have cluster-admin privileges to use the aggregationRule")
     else:
-        wanted = services.rbac.role_rules(admission.new["roleRef"]["kind"], namespace, name)
-    if missing := uncovered(wanted, services.rbac.rules_for(user, namespace)):
-        raise forbidden(admission, _explain(user, missing))
+        ref = admission.new["roleRef"]
+        _check_held(admission, services.rbac.role_rules(ref["kind"], _namespace(admission), ref["name"]), known)
 
 
-def _permission(admission: Admission) -> tuple[str, str, str]:
-    """What makes the check needless: a verb on a resource and a name."""
-    new, plural = admission.new, admission.kind.plural
-    if plural.endswith("roles"):
-        return "escalate", plural, new["metadata"].get("name") or ""
-    ref = new["roleRef"]
-    return "bind", ("clusterroles" if ref["kind"] == "ClusterRole" else "roles"), ref["name"]
+def _namespace(admission: Admission) -> str:
+    return admission.call.info.namespace if admission.kind.namespaced else ""
 
 
-def _is_unchanged(admission: Admission) -> bool:
-    """Whether an update leaves what is granted, and to whom, as it was."""
-    old, new = admission.old, admission.new
-    if old is None:
-        return False
-    fields = ("rules", "aggregationRule", "roleRef", "subjects")
-    return all((old.get(field) or None) == (new.get(field) or None) for field in fields)
+def _exemption(admission: Admission) -> Attributes:
+    """Who may do this needs not hold the rules: `escalate` a role, by its path, or `bind` to one, by its name."""
+    verb, plural, name = "escalate", admission.kind.plural, admission.call.info.name
+    if ref := admission.new.get("roleRef"):
+        verb, name = "bind", ref["name"]
+        plural = "clusterroles" if ref["kind"] == "ClusterRole" else "roles"
+    return Attributes(admission.user, verb, True, _namespace(admission), GROUP, "*", plural, "", name)
 
 
-def _may(services: Services, user: User, verb: str, namespace: str, plural: str, name: str) -> bool:
-    question = Attributes(user, verb, True, namespace, GROUP, "v1", plural, "", name)
-    return services.rbac.authorize(question).allowed
+def _is_collection(old: Object | None, new: Object) -> bool:
+    """Whether an update changes only what the garbage collector needs to change."""
+    return old is not None and semantic_equal(_beside(old), _beside(new))
 
 
-def _everything(user: User) -> Attributes:
-    return Attributes(user, "*", True, "", "*", "*", "*")
+def _beside(obj: Object) -> Object:
+    meta = {field: value for field, value in obj["metadata"].items() if field not in _OF_THE_COLLECTOR}
+    return {"metadata": meta, **{field: obj.get(field) for field in _GRANTS}}
 
 
-def _explain(user: User, missing: Sequence[Rule]) -> str:
-    shown = "\n".join(map(describe, missing))
+def _aggregates(role: Object | None) -> bool:
+    return bool(((role or {}).get("aggregationRule") or {}).get("clusterRoleSelectors"))
+
+
+def _check_held(admission: Admission, wanted: Sequence[Rule], known: Known) -> None:
+    missing = uncovered(wanted, known.rules)
+    if not missing:
+        return
+    user = admission.user
     groups = " ".join(f'"{group}"' for group in user.groups)
-    return (
-        f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{shown}'
-    )
+    shown = "\n".join(sorted({describe(rule) for rule in compacted(missing)}))
+    why = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{shown}'
+    raise forbidden(admission, f"{why}; resolution errors: [{known.error}]" if known.error else why)

@@ -22,7 +22,6 @@ from sampan.apiserver.admission import (
     extended_resource_toleration,
     mountable_secrets,
     namespace_lifecycle,
-    node_restriction,
     owner_references_permission,
     persistent_volume_claim_resize,
     pod_resize,
@@ -38,6 +37,7 @@ from sampan.apiserver.admission.chain import Plugin
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.event_rate_limit import plugin as event_rate_limit
 from sampan.apiserver.admission.limit_ranger import plugin as limit_ranger
+from sampan.apiserver.admission.node_restriction import plugin as node_restriction
 from sampan.apiserver.admission.pod_security import plugin as pod_security
 from sampan.apiserver.admission.policy.mutating import MutatingPolicies
 from sampan.apiserver.admission.policy.validating import ValidatingPolicies

@@ -16,23 +16,23 @@ _NOT_ASKED = (("", "pods"), "status")  # its strategy keeps owners as they are
 _DENIED = ", <nil>"  # how upstream shows a refusal without a reason
 
 
-def validate(services: Services, admission: Admission) -> None:
+async def validate(services: Services, admission: Admission) -> None:
     """Raises Forbidden for owners that the caller may not set."""
     kind = admission.kind
     place = ((kind.group, kind.plural), admission.subresource)
     if admission.foreign or place == _NOT_ASKED or _owners(admission.new) == _owners(admission.old):
         return
-    if admission.operation != CREATE and not services.rbac.authorize(_delete(admission)).allowed:
+    if admission.operation != CREATE and not await services.authorizers.allows(_delete(admission)):
         raise forbidden(admission, f"cannot set an ownerRef on a resource you can't delete: {_DENIED}")
     blocking = list(_newly_blocking(admission))
     everything = Attributes(admission.user, "update", True, "", "*", "*", "*", "finalizers", "*")
-    if not blocking or services.rbac.authorize(everything).allowed:
+    if not blocking or await services.authorizers.allows(everything):
         return
     for ref in blocking:
-        _check_owner(services, admission, ref)
+        await _check_owner(services, admission, ref)
 
 
-def _check_owner(services: Services, admission: Admission, ref: Object) -> None:
+async def _check_owner(services: Services, admission: Admission, ref: Object) -> None:
     """To keep an owner from going is to set a finalizer on it."""
     version, name = ref.get("apiVersion") or "", ref.get("kind") or ""
     served = services.catalogue.by_kind.get((version, name))
@@ -40,7 +40,7 @@ def _check_owner(services: Services, admission: Admission, ref: Object) -> None:
         why = f"cannot find RESTMapping for APIVersion {version} Kind {name}"
         missing = f'no matches for kind "{name}" in version "{version}"'
         raise forbidden(admission, f"cannot set blockOwnerDeletion in this case because {why}: {missing}")
-    if not services.rbac.authorize(_finalize(admission, served, ref)).allowed:
+    if not await services.authorizers.allows(_finalize(admission, served, ref)):
         what = "an ownerReference refers to a resource you can't set finalizers on"
         raise forbidden(admission, f"cannot set blockOwnerDeletion if {what}: {_DENIED}")
 

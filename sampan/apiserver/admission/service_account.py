@@ -43,8 +43,11 @@ def mutate(services: Services, admission: Admission) -> None:
 def _check_mirror(admission: Admission, pod: Object) -> None:
     """What a node made of a file may not have an account's rights, or Secrets."""
     for reference in references(pod):
-        if word := _NOT_OF_MIRRORS.get(reference.plural):
+        if word := _NOT_OF_MIRRORS.get(reference.resource):
             raise forbidden(admission, f"a mirror pod may not reference {word}")
+    for volume in pod["spec"].get("volumes") or ():
+        if any(source.get("serviceAccountToken") for source in (volume.get("projected") or {}).get("sources") or ()):
+            raise forbidden(admission, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
 def _wants_token(spec: Object, account: Object) -> bool:

@@ -1,12 +1,14 @@
-"""The question that authorization answers, and the sentence for a no.
+"""The question that authorization answers, the answer, and the sentence for a no.
 
 Attribute names and message forms: k8s.io/apiserver/pkg/authorization/authorizer and
 endpoints/handlers/responsewriters (ForbiddenStatusError).
 """
 
+from enum import Enum
 from typing import NamedTuple
 
 from sampan.apiserver.authentication.user import User
+from sampan.apiserver.authorization.selectors import NO_SELECTORS, Selectors, of_query
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.machinery.errors import Forbidden, qualified
 
@@ -24,6 +26,7 @@ class Attributes(NamedTuple):
     subresource: str = ""
     name: str = ""
     path: str = ""
+    selectors: Selectors = NO_SELECTORS
 
     @property
     def full_resource(self) -> str:
@@ -31,17 +34,37 @@ class Attributes(NamedTuple):
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
 
-class Decision(NamedTuple):
-    """`reason` says which binding allowed it."""
+class Verdict(Enum):
+    """What an authorizer says. Without an opinion it leaves the word to the next; nobody's opinion is a no."""
 
-    allowed: bool
+    ALLOW = "allow"
+    DENY = "deny"
+    NO_OPINION = "no opinion"
+
+
+class Decision(NamedTuple):
+    """`reason` is for the user, `error` says what kept the authorizer from knowing."""
+
+    verdict: Verdict
     reason: str = ""
+    error: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether it is a yes."""
+        return self.verdict is Verdict.ALLOW
+
+
+ALLOWED, NO_OPINION = Decision(Verdict.ALLOW), Decision(Verdict.NO_OPINION)
 
 
 def of_request(user: User, info: RequestInfo) -> Attributes:
     """The attributes of a request."""
     if not info.is_resource:
         return Attributes(user, info.verb, False, path=info.path)
+    selectors = NO_SELECTORS
+    if info.field_selector or info.label_selector:
+        selectors = of_query(info.field_selector, info.label_selector)
     return Attributes(
         user,
         info.verb,
@@ -53,12 +76,13 @@ def of_request(user: User, info: RequestInfo) -> Attributes:
         info.subresource,
         info.name,
         info.path,
+        selectors,
     )
 
 
 def forbidden(attributes: Attributes, reason: str = "") -> Forbidden:
     """The error for a denied request."""
-    sentence = _sentence(attributes) + (f": {reason}" if reason else "")
+    sentence = _harmless(_sentence(attributes)) + (f": {reason}" if reason else "")
     if not attributes.is_resource:
         return Forbidden(f"forbidden: {sentence}", details={})
     shown = qualified(attributes.resource, attributes.group)
@@ -77,3 +101,8 @@ def _sentence(attributes: Attributes) -> str:
     return (
         f'User "{user}" cannot {verb} resource "{attributes.full_resource}" in API group "{attributes.group}" {where}'
     )
+
+
+def _harmless(text: str) -> str:
+    """As upstream has it, so that no browser takes a path for HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,7 +1,6 @@
-"""The authorization step of the request path: impersonation, RBAC, and what nodes may read."""
+"""The authorization step of the request path: on whose behalf, and may they."""
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Awaitable, Iterator, Mapping
 from urllib.parse import unquote
 
 from sampan.apiserver.authentication.user import (
@@ -12,12 +11,11 @@ from sampan.apiserver.authentication.user import (
     service_account_groups,
     split_service_account,
 )
-from sampan.apiserver.authorization import node
-from sampan.apiserver.authorization.attributes import Attributes, forbidden, of_request
-from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.authorization.attributes import Attributes, Decision, forbidden, of_request
+from sampan.apiserver.authorization.authorizer import Authorizers
+from sampan.apiserver.call import Call
+from sampan.apiserver.render.status import PlainError
 from sampan.apiserver.requestinfo import RequestInfo
-from sampan.apiserver.services import Services
-from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import BadRequest
 from sampan.transport.messages import Request
 
@@ -29,23 +27,46 @@ _USER, _GROUP, _UID, _EXTRA = (
 )
 
 
-def authorize(services: Services, user: User, info: RequestInfo) -> None:
-    """Raises Forbidden unless RBAC allows the request and, for a node, its pods are concerned."""
+def authorize(authorizers: Authorizers, user: User, info: RequestInfo, request: Request) -> Awaitable[None] | None:
+    """Raises Forbidden unless the request is allowed; what is to be waited for where somebody else has to be asked."""
     attributes = of_request(user, info)
-    if not services.rbac.authorize(attributes).allowed:
-        raise forbidden(attributes)
-    if why := node.refusal(attributes, partial(services.all, POD)):
-        raise forbidden(attributes, why)
+    decision = authorizers.decide(attributes)
+    if isinstance(decision, Decision):
+        _check(decision, attributes, request)
+        return None
+    return _check_later(decision, attributes, request)
 
 
-def impersonate(rbac: RBAC, user: User, request: Request) -> User:
-    """The user to act as: the one that the Impersonate headers ask for, each part authorized, or `user`.
+async def authorized(authorizers: Authorizers, call: Call, verb: str) -> None:
+    """Raises Forbidden unless the caller may do what was asked for with another verb, too."""
+    if (waiting := authorize(authorizers, call.user, call.info._replace(verb=verb), call.request)) is not None:
+        await waiting
+
+
+async def _check_later(waiting: Awaitable[Decision], attributes: Attributes, request: Request) -> None:
+    _check(await waiting, attributes, request)
+
+
+def _check(decision: Decision, attributes: Attributes, request: Request) -> None:
+    if decision.allowed:
+        return
+    if decision.error:
+        uri = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
+        raise PlainError(500, f'Internal Server Error: "{uri}": {decision.error}')
+    raise forbidden(attributes, decision.reason)
+
+
+def impersonates(request: Request) -> bool:
+    """Whether the request asks to be another user's."""
+    return any(name.startswith("impersonate-") for name in request.headers)
+
+
+async def impersonate(authorizers: Authorizers, user: User, request: Request) -> User:
+    """The user to act as, whom the Impersonate headers name; each part is authorized.
 
     Each line of Impersonate-Group is one group, commas included. Rules: documentation, "User impersonation". Raises
     Forbidden, BadRequest.
     """
-    if not any(name.startswith("impersonate-") for name in request.headers):
-        return user
     name, uid = _first(request, _USER), _first(request, _UID)
     groups, extra = tuple(request.lines(_GROUP)), dict(_extra(request))
     if not name:
@@ -55,8 +76,9 @@ def impersonate(rbac: RBAC, user: User, request: Request) -> User:
             else "a user to impersonate is missing"
         )
     for attributes in _questions(user, name, groups, uid, extra):
-        if not rbac.authorize(attributes).allowed:
-            raise forbidden(attributes)
+        decision = await authorizers.ask(attributes)
+        if not decision.allowed:
+            raise forbidden(attributes, decision.reason)
     return User(name, _completed(name, groups), uid, extra)
 
 

@@ -8,13 +8,9 @@ Semantics: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sampan.apiserver.authentication.user import (
-    GROUP_MASTERS,
-    User,
-    service_account_name,
-    split_service_account,
-)
-from sampan.apiserver.authorization.attributes import Attributes, Decision
+from sampan.apiserver.authentication.user import User, service_account_name, split_service_account
+from sampan.apiserver.authorization.attributes import NO_OPINION, Attributes, Decision, Verdict
+from sampan.apiserver.authorization.authorizer import Known, aggregated
 from sampan.apiserver.authorization.rules import Rule, RuleSet, rules_of
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object, key_of
@@ -24,8 +20,7 @@ ROLES = frozenset({"roles", "clusterroles"})
 BINDINGS = frozenset({"rolebindings", "clusterrolebindings"})
 
 _MAX_USERS = 2048  # compiled users that are remembered
-_NO_RULES = RuleSet()
-_EVERYTHING = (Rule(("*",), ("*",), ("*",)), Rule(("*",), urls=("*",)))
+_Granted = tuple[Rule, Decision]  # a rule, and the yes that it is good for
 
 
 class Subject(NamedTuple):
@@ -42,9 +37,14 @@ class _Binding(NamedTuple):
     role_name: str
 
 
-class _Compiled(NamedTuple):
-    cluster: RuleSet
-    namespaces: dict[str, RuleSet]
+class _Scope(NamedTuple):
+    """What a user may do by the bindings of one namespace, or of the cluster."""
+
+    rules: RuleSet[Decision]
+    missing: tuple[str, ...]  # roles that are bound and not there, each as the error that it is
+
+
+_EMPTY = _Scope(RuleSet(), ())
 
 
 class RBAC:
@@ -54,7 +54,7 @@ class RBAC:
         self._roles: dict[Key, tuple[Rule, ...]] = {}  # cluster roles under namespace ""
         self._bindings: dict[Subject, set[_Binding]] = {}
         self._subjects: dict[tuple[str, Key], tuple[_Binding, frozenset[Subject]]] = {}
-        self._compiled: dict[tuple[str, tuple[str, ...]], _Compiled] = {}
+        self._compiled: dict[tuple[str, tuple[str, ...]], dict[str, _Scope]] = {}
 
     def apply(self, plural: str, key: Key, obj: Object | None) -> None:
         """A role or binding as it is now; None where it is gone."""
@@ -85,27 +85,19 @@ class RBAC:
             if not bindings:
                 del self._bindings[subject]
 
-    def authorize(self, attributes: Attributes) -> Decision:
-        """Whether the request is allowed. Members of system:masters may do everything."""
-        if GROUP_MASTERS in attributes.user.groups:
-            return Decision(True)
-        compiled = self._rules_of(attributes.user)
-        allowed = compiled.cluster.allows(attributes)
-        if not allowed and attributes.namespace:
-            allowed = compiled.namespaces.get(attributes.namespace, _NO_RULES).allows(attributes)
-        return Decision(allowed)
+    def decide(self, attributes: Attributes) -> Decision:
+        """A yes with its reason, or no opinion; the reason is then what roles are missing."""
+        scopes = self._scopes_of(attributes.user)
+        cluster = scopes.get("", _EMPTY)
+        if (yes := cluster.rules.find(attributes)) is not None:
+            return yes
+        here = scopes.get(attributes.namespace, _EMPTY) if attributes.namespace else _EMPTY
+        if (yes := here.rules.find(attributes)) is not None:
+            return yes
+        missing = aggregated((*cluster.missing, *here.missing))
+        return Decision(Verdict.NO_OPINION, f"RBAC: {missing}") if missing else NO_OPINION
 
-    def explain(self, attributes: Attributes) -> Decision:
-        """As `authorize`, with the binding that allows it in upstream's words; slower, for access reviews."""
-        if not self.authorize(attributes).allowed:
-            return Decision(False)
-        for subject, binding in self._bindings_of(attributes.user):
-            here = binding.namespace in ("", attributes.namespace)
-            if here and RuleSet(self._role_rules(binding)).allows(attributes):
-                return Decision(True, f"RBAC: allowed by {_describe(binding)} to {_describe_subject(subject)}")
-        return Decision(True)
-
-    def _rules_of(self, user: User) -> _Compiled:
+    def _scopes_of(self, user: User) -> dict[str, _Scope]:
         key = (user.name, user.groups)
         compiled = self._compiled.get(key)
         if compiled is None:
@@ -114,28 +106,37 @@ class RBAC:
             compiled = self._compiled[key] = self._compile(user)
         return compiled
 
-    def _compile(self, user: User) -> _Compiled:
-        by_namespace: dict[str, list[Rule]] = {}
-        for _, binding in self._bindings_of(user):
-            by_namespace.setdefault(binding.namespace, []).extend(self._role_rules(binding))
-        cluster = RuleSet(by_namespace.pop("", ()))
-        return _Compiled(cluster, {namespace: RuleSet(rules) for namespace, rules in by_namespace.items()})
+    def _compile(self, user: User) -> dict[str, _Scope]:
+        granted: dict[str, list[_Granted]] = {}
+        missing: dict[str, list[str]] = {}
+        for subject, binding in self._bindings_of(user):
+            rules, error = self._rules_or_error(binding)
+            reason = f"RBAC: allowed by {_describe(binding)} to {_describe_subject(subject)}"
+            yes = Decision(Verdict.ALLOW, reason)
+            granted.setdefault(binding.namespace, []).extend((rule, yes) for rule in rules)
+            if error:
+                missing.setdefault(binding.namespace, []).append(error)
+        return {
+            namespace: _Scope(RuleSet(pairs), tuple(missing.get(namespace, ()))) for namespace, pairs in granted.items()
+        }
 
     def _bindings_of(self, user: User) -> Iterator[tuple[Subject, _Binding]]:
         for subject in (Subject("User", user.name), *(Subject("Group", group) for group in user.groups)):
             for binding in sorted(self._bindings.get(subject, ())):
                 yield subject, binding
 
-    def _role_rules(self, binding: _Binding) -> tuple[Rule, ...]:
+    def _rules_or_error(self, binding: _Binding) -> tuple[tuple[Rule, ...], str]:
         home = "" if binding.role_kind == "ClusterRole" else binding.namespace
-        return self._roles.get(Key(home, binding.role_name), ())
+        rules = self._roles.get(Key(home, binding.role_name))
+        if rules is None:
+            return (), NotFound.of(binding.role_kind.lower(), GROUP, binding.role_name).message
+        return rules, ""
 
-    def rules_for(self, user: User, namespace: str) -> list[Rule]:
+    def known_rules(self, user: User, namespace: str) -> Known:
         """All that the user may do in a namespace ("": cluster-wide only); for reviews and escalation checks."""
-        unbound = _EVERYTHING if GROUP_MASTERS in user.groups else ()
-        bindings = (binding for _, binding in self._bindings_of(user) if binding.namespace in ("", namespace))
-        bound = [rule for binding in bindings for rule in self._role_rules(binding)]
-        return [*(rule for rule in unbound if rule not in bound), *bound]
+        bindings = sorted({binding for _, binding in self._bindings_of(user) if binding.namespace in ("", namespace)})
+        found = [self._rules_or_error(binding) for binding in bindings]
+        return Known([rule for rules, _ in found for rule in rules], False, aggregated(error for _, error in found))
 
     def role_rules(self, role_kind: str, namespace: str, name: str) -> tuple[Rule, ...]:
         """The rules of the role that a binding refers to; raises NotFound."""
@@ -147,15 +148,10 @@ class RBAC:
 
 
 def _describe(binding: _Binding) -> str:
-    kind, name = (
-        ("RoleBinding", f"{binding.name}/{binding.namespace}")
-        if binding.namespace
-        else (
-            "ClusterRoleBinding",
-            binding.name,
-        )
-    )
-    return f'{kind} "{name}" of {binding.role_kind} "{binding.role_name}"'
+    of = f'of {binding.role_kind} "{binding.role_name}"'
+    if binding.namespace:
+        return f'RoleBinding "{binding.name}/{binding.namespace}" {of}'
+    return f'ClusterRoleBinding "{binding.name}" {of}'
 
 
 def _describe_subject(subject: Subject) -> str:

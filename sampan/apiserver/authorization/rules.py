@@ -6,11 +6,13 @@ k8s.io/component-helpers/auth/rbac/validation.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sampan.apiserver.authorization.attributes import Attributes
 
 ALL = "*"
+
+T = TypeVar("T")
 
 
 class Rule(NamedTuple):
@@ -50,63 +52,84 @@ def rules_of(role: Mapping[str, Any]) -> tuple[Rule, ...]:
     return tuple(Rule.of(tree) for tree in role.get("rules") or ())
 
 
-class RuleSet:
-    """Many rules compiled for one question: allowed or not, in a dozen dict look-ups at most."""
+class RuleSet(Generic[T]):
+    """Many rules compiled for one question: what allows this, found in a dozen dict look-ups at most.
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        # (verb, group, resource) -> the names it is limited to, or None for all names
-        self._resources: dict[tuple[str, str, str], set[str] | None] = {}
-        self._urls: dict[tuple[str, str], None] = {}
-        self._url_prefixes: list[tuple[str, str]] = []
-        for rule in rules:
-            self._add(rule)
+    Each rule comes with what `find` returns where it allows a request.
+    """
 
-    def _add(self, rule: Rule) -> None:
+    def __init__(self, granted: Iterable[tuple[Rule, T]] = ()) -> None:
+        # (verb, group, resource) -> what allows it, for all names, and for single ones
+        self._resources: dict[tuple[str, str, str], T] = {}
+        self._names: dict[tuple[str, str, str], dict[str, T]] = {}
+        self._urls: dict[tuple[str, str], T] = {}
+        self._url_prefixes: list[tuple[str, str, T]] = []
+        for rule, grant in granted:
+            self._add(rule, grant)
+
+    def _add(self, rule: Rule, grant: T) -> None:
         for place in product(rule.verbs, rule.groups, rule.resources):
-            if not rule.names:
-                self._resources[place] = None
-            elif (names := self._resources.setdefault(place, set())) is not None:
-                names.update(rule.names)
+            if rule.names:
+                self._names.setdefault(place, {}).update(dict.fromkeys(rule.names, grant))
+            else:
+                self._resources.setdefault(place, grant)
         for verb, url in product(rule.verbs, rule.urls):
             if url.endswith(ALL):
-                self._url_prefixes.append((verb, url[:-1]))
+                self._url_prefixes.append((verb, url.rstrip(ALL), grant))
             else:
-                self._urls[verb, url] = None
+                self._urls.setdefault((verb, url), grant)
 
-    def allows(self, attributes: Attributes) -> bool:
-        """Whether any rule allows the request."""
+    def find(self, attributes: Attributes) -> T | None:
+        """What allows the request; None where nothing does."""
         if not attributes.is_resource:
-            return self._allows_url(attributes.verb, attributes.path)
+            return self._find_url(attributes.verb, attributes.path)
         resources = [ALL, attributes.full_resource]
         if attributes.subresource:
             resources.append(f"*/{attributes.subresource}")
         for place in product((ALL, attributes.verb), (ALL, attributes.group), resources):
-            if place in self._resources:
-                names = self._resources[place]
-                if names is None or attributes.name in names:
-                    return True
-        return False
+            if (grant := self._resources.get(place)) is not None:
+                return grant
+            if self._names and (grant := self._names.get(place, {}).get(attributes.name)) is not None:
+                return grant
+        return None
 
-    def _allows_url(self, verb: str, path: str) -> bool:
-        if (verb, path) in self._urls or (ALL, path) in self._urls:
-            return True
-        return any(v in (ALL, verb) and path.startswith(prefix) for v, prefix in self._url_prefixes)
+    def _find_url(self, verb: str, path: str) -> T | None:
+        for place in ((verb, path), (ALL, path)):
+            if place in self._urls:
+                return self._urls[place]
+        below = (one for one in self._url_prefixes if one[0] in (ALL, verb) and path.startswith(one[1]))
+        return next((grant for _, _, grant in below), None)
 
 
 def uncovered(wanted: Sequence[Rule], owned: Sequence[Rule]) -> list[Rule]:
-    """The smallest rules of `wanted` that no rule of `owned` covers: what an escalation error lists."""
+    """The smallest rules of `wanted` that no rule of `owned` covers."""
     unlike = [rule for rule in wanted if rule not in owned]
     return [part for rule in unlike for part in _smallest(rule) if not any(_covers(rule_, part) for rule_ in owned)]
 
 
+def compacted(parts: Iterable[Rule]) -> list[Rule]:
+    """Smallest rules joined again where they differ in the verb only.
+
+    Rule: k8s.io/kubernetes/pkg/registry/rbac/validation (CompactRules).
+    """
+    joined: dict[Rule, list[str]] = {}
+    urls = []
+    for part in parts:
+        if part.urls:
+            urls.append(part)
+        else:
+            joined.setdefault(part._replace(verbs=()), []).extend(part.verbs)
+    return [*urls, *(rule._replace(verbs=tuple(verbs)) for rule, verbs in joined.items())]
+
+
 def _smallest(rule: Rule) -> Iterator[Rule]:
     """One rule for each verb, group, resource and name (or URL)."""
-    for verb, group, resource in product(rule.verbs, rule.groups, rule.resources):
+    for group, resource, verb in product(rule.groups, rule.resources, rule.verbs):
         if rule.names:
             yield from (Rule((verb,), (group,), (resource,), (name,)) for name in rule.names)
         else:
             yield Rule((verb,), (group,), (resource,))
-    for verb, url in product(rule.verbs, rule.urls):
+    for url, verb in product(rule.urls, rule.verbs):
         yield Rule((verb,), urls=(url,))
 
 
@@ -130,15 +153,15 @@ def _covers_resource(owned: Sequence[str], wanted: str) -> bool:
 
 
 def _covers_url(owned: str, wanted: str) -> bool:
-    return owned == wanted or (owned.endswith(ALL) and wanted.startswith(owned[:-1]))
+    return owned == wanted or (owned.endswith(ALL) and wanted.startswith(owned.rstrip(ALL)))
 
 
 def describe(rule: Rule) -> str:
     """A rule as escalation errors print it: `{APIGroups:[""], Resources:["pods"], Verbs:["get"]}`."""
     fields = [
-        ("NonResourceURLs", rule.urls),
         ("APIGroups", rule.groups),
         ("Resources", rule.resources),
+        ("NonResourceURLs", rule.urls),
         ("ResourceNames", rule.names),
         ("Verbs", rule.verbs),
     ]

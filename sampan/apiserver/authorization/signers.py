@@ -9,8 +9,8 @@ from sampan.apiserver.authorization.attributes import Attributes
 from sampan.apiserver.services import Services
 
 
-def may(services: Services, user: User, verb: str, signer: str) -> bool:
-    """Whether RBAC lets the user do this in the name of the signer."""
+async def may(services: Services, user: User, verb: str, signer: str) -> bool:
+    """Whether authorization lets the user do this in the name of the signer."""
     question = Attributes(user, verb, group="certificates.k8s.io", version="*", resource="signers", name=signer)
     anything = question._replace(name=signer.partition("/")[0] + "/*")
-    return any(services.rbac.authorize(one).allowed for one in (question, anything))
+    return await services.authorizers.allows(question) or await services.authorizers.allows(anything)

@@ -1,7 +1,6 @@
 """Default RBAC: roles and bindings read from cluster_roles.txt and controller_roles.txt.
 
-Names, rules and labels are upstream's. system:node is bound to the group system:nodes; authorization/node.py limits
-what a node may read by that, NodeRestriction what it may change.
+Names, rules and labels are upstream's. system:node is bound to nobody: the Node authorizer knows its rules.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,13 +24,11 @@ _GROUPS = {  # role -> the groups it is bound to
     "system:cluster-trust-bundle-discovery": ("system:serviceaccounts",),
     "system:discovery": ("system:authenticated",),
     "system:monitoring": ("system:monitoring",),
-    "system:node": ("system:nodes",),
     "system:public-info-viewer": ("system:authenticated", "system:unauthenticated"),
     "system:service-account-issuer-discovery": ("system:serviceaccounts",),
 }
 _USERS = {  # role -> the user it is bound to
     "system:kube-controller-manager": "system:kube-controller-manager",
-    "system:kube-dns": "system:kube-dns",
     "system:kube-scheduler": "system:kube-scheduler",
     "system:node-proxier": "system:kube-proxy",
     "system:volume-scheduler": "system:kube-scheduler",
@@ -52,10 +49,18 @@ def roles() -> list[Object]:
     return plain + controllers
 
 
+def node_rules() -> list[Rule]:
+    """Those of the role system:node, by which the Node authorizer judges what it has no rule of its own for."""
+    return next(section.rules for section in _sections("cluster_roles.txt") if section.name == "system:node")
+
+
 def bindings() -> list[Object]:
     """The default ClusterRoleBindings."""
     found = [_binding(role, [_subject("Group", group) for group in groups]) for role, groups in _GROUPS.items()]
     found += [_binding(role, [_subject("User", user)]) for role, user in _USERS.items()]
+    found.append(_binding("system:node", []))
+    dns = {"kind": "ServiceAccount", "name": "kube-dns", "namespace": "kube-system"}
+    found.append(_binding("system:kube-dns", [dns]))
     for section in _sections("controller_roles.txt"):
         account = {"kind": "ServiceAccount", "name": section.name, "namespace": "kube-system"}
         found.append(_binding(_CONTROLLER + section.name, [account]))
@@ -112,7 +117,8 @@ def _controller_role(section: _Section) -> Object:
 
 def _binding(role: str, subjects: list[dict[str, str]]) -> Object:
     ref = {"apiGroup": _GROUP, "kind": "ClusterRole", "name": role}
-    return _object("ClusterRoleBinding", role, {}) | {"roleRef": ref, "subjects": subjects}
+    binding = _object("ClusterRoleBinding", role, {}) | {"roleRef": ref}
+    return binding | {"subjects": subjects} if subjects else binding
 
 
 def _subject(kind: str, name: str) -> dict[str, str]:

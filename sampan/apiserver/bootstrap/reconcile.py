@@ -85,7 +85,7 @@ class Reconciler:
         if annotations_of(found).get(AUTO_UPDATE) != "true" or found["roleRef"] != binding["roleRef"]:
             return
         have = found.get("subjects") or []
-        missing = [subject for subject in binding["subjects"] if subject not in have]
+        missing = [subject for subject in binding.get("subjects") or () if subject not in have]
         if missing:
             await self._client.update(self._kind_of(binding), {**found, "subjects": [*have, *missing]})
 

@@ -16,12 +16,22 @@ class PageNotFound(NotFound):
         super().__init__("the server could not find the requested resource", details={})
 
 
+class PlainError(APIError):
+    """One that upstream answers in plain text, outside of the API's grammar."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text, code=code, reason="InternalError")
+
+
 def error_reply(error: APIError, said: Sequence[str] = ()) -> Response:
     """The Status of an error, with Retry-After where it says so, and the warnings that were due before it."""
     headers = [("Cache-Control", "no-cache, private"), *warnings.headers(said)]
     if isinstance(error, PageNotFound):
         headers.append(("X-Content-Type-Options", "nosniff"))
         return Response(404, b"404 page not found\n", "text/plain; charset=utf-8", headers)
+    if isinstance(error, PlainError):
+        headers.append(("X-Content-Type-Options", "nosniff"))
+        return Response(error.status_code, f"{error.message}\n".encode(), "text/plain; charset=utf-8", headers)
     retry = error.details.get("retryAfterSeconds")
     if retry:
         headers.append(("Retry-After", str(retry)))

@@ -1,12 +1,16 @@
-"""SubjectAccessReview and its kin: what RBAC would say (authorization.k8s.io)."""
+"""SubjectAccessReview and its kin: what the authorizers would say (authorization.k8s.io).
+
+Rules: k8s.io/kubernetes/pkg/registry/authorization.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 from sampan.apiserver.admission.foreign import admitted_review
 from sampan.apiserver.authentication.user import User
-from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.attributes import Attributes, Verdict
 from sampan.apiserver.authorization.rules import Rule
+from sampan.apiserver.authorization.selectors import of_review
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
@@ -21,7 +25,7 @@ async def subject(services: Services, call: Call) -> Tree:
     """Any user."""
     review = await _read(services, call)
     spec = review["spec"]
-    return _answer(services, review, _user(call, spec), spec)
+    return await _answer(services, review, _user(call, spec), spec)
 
 
 async def local_subject(services: Services, call: Call) -> Tree:
@@ -35,13 +39,13 @@ async def local_subject(services: Services, call: Call) -> Tree:
             if attributes is not None
             else "spec.resourceAttributes must be specified"
         )
-    return _answer(services, review, _user(call, spec), spec)
+    return await _answer(services, review, _user(call, spec), spec)
 
 
 async def self_subject(services: Services, call: Call) -> Tree:
     """The caller."""
     review = await _read(services, call)
-    return _answer(services, review, call.user, review["spec"])
+    return await _answer(services, review, call.user, review["spec"])
 
 
 async def self_rules(services: Services, call: Call) -> Tree:
@@ -50,14 +54,14 @@ async def self_rules(services: Services, call: Call) -> Tree:
     namespace = review["spec"].get("namespace") or ""
     if not namespace:
         raise BadRequest("no namespace on request")
-    rules = services.rbac.rules_for(call.user, namespace)
+    known = services.authorizers.known_rules(call.user, namespace)
     review["status"] = {
-        "resourceRules": [_resource_rule(rule) for rule in rules if rule.resources],
+        "resourceRules": [_resource_rule(rule) for rule in known.rules if rule.resources],
         "nonResourceRules": [
-            {"verbs": list(rule.verbs), "nonResourceURLs": list(rule.urls)} for rule in rules if rule.urls
+            {"verbs": list(rule.verbs), "nonResourceURLs": list(rule.urls)} for rule in known.rules if rule.urls
         ],
-        "incomplete": False,
-    }
+        "incomplete": known.incomplete,
+    } | ({"evaluationError": known.error} if known.error else {})
     return Tree(review, 201, stored=True)
 
 
@@ -79,9 +83,16 @@ def _user(call: Call, spec: Object) -> User:
     return User(name, groups, spec.get("uid") or "", extra)
 
 
-def _answer(services: Services, review: Object, user: User, spec: Object) -> Tree:
-    decision = services.rbac.explain(_attributes(review["kind"], user, spec))
-    review["status"] = {"allowed": decision.allowed} | ({"reason": decision.reason} if decision.reason else {})
+async def _answer(services: Services, review: Object, user: User, spec: Object) -> Tree:
+    attributes = _attributes(review["kind"], user, spec)
+    decision = await services.authorizers.ask(attributes)
+    errors = "; ".join(error for error in (decision.error, *attributes.selectors.errors()) if error)
+    texts = {"reason": decision.reason, "evaluationError": errors}
+    review["status"] = {
+        "allowed": decision.allowed,
+        **({"denied": True} if decision.verdict is Verdict.DENY else {}),
+        **{field: text for field, text in texts.items() if text},
+    }
     return Tree(review, 201, stored=True)
 
 
@@ -95,9 +106,11 @@ def _attributes(kind: str, user: User, spec: Object) -> Attributes:
     if path is not None:
         return Attributes(user, path.get("verb") or "", False, path=path.get("path") or "")
     assert resource is not None
-    names: Iterable[str] = ("namespace", "group", "version", "resource", "subresource", "name")
+    names: Iterable[str] = ("namespace", "group", "resource", "subresource", "name")
     values: dict[str, Any] = {name: resource.get(name) or "" for name in names}
-    return Attributes(user, resource.get("verb") or "", **values)
+    selectors = of_review(resource.get("fieldSelector"), resource.get("labelSelector"))
+    version = resource.get("version") or "*"
+    return Attributes(user, resource.get("verb") or "", version=version, selectors=selectors, **values)
 
 
 def _resource_rule(rule: Rule) -> Object:

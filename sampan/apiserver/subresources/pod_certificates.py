@@ -8,7 +8,7 @@ from sampan.apiserver.authorization.signers import may
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.services import Services
 from sampan.apiserver.subresources.subresource import Subresource
-from sampan.apiserver.verbs.get import get
+from sampan.apiserver.verbs.get import current, get
 from sampan.apiserver.verbs.patch import patch_part
 from sampan.apiserver.verbs.update import update_part
 from sampan.apiserver.writes.write import Part, prepare_status
@@ -20,20 +20,22 @@ from sampan.machinery.validation import forbidden
 
 
 async def _update(services: Services, call: Call) -> One | Tree:
-    return await update_part(services, call, _part(services))
+    return await update_part(services, call, await _part(services, call))
 
 
 async def _patch(services: Services, call: Call) -> One | Tree:
-    return await patch_part(services, call, _part(services))
+    return await patch_part(services, call, await _part(services, call))
 
 
-def _part(services: Services) -> Part:
+async def _part(services: Services, call: Call) -> Part:
+    signer = current(services, call).object["spec"]["signerName"]  # which no update can change
+    permitted = await may(services, call.user, "sign", signer)
+
     def validate(call: Call, new: Object, old: Object) -> Errors:
         if errors := list(validate_status_update(new, old, call.now)):
             yield from errors
             return
-        signer = old["spec"]["signerName"]
-        if not semantic_equal(new.get("status"), old.get("status")) and not may(services, call.user, "sign", signer):
+        if not permitted and not semantic_equal(new.get("status"), old.get("status")):
             detail = f'User "{call.user.name}" is not permitted to "sign" for signer "{signer}"'
             yield forbidden("spec.signerName", detail)
 

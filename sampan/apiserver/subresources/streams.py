@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, urlencode
 
 from sampan.apiserver.admission.foreign import admit_connection
-from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver.authorization.guard import authorized
 from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
 from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
@@ -49,7 +49,7 @@ async def log(services: Services, call: Call) -> Reply:
 
 async def execute(services: Services, call: Call) -> Reply:
     """A command in a container."""
-    _authorize_create(services, call)
+    await _authorize_create(services, call)
     pod = current(services, call).object
     options = await admit_connection(services, call, "exec", _options(call, "PodExecOptions"))
     commands = options.get("command") or ()
@@ -63,7 +63,7 @@ async def execute(services: Services, call: Call) -> Reply:
 
 async def attach(services: Services, call: Call) -> Reply:
     """The streams of a container's main process."""
-    _authorize_create(services, call)
+    await _authorize_create(services, call)
     pod = current(services, call).object
     options = await admit_connection(services, call, "attach", _options(call, "PodAttachOptions"))
     return await proxy_attach(_stream_target(services, options, pod, "attach", []), call.request)
@@ -71,7 +71,7 @@ async def attach(services: Services, call: Call) -> Reply:
 
 async def portforward(services: Services, call: Call) -> Reply:
     """Connections into a pod's network."""
-    _authorize_create(services, call)
+    await _authorize_create(services, call)
     pod = current(services, call).object
     await admit_connection(services, call, "portforward", _options(call, "PodPortForwardOptions"))
     ports = [value for name, value in parse_qsl(call.request.raw_query) if name == "ports"]
@@ -93,9 +93,9 @@ def _options(call: Call, kind: str) -> Object:
     return options
 
 
-def _authorize_create(services: Services, call: Call) -> None:
+async def _authorize_create(services: Services, call: Call) -> None:
     """WebSockets begin with a GET, but who may only read runs no commands (KEP-4006, since 1.35)."""
-    authorize(services, call.user, call.info._replace(verb="create"))
+    await authorized(services.authorizers, call, "create")
 
 
 def _stream_target(

@@ -20,7 +20,7 @@ from itertools import chain
 from sampan.apiserver import metadata
 from sampan.apiserver.admission.attributes import CREATE, UPDATE, Admission
 from sampan.apiserver.authentication.user import user_info
-from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver.authorization.guard import authorized
 from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.extensions.views import prepare, working
@@ -76,7 +76,7 @@ async def update(services: Services, write: Write) -> One | Tree:
                 return await _update(services, write, entry)
             if not write.creates:
                 raise NotFound.of(kind.plural, kind.group, write.name)
-            authorize(services, write.call.user, info._replace(verb="create"))
+            await authorized(services.authorizers, write.call, "create")
             return await create(services, write)
         except RevisionMismatch:
             continue

@@ -1,19 +1,19 @@
 """The variable `authorizer` of expressions: what the requester, or a service account, may do.
 
-Decisions come from memory. An expression that is evaluated beside the event loop has its questions answered in it.
+Decisions come from memory, if the authorizers have it. An expression that is evaluated beside the event loop has its
+questions answered in it; one that is evaluated in the loop, and asks what only a webhook knows, starts again beside it.
 Upstream: k8s.io/apiserver/pkg/cel/library/authz.go.
 """
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.authentication.user import User, service_account
-from sampan.apiserver.authorization import node
-from sampan.apiserver.authorization.attributes import Attributes
+from sampan.apiserver.authorization.attributes import Attributes, Decision
+from sampan.apiserver.authorization.selectors import of_query
 from sampan.apiserver.services import Services
-from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.cel.errors import BudgetExceeded
 
 if TYPE_CHECKING:
     from sampan.machinery.cel.library.authorizer import Answer, Question
@@ -31,29 +31,29 @@ def authorizer_variables(services: Services, admission: Admission) -> dict[str, 
 
 
 def _ask(services: Services, user: User, loop: asyncio.AbstractEventLoop) -> Any:
-    def here(question: "Question") -> "Answer":
-        return _answer(services, user, question)
-
-    async def later(question: "Question") -> "Answer":
-        return here(question)
+    def here(attributes: Attributes) -> Decision:
+        decision = services.authorizers.decide(attributes)
+        if isinstance(decision, Decision):
+            return decision
+        decision.close()
+        raise BudgetExceeded(0)
 
     def ask(question: "Question") -> "Answer":
+        attributes = _attributes(user, question)
         try:
             asyncio.get_running_loop()
         except RuntimeError:  # in a thread
-            return asyncio.run_coroutine_threadsafe(later(question), loop).result()
-        return here(question)
+            waiting = services.authorizers.ask(attributes)
+            return _answer(asyncio.run_coroutine_threadsafe(waiting, loop).result())
+        return _answer(here(attributes))
 
     return ask
 
 
-def _answer(services: Services, user: User, question: "Question") -> "Answer":
+def _answer(decision: Decision) -> "Answer":
     from sampan.machinery.cel.library.authorizer import Answer
 
-    attributes = _attributes(user, question)
-    decision = services.rbac.authorize(attributes)
-    refusal = node.refusal(attributes, partial(services.all, POD)) if decision.allowed else ""
-    return Answer(decision.allowed and not refusal, refusal or decision.reason)
+    return Answer(decision.allowed, decision.reason, decision.error or None)
 
 
 def _attributes(user: User, question: "Question") -> Attributes:
@@ -61,14 +61,6 @@ def _attributes(user: User, question: "Question") -> Attributes:
         user = service_account(*question.service_account)
     if question.path:
         return Attributes(user, question.verb, False, path=question.path)
-    return Attributes(
-        user,
-        question.verb,
-        True,
-        question.namespace,
-        question.group,
-        "*",
-        question.resource,
-        question.subresource,
-        question.name,
-    )
+    resource = (question.group, "*", question.resource, question.subresource, question.name)
+    selectors = of_query(question.field_selector, question.label_selector)
+    return Attributes(user, question.verb, True, question.namespace, *resource, selectors=selectors)

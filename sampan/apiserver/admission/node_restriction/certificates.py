@@ -23,7 +23,7 @@ from sampan.machinery.meta import Object
 _GROUP = "certificates.k8s.io"
 
 
-def check_request(admission: Admission, node: str) -> None:
+def check_request(services: Services, admission: Admission, node: str) -> None:
     """Raises Forbidden for a kubelet's certificate in another node's name; the signer looks at all the rest."""
     if admission.operation != CREATE:
         return
@@ -38,7 +38,7 @@ def check_request(admission: Admission, node: str) -> None:
         raise forbidden(admission, f"can only create a node CSR with CN=system:node:{node}")
 
 
-def check_pod_request(services: Services, admission: Admission, node: str) -> None:
+async def check_pod_request(services: Services, admission: Admission, node: str) -> None:
     """Raises Forbidden where a request is none of the node's business, InternalError where it is out of date."""
     if admission.operation != CREATE:
         raise forbidden(admission, f"unexpected operation {admission.operation}")
@@ -57,7 +57,7 @@ def check_pod_request(services: Services, admission: Admission, node: str) -> No
         raise _stale(f'{said} contains pod UID ("{spec.get("podUID")}") which differs from running pod "{uid}"')
     _check_pod(admission, pod, node, pod_name)
     _check_account(services, admission, pod, said)
-    _check_signer(services, admission, pod, pod_name)
+    await _check_signer(services, admission, pod, pod_name)
 
 
 def _check_pod(admission: Admission, pod: Object, node: str, name: str) -> None:
@@ -81,7 +81,7 @@ def _check_account(services: Services, admission: Admission, pod: Object, said: 
         raise _stale(f"{said} {why}")
 
 
-def _check_signer(services: Services, admission: Admission, pod: Object, name: str) -> None:
+async def _check_signer(services: Services, admission: Admission, pod: Object, name: str) -> None:
     """A node needs a reason: a volume of the pod's, or permission to ask this signer for this ServiceAccount."""
     spec = admission.new["spec"]
     signer = spec.get("signerName") or ""
@@ -98,7 +98,8 @@ def _check_signer(services: Services, admission: Admission, pod: Object, name: s
         resource=signer.replace("/", ":"),
         name=spec.get("serviceAccountName") or "",
     )
-    if not services.rbac.authorize(question).allowed:
+    decision = await services.authorizers.ask(question)
+    if not decision.allowed:
         why = f'pod "{name}" does not mount a podCertificate projected volume for signer "{signer}"'
         raise forbidden(admission, why)
 
