@@ -36,11 +36,11 @@ from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
 from sampan.kubelet.volumes.manager import Volumes
 from sampan.kubelet.volumes.tokens import Tokens
-from sampan.kubelet.waits import first_of
 from sampan.kubelet.worker import PodWorker
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
+from sampan.reconcile.waits import first_of
 
 log = logging.getLogger(__name__)
 

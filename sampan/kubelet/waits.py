@@ -1,4 +1,4 @@
-"""Waiting for the first of several things. Called by worker.py and operations.py."""
+"""Waiting that ends when the pod is to stop. Called by operations.py."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,17 +9,6 @@ T = TypeVar("T")
 
 class Halted(Exception):
     """The pod is to stop, so what was waited for is of no use any more."""
-
-
-async def first_of(*things: Awaitable[object]) -> None:
-    """Wait for the first of some things; the others are cancelled."""
-    tasks = [asyncio.ensure_future(thing) for thing in things]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def unless(event: asyncio.Event, doing: Awaitable[T]) -> T:

@@ -22,9 +22,9 @@ from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.status_writer import StatusWriter
 from sampan.kubelet.stop import forget_pod, release_resources
 from sampan.kubelet.volumes.content import VolumeError
-from sampan.kubelet.waits import first_of
 from sampan.machinery.errors import APIError, Conflict, NotFound
 from sampan.machinery.meta import Object, is_deleting, parse_time
+from sampan.reconcile.waits import first_of
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.waits import first_of
 
 K = TypeVar("K", bound=Hashable)
 
@@ -112,7 +113,8 @@ class WorkQueue(Generic[K]):
             self._sooner.clear()
             self._release()
             if self._delayed:
-                await self._sleep(self._delayed[0][0] - self._clock.monotonic())
+                left = self._delayed[0][0] - self._clock.monotonic()
+                await first_of(self._clock.sleep(left), self._sooner.wait())
             else:
                 await self._sooner.wait()
 
@@ -130,15 +132,3 @@ class WorkQueue(Generic[K]):
 
     def _stale(self, entry: tuple[float, int, K]) -> bool:
         return self._due.get(entry[2]) != entry[0]
-
-    async def _sleep(self, seconds: float) -> None:
-        """Until the time has passed or a sooner key arrives."""
-        waits = (
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.ensure_future(self._sooner.wait()),
-        )
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()

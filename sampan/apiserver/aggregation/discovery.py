@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sampan.apiserver.aggregation.asking import PERIOD, ask_again_and_again
 from sampan.apiserver.aggregation.backends import Backend, GroupVersion, ServicePort
 from sampan.apiserver.aggregation.checks import NoAnswer, ask
 from sampan.apiserver.aggregation.connections import Connections
@@ -29,8 +30,7 @@ from sampan.reconcile.clock import Clock
 
 log = logging.getLogger(__name__)
 
-_PERIOD = 60.0  # seconds
-_RETRY = 5.0  # while some backend does not answer
+_RETRY = 5.0  # seconds, while some backend does not answer
 
 
 class _Known(NamedTuple):
@@ -86,19 +86,10 @@ class RemoteDiscovery:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick(), name="discovery of other servers: period")
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._ask_all()
+        await ask_again_and_again(self._ask_all, self._wake, self._clock, self._pause)
 
-    async def _tick(self) -> None:
-        while True:
-            stale = any(not version.fresh for version in self._told)
-            await self._clock.sleep(_RETRY if stale else _PERIOD)
-            if self._backends.all:
-                self._wake.set()
+    def _pause(self) -> float:
+        return PERIOD if all(version.fresh for version in self._told) else _RETRY
 
     async def _ask_all(self) -> None:
         backends = [backend for backend in self._backends.all.values() if backend.available]

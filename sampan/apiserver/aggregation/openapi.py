@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
+from sampan.apiserver.aggregation.asking import ask_again_and_again
 from sampan.apiserver.aggregation.backends import Backend, ServicePort
 from sampan.apiserver.aggregation.checks import OPENAPI_READER, NoAnswer, ask
 from sampan.apiserver.aggregation.connections import Connections
@@ -28,7 +29,6 @@ from sampan.transport.messages import Request, Response
 
 log = logging.getLogger(__name__)
 
-_PERIOD = 60.0  # seconds
 _TIMEOUT = 10.0  # of one document: who is slow holds up the others
 _EMPTY = Fragment({}, {})
 
@@ -80,18 +80,7 @@ class RemoteSpecs:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick(), name="OpenAPI of other servers: period")
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._ask_all()
-
-    async def _tick(self) -> None:
-        while True:
-            await self._clock.sleep(_PERIOD)
-            if self._backends.all:
-                self._wake.set()
+        await ask_again_and_again(self._ask_all, self._wake, self._clock)
 
     async def _ask_all(self) -> None:
         by_service: dict[ServicePort, list[Backend]] = {}

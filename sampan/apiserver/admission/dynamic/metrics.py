@@ -124,9 +124,10 @@ class AdmissionMetrics(Collector):
         """A match condition was false."""
         self._exclusions.add(name, kind, type, operation)
 
-    def condition_failed(self, name: str, kind: str, type: str, operation: str) -> None:
-        """A match condition had no value."""
-        self._errors.add(name, kind, type, operation)
+    def conditions_failed(self, name: str, kind: str, type: str, operation: str, how_many: int) -> None:
+        """Match conditions had no value."""
+        for _ in range(how_many):
+            self._errors.add(name, kind, type, operation)
 
     def checked(self, type: str, policy: str, binding: str, error_type: str, action: str, seconds: float) -> None:
         """A policy decided; `type` is "validating", or "mutating", of which there are no actions."""

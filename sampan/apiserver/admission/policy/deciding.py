@@ -18,6 +18,7 @@ from sampan.apiserver.admission.dynamic.evaluation import (
 )
 from sampan.apiserver.admission.policy.policies import Compiled, Policy, Validation
 
+NO_ERROR = "no_error"
 _LONGEST_MESSAGE = 5 * 1024  # bytes
 
 
@@ -32,11 +33,14 @@ class Decision(NamedTuple):
     @property
     def error_type(self) -> str:
         """As metrics call it."""
-        if not self.denies and not self.is_error:
-            return "no_error"
-        if self.message.startswith("compilation"):
-            return "compile_error"
-        return "out_of_budget" if self.message.startswith("validation failed due to running") else "invalid_error"
+        return error_type(self.message) if self.denies or self.is_error else NO_ERROR
+
+
+def error_type(message: str) -> str:
+    """What metrics call an error of that text."""
+    if message.startswith("compilation"):
+        return "compile_error"
+    return "out_of_budget" if message.startswith("validation failed due to running out") else "invalid_error"
 
 
 class Outcome(NamedTuple):

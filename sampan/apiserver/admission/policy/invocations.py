@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, NamedTuple
 
 from sampan.apiserver.admission.dynamic.bindings import variables
+from sampan.apiserver.admission.dynamic.conditions import Verdict
 from sampan.apiserver.admission.dynamic.rules import Place
 from sampan.apiserver.admission.dynamic.selecting import namespace_of
 from sampan.apiserver.admission.dynamic.versions import Versions
@@ -72,3 +73,9 @@ async def variables_of(invocation: Invocation, versions: Versions) -> dict[str, 
     namespace = namespace_of(versions.services, versions.admission)
     found = await variables(versions, invocation.place, namespace=namespace)
     return {**found, "params": invocation.param}
+
+
+def count_failed(versions: Versions, policy: Policy, verdict: Verdict) -> None:
+    """The match conditions that had no value, for the metrics."""
+    metrics, operation = versions.services.admission_metrics, versions.admission.operation
+    metrics.conditions_failed(policy.name, "policy", "validate", operation, verdict.failed)

@@ -17,10 +17,9 @@ from sampan.apiserver.admission.dynamic.evaluation import (
     evaluated,
 )
 from sampan.apiserver.admission.dynamic.reinvocation import Rounds
-from sampan.apiserver.admission.dynamic.rules import is_exempt
 from sampan.apiserver.admission.dynamic.versions import Versions
-from sampan.apiserver.admission.policy.deciding import meets, value_of
-from sampan.apiserver.admission.policy.invocations import Invocation, Trouble, invocations, variables_of
+from sampan.apiserver.admission.policy.deciding import NO_ERROR, error_type, meets, value_of
+from sampan.apiserver.admission.policy.invocations import Invocation, Trouble, count_failed, invocations, variables_of
 from sampan.apiserver.admission.policy.mutations import applied, patched
 from sampan.apiserver.admission.policy.policies import Binding, Bound, Compiled, Policies, Policy
 from sampan.apiserver.admission.refusals import forbidden
@@ -51,11 +50,8 @@ class MutatingPolicies:
 
     def mutate(self, services: Services, admission: Admission) -> Awaitable[None] | None:
         """Apply the policies; raises what those say that refuse."""
-        policies = self._policies.current(services.cache)
-        kind = admission.kind
-        if not policies or is_exempt(kind.group, kind.name, kind.plural):
-            return None
-        return _Dispatch(Versions(services, admission)).run(policies)
+        policies = self._policies.concerning(services, admission)
+        return _Dispatch(Versions(services, admission)).run(policies) if policies else None
 
 
 @dataclass(slots=True)
@@ -95,9 +91,7 @@ class _Dispatch:
     async def _meets(self, invocation: Invocation, compiled: Compiled, bindings: dict[str, Any]) -> bool:
         policy = invocation.policy
         verdict = await evaluated(lambda allowance: meets(policy.conditions, compiled, bindings, allowance))
-        metrics, operation = self.versions.services.admission_metrics, self.versions.admission.operation
-        for _ in range(verdict.failed):
-            metrics.condition_failed(policy.name, "policy", "validate", operation)
+        count_failed(self.versions, policy, verdict)
         if verdict.error:
             self.refused.append(_Refused(policy, invocation.binding, verdict.error, "Invalid"))
         return verdict.matches
@@ -137,11 +131,7 @@ class _Dispatch:
         return new is not current and await self.versions.put(place, new)
 
     def _count(self, invocation: Invocation, error: str, seconds: float) -> None:
-        kind = "no_error"
-        if error:
-            kind = "compile_error" if error.startswith("compilation") else "invalid_error"
-            kind = "out_of_budget" if error.startswith("validation failed due to running out") else kind
-        names = (invocation.policy.name, invocation.binding.name)
+        names, kind = (invocation.policy.name, invocation.binding.name), error_type(error) if error else NO_ERROR
         self.versions.services.admission_metrics.checked(_TYPE, *names, kind, "", seconds)
 
 

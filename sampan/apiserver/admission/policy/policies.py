@@ -9,9 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.dynamic.conditions import Conditions, compile_or_say
 from sampan.apiserver.admission.dynamic.following import Followed
+from sampan.apiserver.admission.dynamic.rules import is_exempt
 from sampan.apiserver.admission.policy.matching import Matching, matching_of
+from sampan.apiserver.services import Services
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 from sampan.storage.cache import Cache
@@ -85,7 +88,12 @@ class Policies:
         self._of: tuple[tuple[Policy, ...], tuple[Binding, ...]] = ((), ())
         self._bound: tuple[Bound, ...] = ()
 
-    def current(self, cache: Cache) -> tuple[Bound, ...]:
+    def concerning(self, services: Services, admission: Admission) -> tuple[Bound, ...]:
+        """All, unless the request is one to what governs admission itself: that is never subject to policies."""
+        bound, kind = self._current(services.cache), admission.kind
+        return bound if bound and not is_exempt(kind.group, kind.name, kind.plural) else ()
+
+    def _current(self, cache: Cache) -> tuple[Bound, ...]:
         """The same tuple until something changes."""
         policies, bindings = self._policies.current(cache), self._bindings.current(cache)
         if policies is not self._of[0] or bindings is not self._of[1]:

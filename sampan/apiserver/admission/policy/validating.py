@@ -11,10 +11,9 @@ import orjson
 
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.dynamic.evaluation import evaluated
-from sampan.apiserver.admission.dynamic.rules import is_exempt
 from sampan.apiserver.admission.dynamic.versions import Versions
-from sampan.apiserver.admission.policy.deciding import Decision, Outcome, decide
-from sampan.apiserver.admission.policy.invocations import Invocation, Trouble, invocations, variables_of
+from sampan.apiserver.admission.policy.deciding import Decision, decide
+from sampan.apiserver.admission.policy.invocations import Invocation, Trouble, count_failed, invocations, variables_of
 from sampan.apiserver.admission.policy.policies import Binding, Bound, Policies, Policy
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
@@ -36,11 +35,8 @@ class ValidatingPolicies:
 
     def validate(self, services: Services, admission: Admission) -> Awaitable[None] | None:
         """Apply the policies; raises what the first one says that refuses."""
-        policies = self._policies.current(services.cache)
-        kind = admission.kind
-        if not policies or is_exempt(kind.group, kind.name, kind.plural):
-            return None
-        return _Dispatch(Versions(services, admission)).run(policies)
+        policies = self._policies.concerning(services, admission)
+        return _Dispatch(Versions(services, admission)).run(policies) if policies else None
 
 
 @dataclass(slots=True)
@@ -68,7 +64,7 @@ class _Dispatch:
         policy, start = invocation.policy, perf_counter()
         compiled, bindings = await policy.compiled(), await variables_of(invocation, self.versions)
         outcome = await evaluated(lambda allowance: decide(policy, compiled, bindings, allowance))
-        self._count_conditions(policy, outcome)
+        count_failed(self.versions, policy, outcome.verdict)
         seconds = perf_counter() - start
         for index, decision in enumerate(outcome.decisions):
             self._enforce(invocation, decision, index, seconds)
@@ -107,11 +103,6 @@ class _Dispatch:
         metrics = self.versions.services.admission_metrics
         names = (invocation.policy.name, invocation.binding.name)
         metrics.checked(_TYPE, *names, decision.error_type, action, seconds)
-
-    def _count_conditions(self, policy: Policy, outcome: Outcome) -> None:
-        metrics, operation = self.versions.services.admission_metrics, self.versions.admission.operation
-        for _ in range(outcome.verdict.failed):
-            metrics.condition_failed(policy.name, "policy", "validate", operation)
 
     def _publish(self) -> None:
         audit = self.versions.admission.audit

@@ -67,8 +67,7 @@ async def _meets(hook: Hook, versions: Versions, place: Place) -> bool:
     verdict: Verdict = await evaluated(
         lambda allowance: hook.conditions.decide(bindings, allowance.budget(CONDITIONS_BUDGET))
     )
-    for _ in range(verdict.failed):
-        metrics.condition_failed(hook.name, "webhook", hook.type, admission.operation)
+    metrics.conditions_failed(hook.name, "webhook", hook.type, admission.operation, verdict.failed)
     if verdict.error:
         raise forbidden(admission, verdict.error)
     if not verdict.matches:
