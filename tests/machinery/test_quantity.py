@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sampan.machinery import quantity
@@ -67,11 +67,13 @@ def test_a_quantity_is_its_fraction_rounded_up_to_nano(number, suffix, negative)
 
 
 @given(st.integers(-(10**24), 10**24), st.sampled_from(("DecimalSI", "BinarySI", "DecimalExponent")))
+@example(625_000 * 10**9, "BinarySI")
 def test_the_canonical_form_means_the_same_and_is_its_own(nano, form):
     text = str(quantity.Quantity(nano, form))
     again = quantity.parse(text)
     assert again.nano == nano
-    assert str(again) == text
+    plain = form == "BinarySI" and text.lstrip("-").isdigit()  # is read as decimal: "625000" is then "625k"
+    assert plain or str(again) == text
 
 
 @given(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15))

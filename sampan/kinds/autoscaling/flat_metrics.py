@@ -5,7 +5,7 @@ Upstream: k8s.io/kubernetes/pkg/apis/autoscaling/v1/conversion.go.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sampan.kinds.autoscaling.metrics import SOURCES
 from sampan.machinery import quantity
@@ -14,152 +14,124 @@ from sampan.machinery.meta import Object
 Convert = Callable[[Object], Object]
 
 
-def _given(**fields: Any) -> Object:
-    return {name: value for name, value in fields.items() if value is not None}
+class _Field(NamedTuple):
+    """A field of the flat form, and its path in v2. `empty` makes what both have in place of nothing."""
+
+    flat: str
+    path: tuple[str, ...]
+    empty: Callable[[], Any] | None = None
+
+    def given(self, value: Any) -> Any:
+        """What there is of it; None if it is to be left out."""
+        return value or self.empty() if self.empty else value
 
 
-def _converting(sources: Mapping[str, Convert]) -> Convert:
-    def convert(metric: Object) -> Object:
-        made: Object = _given(type=metric.get("type"))
+def _zero() -> str:
+    return "0"
+
+
+def _named(selector: str) -> tuple[_Field, ...]:
+    return _Field("metricName", ("metric", "name"), str), _Field(selector, ("metric", "selector"))
+
+
+_OBJECT = (_Field("target", ("describedObject",), dict), *_named("selector"))
+_PODS, _EXTERNAL = _named("selector"), _named("metricSelector")
+_RESOURCE = (_Field("name", ("name",), str), _Field("container", ("container",)))
+
+_SPECS: Mapping[str, tuple[_Field, ...]] = {
+    "object": (
+        *_OBJECT,
+        _Field("targetValue", ("target", "value"), _zero),
+        _Field("averageValue", ("target", "averageValue")),
+    ),
+    "external": (
+        *_EXTERNAL,
+        _Field("targetValue", ("target", "value")),
+        _Field("targetAverageValue", ("target", "averageValue")),
+    ),
+    "pods": (*_PODS, _Field("targetAverageValue", ("target", "averageValue"), _zero)),
+    "resource": (
+        *_RESOURCE,
+        _Field("targetAverageUtilization", ("target", "averageUtilization")),
+        _Field("targetAverageValue", ("target", "averageValue")),
+    ),
+}
+_STATUSES: Mapping[str, tuple[_Field, ...]] = {
+    "object": (
+        *_OBJECT,
+        _Field("currentValue", ("current", "value"), _zero),
+        _Field("averageValue", ("current", "averageValue")),
+    ),
+    "external": (
+        *_EXTERNAL,
+        _Field("currentValue", ("current", "value"), _zero),
+        _Field("currentAverageValue", ("current", "averageValue")),
+    ),
+    "pods": (*_PODS, _Field("currentAverageValue", ("current", "averageValue"), _zero)),
+    "resource": (
+        *_RESOURCE,
+        _Field("currentAverageUtilization", ("current", "averageUtilization")),
+        _Field("currentAverageValue", ("current", "averageValue"), _zero),
+    ),
+}
+
+
+def _nested(fields: tuple[_Field, ...], flat: Object) -> Object:
+    made: Object = {}
+    for field in fields:
+        if (value := field.given(flat.get(field.flat))) is not None:
+            *above, last = field.path
+            (made.setdefault(above[0], {}) if above else made)[last] = value
+    return made
+
+
+def _flat(fields: tuple[_Field, ...], nested: Object) -> Object:
+    made: Object = {}
+    for field in fields:
+        *above, last = field.path
+        value = ((nested.get(above[0]) or {}) if above else nested).get(last)
+        if (value := field.given(value)) is not None:
+            made[field.flat] = value
+    return made
+
+
+def _object_type(target: Object) -> str:
+    if "averageValue" not in target:
+        return "Value"
+    if not quantity.compare(target["value"], "0"):
+        del target["value"]  # zero beside an average stands for none: the flat field cannot be left out
+    return "AverageValue"
+
+
+_TYPES: Mapping[str, Callable[[Object], str]] = {
+    "object": _object_type,
+    "external": lambda target: "Value" if "value" in target else "AverageValue",
+    "pods": lambda target: "AverageValue",
+    "resource": lambda target: "Utilization" if "averageUtilization" in target else "AverageValue",
+}
+
+
+def _spec_to_v2(source: str, flat: Object) -> Object:
+    made = _nested(_SPECS[source], flat)
+    target = made.setdefault("target", {})
+    target["type"] = _TYPES[source](target)
+    return made
+
+
+def _each(convert: Callable[[str, Object], Object]) -> Convert:
+    """Of a whole metric: its type, and whatever sources it has."""
+
+    def converted(metric: Object) -> Object:
+        made: Object = {} if metric.get("type") is None else {"type": metric["type"]}
         for field in SOURCES.values():
             if metric.get(field) is not None:
-                made[field] = sources[field](metric[field])
+                made[field] = convert("resource" if field == "containerResource" else field, metric[field])
         return made
 
-    return convert
+    return converted
 
 
-def _metric(flat: Object, selector: str) -> Object:
-    return _given(name=flat.get("metricName") or "", selector=flat.get(selector))
-
-
-def _object_to_v2(flat: Object) -> Object:
-    average, value = flat.get("averageValue"), flat.get("targetValue") or "0"
-    # A value that is zero beside an average stands for none: the field cannot be left out.
-    kept = value if average is None or quantity.compare(value, "0") else None
-    target = _given(type="Value" if average is None else "AverageValue", value=kept, averageValue=average)
-    return {"describedObject": flat.get("target") or {}, "metric": _metric(flat, "selector"), "target": target}
-
-
-def _object_from_v2(source: Object) -> Object:
-    target, metric = source.get("target") or {}, source.get("metric") or {}
-    return _given(
-        target=source.get("describedObject") or {},
-        metricName=metric.get("name") or "",
-        targetValue=target.get("value") or "0",
-        selector=metric.get("selector"),
-        averageValue=target.get("averageValue"),
-    )
-
-
-def _pods_to_v2(flat: Object) -> Object:
-    target = {"type": "AverageValue", "averageValue": flat.get("targetAverageValue") or "0"}
-    return {"metric": _metric(flat, "selector"), "target": target}
-
-
-def _pods_from_v2(source: Object) -> Object:
-    metric = source.get("metric") or {}
-    average = (source.get("target") or {}).get("averageValue") or "0"
-    return _given(metricName=metric.get("name") or "", targetAverageValue=average, selector=metric.get("selector"))
-
-
-def _external_to_v2(flat: Object) -> Object:
-    value, average = flat.get("targetValue"), flat.get("targetAverageValue")
-    target = _given(type="AverageValue" if value is None else "Value", value=value, averageValue=average)
-    return {"metric": _metric(flat, "metricSelector"), "target": target}
-
-
-def _external_from_v2(source: Object) -> Object:
-    metric, target = source.get("metric") or {}, source.get("target") or {}
-    return _given(
-        metricName=metric.get("name") or "",
-        metricSelector=metric.get("selector"),
-        targetValue=target.get("value"),
-        targetAverageValue=target.get("averageValue"),
-    )
-
-
-def _resource_to_v2(flat: Object) -> Object:
-    share, average = flat.get("targetAverageUtilization"), flat.get("targetAverageValue")
-    type_ = "AverageValue" if share is None else "Utilization"
-    target = _given(type=type_, averageValue=average, averageUtilization=share)
-    return _given(name=flat.get("name") or "", container=flat.get("container"), target=target)
-
-
-def _resource_from_v2(source: Object) -> Object:
-    target = source.get("target") or {}
-    return _given(
-        name=source.get("name") or "",
-        container=source.get("container"),
-        targetAverageUtilization=target.get("averageUtilization"),
-        targetAverageValue=target.get("averageValue"),
-    )
-
-
-def _object_status_to_v2(flat: Object) -> Object:
-    current = _given(value=flat.get("currentValue") or "0", averageValue=flat.get("averageValue"))
-    return {"describedObject": flat.get("target") or {}, "metric": _metric(flat, "selector"), "current": current}
-
-
-def _object_status_from_v2(status: Object) -> Object:
-    current, metric = status.get("current") or {}, status.get("metric") or {}
-    return _given(
-        target=status.get("describedObject") or {},
-        metricName=metric.get("name") or "",
-        currentValue=current.get("value") or "0",
-        selector=metric.get("selector"),
-        averageValue=current.get("averageValue"),
-    )
-
-
-def _pods_status_to_v2(flat: Object) -> Object:
-    current = {"averageValue": flat.get("currentAverageValue") or "0"}
-    return {"metric": _metric(flat, "selector"), "current": current}
-
-
-def _pods_status_from_v2(status: Object) -> Object:
-    metric = status.get("metric") or {}
-    average = (status.get("current") or {}).get("averageValue") or "0"
-    return _given(metricName=metric.get("name") or "", currentAverageValue=average, selector=metric.get("selector"))
-
-
-def _external_status_to_v2(flat: Object) -> Object:
-    current = _given(value=flat.get("currentValue") or "0", averageValue=flat.get("currentAverageValue"))
-    return {"metric": _metric(flat, "metricSelector"), "current": current}
-
-
-def _external_status_from_v2(status: Object) -> Object:
-    current, metric = status.get("current") or {}, status.get("metric") or {}
-    return _given(
-        metricName=metric.get("name") or "",
-        metricSelector=metric.get("selector"),
-        currentValue=current.get("value") or "0",
-        currentAverageValue=current.get("averageValue"),
-    )
-
-
-def _resource_status_to_v2(flat: Object) -> Object:
-    average, share = flat.get("currentAverageValue") or "0", flat.get("currentAverageUtilization")
-    current = _given(averageValue=average, averageUtilization=share)
-    return _given(name=flat.get("name") or "", container=flat.get("container"), current=current)
-
-
-def _resource_status_from_v2(status: Object) -> Object:
-    current = status.get("current") or {}
-    return _given(
-        name=status.get("name") or "",
-        container=status.get("container"),
-        currentAverageUtilization=current.get("averageUtilization"),
-        currentAverageValue=current.get("averageValue") or "0",
-    )
-
-
-def _each(object_: Convert, external: Convert, pods: Convert, resource: Convert) -> Convert:
-    sources = {"object": object_, "external": external, "pods": pods}
-    return _converting({**sources, "resource": resource, "containerResource": resource})
-
-
-metric_to_v2 = _each(_object_to_v2, _external_to_v2, _pods_to_v2, _resource_to_v2)
-metric_from_v2 = _each(_object_from_v2, _external_from_v2, _pods_from_v2, _resource_from_v2)
-status_to_v2 = _each(_object_status_to_v2, _external_status_to_v2, _pods_status_to_v2, _resource_status_to_v2)
-status_from_v2 = _each(_object_status_from_v2, _external_status_from_v2, _pods_status_from_v2, _resource_status_from_v2)
+metric_to_v2 = _each(_spec_to_v2)
+metric_from_v2 = _each(lambda source, spec: _flat(_SPECS[source], spec))
+status_to_v2 = _each(lambda source, flat: _nested(_STATUSES[source], flat))
+status_from_v2 = _each(lambda source, status: _flat(_STATUSES[source], status))

@@ -94,32 +94,24 @@ def _conditional(scope: Scope, node: Call) -> Code:
     return Code(run, test.cost, True)
 
 
-def _or(scope: Scope, node: Call) -> Code:
-    """optional.or(optional)."""
-    left, right = (scope.code(operand) for operand in node.operands)
-    first, second = left.run, charged(right)
+def _otherwise(unwrap: bool) -> Callable[[Scope, Call], Code]:
+    """optional.or(optional), and optional.orValue(value), which unwraps."""
 
-    def run(frame: Frame) -> Any:
-        value = first(frame)
-        if type(value) is not Optional:
-            raise no_such_overload()
-        return second(frame) if value is NONE else value
+    def compile_(scope: Scope, node: Call) -> Code:
+        left, right = (scope.code(operand) for operand in node.operands)
+        first, second = left.run, charged(right)
 
-    return Code(run, left.cost)
+        def run(frame: Frame) -> Any:
+            value = first(frame)
+            if type(value) is not Optional:
+                raise no_such_overload()
+            if value is NONE:
+                return second(frame)
+            return value.value if unwrap else value
 
+        return Code(run, left.cost)
 
-def _or_value(scope: Scope, node: Call) -> Code:
-    """optional.orValue(value)."""
-    left, right = (scope.code(operand) for operand in node.operands)
-    first, second = left.run, charged(right)
-
-    def run(frame: Frame) -> Any:
-        value = first(frame)
-        if type(value) is not Optional:
-            raise no_such_overload()
-        return second(frame) if value is NONE else value.value
-
-    return Code(run, left.cost)
+    return compile_
 
 
 SPECIAL: Mapping[str, Callable[[Scope, Call], Code]] = {
@@ -129,6 +121,6 @@ SPECIAL: Mapping[str, Callable[[Scope, Call], Code]] = {
     "_[_]": access.index,
     "_[?_]": access.optional_index,
     "_?._": access.optional_select,
-    "or": _or,
-    "orValue": _or_value,
+    "or": _otherwise(unwrap=False),
+    "orValue": _otherwise(unwrap=True),
 }
