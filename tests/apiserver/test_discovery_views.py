@@ -8,8 +8,8 @@ import pytest
 from sampan.apiserver.discovery.model import by_stability
 from sampan.apiserver.discovery.views import LegacyDiscovery, is_mapper
 from sampan.transport.messages import Request, Response
+from tests.apiserver.extensions.crontabs import established
 from tests.apiserver.harness import API, running
-from tests.clients.rig import established
 
 V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 KUBECTL = {"user-agent": "kubectl/v1.20.2 (linux/amd64) kubernetes/faecb19"}

@@ -18,6 +18,7 @@ from sampan.cli.kubectl import flag_value, split_name
 from sampan.cli.real_kubectl import find_kubectl
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.process import write_pid
+from tests.cluster.paper import cluster_config
 
 
 @pytest.fixture
@@ -28,19 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def cluster(home: Path, name: str = "sampan") -> ClusterConfig:
     """A cluster that was made and does not run."""
-    config = ClusterConfig(
-        name=name,
-        state=str(home / name),
-        api_port=1,
-        kubelet_port=2,
-        dns_port=3,
-        registry_port=4,
-        node_ip="192.0.2.1",
-        pod_cidr="10.244.0.0/16",
-        service_cidr="10.96.0.0/12",
-        dns_ip="10.96.0.10",
-        lb_pool="10.240.0.0/24",
-    )
+    config = cluster_config(name, home / name)
     config.save()
     return config
 

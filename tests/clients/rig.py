@@ -13,8 +13,6 @@ import yaml
 from tests.apiserver.harness import API, running
 from tests.apiserver.pki import authority
 
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
 
 @asynccontextmanager
 async def secure(**options: Any) -> AsyncIterator[API]:
@@ -39,17 +37,6 @@ def kubeconfig(port: int) -> dict[str, Any]:
         "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "x",
     }
-
-
-async def established(api: API, definition: Any) -> None:
-    """Create a CustomResourceDefinition, and wait until its objects can be created."""
-    await api.create(CRDS, definition)
-    query = {"fieldSelector": f"metadata.name={definition['metadata']['name']}"}
-    async with api.watch(CRDS, query=query) as events:
-        async for event in events:
-            conditions = event["object"].get("status", {}).get("conditions") or []
-            if any((c["type"], c["status"]) == ("Established", "True") for c in conditions):
-                return
 
 
 class Command:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.apiserver.extensions.crontabs import DEFINITIONS
 from tests.apiserver.harness import API, DEPLOYMENTS
 from tests.clients.programs import program
-from tests.clients.rig import CRDS, Command
+from tests.clients.rig import Command
 
 CHART = "apiVersion: v2\nname: {name}\nversion: 0.1.0\n"
 OLD = """
@@ -85,4 +86,5 @@ async def test_a_chart_with_a_custom_resource_definition(tls: API, helm: Command
     assert "should be greater than or equal to 3" in await helm(f"upgrade sampan {where} --set planks=1", fails=True)
     await helm("uninstall sampan")
     assert (await tls.get(boats))["items"] == []
-    assert [crd["metadata"]["name"] for crd in (await tls.get(CRDS))["items"]] == ["boats.example.com"]  # Helm keeps it
+    kept = (await tls.get(DEFINITIONS))["items"]
+    assert [definition["metadata"]["name"] for definition in kept] == ["boats.example.com"]

@@ -7,25 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import kopf
-import yaml
 
+from tests.apiserver.extensions.crontabs import CRONTABS, crontab, definition, established, version
 from tests.apiserver.harness import API, DEPLOYMENTS, deployment
-from tests.clients.rig import established, kubeconfig
+from tests.clients.rig import kubeconfig
 
-BOATS = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: boats.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {kind: Boat, plural: boats, singular: boat}
-  versions:
-  - name: v1
-    served: true
-    storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"""
+ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def operator_of(plural: str) -> kopf.OperatorRegistry:
@@ -88,11 +75,10 @@ async def test_an_operator_serves_deployments(tls: API) -> None:
 
 
 async def test_an_operator_serves_a_custom_resource(tls: API) -> None:
-    await established(tls, yaml.safe_load(BOATS))
-    registry = operator_of("boats")
+    await established(tls, definition(version(schema=ANYTHING)))
+    registry = operator_of("crontabs")
     log_in(registry, tls.server.port)
-    boats = "/apis/example.com/v1/namespaces/default/boats"
     async with serving(registry):
-        await tls.create(boats, {"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": "sampan"}})
-        found = await marked(tls, boats)
-    assert (found["kind"], found["metadata"]["annotations"]["seen-by"]) == ("Boat", "kopf")
+        await tls.create(CRONTABS, crontab("sampan"))
+        found = await marked(tls, CRONTABS)
+    assert (found["kind"], found["metadata"]["annotations"]["seen-by"]) == ("CronTab", "kopf")

@@ -9,23 +9,12 @@ import pytest
 
 from sampan.cluster import process
 from sampan.cluster.config import ClusterConfig
+from tests.cluster.paper import cluster_config
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> ClusterConfig:
-    return ClusterConfig(
-        name="x",
-        state=str(tmp_path),
-        api_port=1,
-        kubelet_port=2,
-        dns_port=3,
-        registry_port=4,
-        node_ip="192.0.2.1",
-        pod_cidr="10.244.0.0/16",
-        service_cidr="10.96.0.0/12",
-        dns_ip="10.96.0.10",
-        lb_pool="10.240.0.0/24",
-    )
+    return cluster_config("x", tmp_path)
 
 
 def test_a_pid_file_counts_only_while_that_very_process_lives(config: ClusterConfig) -> None:

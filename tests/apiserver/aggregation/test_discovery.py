@@ -15,19 +15,12 @@ from tests.apiserver.aggregation.backend import (
     NAME,
     PLACE,
     Backend,
-    backend,
     front,
     register,
     until_fresh,
     until_reason,
 )
 from tests.apiserver.harness import API
-
-
-@pytest.fixture
-async def sample() -> AsyncIterator[Backend]:
-    async with backend() as made:
-        yield made
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.apiserver.aggregation.backend import (
     PLACE,
     SPEC,
     Backend,
-    backend,
     front,
     register,
 )
@@ -23,12 +22,6 @@ from tests.apiserver.harness import API
 FLUNDER, META = "com.example.wardle.v1alpha1.Flunder", "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 PATH = f"{PLACE}/namespaces/{{namespace}}/flunders"
 V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-
-
-@pytest.fixture
-async def sample() -> AsyncIterator[Backend]:
-    async with backend() as made:
-        yield made
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tests.apiserver.aggregation.backend import (
     VERSION,
     Backend,
     api_service,
-    backend,
     front,
     register,
     service,
@@ -29,12 +28,6 @@ from tests.apiserver.aggregation.backend import (
 from tests.apiserver.harness import API
 
 FLUNDER = {"metadata": {"name": "one"}, "spec": {"reference": "two"}}
-
-
-@pytest.fixture
-async def sample() -> AsyncIterator[Backend]:
-    async with backend() as made:
-        yield made
 
 
 @pytest.fixture
