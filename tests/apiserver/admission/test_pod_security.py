@@ -171,7 +171,7 @@ async def test_one_pod_of_each_controller_comes_first() -> None:
 
 async def test_very_many_pods_are_not_all_looked_at() -> None:
     pods = [existing_pod(f"p{number}") for number in range(existing.MAX_PODS + 5)]
-    first = (await existing.warnings("shop", pods, LevelVersion("baseline")))[0]
+    first = (await existing.warnings("shop", pods, LevelVersion("baseline"), lambda: 0.0))[0]
     assert first == "new PodSecurity enforce level only checked against the first 3000 of 3005 existing pods"
     times = iter([0.0, 0.5, 1.5])
     first = (await existing.warnings("shop", pods, LevelVersion("baseline"), lambda: next(times)))[0]
