@@ -17,7 +17,8 @@ Reads from the cache pass through without a task: a handler that answers at once
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from sampan.apiserver.accept import MediaTypeOptions, negotiate, negotiate_plain
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.local import encoded
 from sampan.apiserver.aggregation.proxy import Proxy
+from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.guard import authorize, impersonate, impersonates
 from sampan.apiserver.call import Call, Payload, Result
@@ -37,10 +39,10 @@ from sampan.apiserver.render.status import error_reply
 from sampan.apiserver.requestinfo import RequestInfo, parse_request
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services, Verb
-from sampan.apiserver.warnings import deprecation
+from sampan.apiserver.warnings import deprecation, headers
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import APIError, InternalError, Timeout
-from sampan.transport.messages import Reply, Request
+from sampan.transport.messages import Reply, Request, Response
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ T = TypeVar("T")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("info", "passed_on", "request", "started", "warnings")
+    __slots__ = ("audit", "info", "passed_on", "request", "started", "warnings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -64,6 +66,7 @@ class Trace:
         self.info = _UNKNOWN
         self.passed_on = False  # to another server, whose answer is left as it is
         self.warnings: list[str] = []  # an error carries them as well
+        self.audit: dict[str, str] = {}  # annotations for the audit log
 
 
 class App:
@@ -124,7 +127,16 @@ class App:
     def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
         query = parse_query(request.raw_query)
         trace.info = parse_request(request.method, request.path, query)
-        user = self.services.authenticator.authenticate(request, self.services.now())
+        authenticator = self.services.authenticator
+        attempt = Attempt(self.services.now(), authenticator.audiences, trace.warnings, trace.audit)
+        user = authenticator.authenticate(request, attempt)
+        if isinstance(user, User):
+            return self._serve_caller(request, trace, query, user)
+        return _after(user, lambda user: self._serve_caller(request, trace, query, user))
+
+    def _serve_caller(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
         if impersonates(request):
             impersonated = impersonate(self.services.authorizers, user, request)
             return _after(impersonated, lambda user: self._serve_user(request, trace, query, user))
@@ -145,11 +157,11 @@ class App:
             trace.passed_on = True
             return self._proxy.serve(backend, request, user)
         if not info.is_resource:
-            return self._nonresource.serve(request, user, info)
+            return _warned(self._nonresource.serve(request, user, info), trace.warnings)
         header = request.headers.get("accept", "")
         wanted = MediaTypeOptions() if info.subresource in _STREAMS else negotiate(header)
         payload = Payload(request.body, request.headers.get("content-type", ""))
-        call, verb = self._route(request, user, info, query, payload, trace.warnings)
+        call, verb = self._route(request, user, info, query, payload, trace)
         if wanted.view and not call.served.kind.is_read:
             wanted = negotiate_plain(header)  # what is only answered has no table and no metadata
         result = verb(self.services, call)
@@ -169,7 +181,7 @@ class App:
             return None, _in_time(self._proxy.serve(backend, encoded(request, payload), user))
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
-        call, verb = self._route(request, user, info, query, payload, [])
+        call, verb = self._route(request, user, info, query, payload, Trace(request))
         return call, verb(self.services, call)
 
     def _route(
@@ -179,14 +191,28 @@ class App:
         info: RequestInfo,
         query: Mapping[str, str],
         payload: Payload,
-        warnings: list[str],
+        trace: Trace,
     ) -> tuple[Call, Verb]:
         """The request as a call of the verb that it is for."""
         endpoint, verb = self.routes.find(info)
         served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
         if text := deprecation(served):
-            warnings.append(text)
-        return Call(request, info, user, query, served, catalogue, payload, now, warnings, audit={}), verb
+            trace.warnings.append(text)
+        return Call(request, info, user, query, served, catalogue, payload, now, trace.warnings, trace.audit), verb
+
+
+def _warned(reply: Response | Awaitable[Response], warnings: Sequence[str]) -> Response | Awaitable[Response]:
+    """What is no resource says with its answer what authentication had to say."""
+    if not warnings:
+        return reply
+    if isinstance(reply, Response):
+        return replace(reply, headers=[*reply.headers, *headers(warnings)])
+    return _warned_later(reply, warnings)
+
+
+async def _warned_later(reply: Awaitable[Response], warnings: Sequence[str]) -> Response:
+    answer = await reply
+    return replace(answer, headers=[*answer.headers, *headers(warnings)])
 
 
 async def _after(step: Awaitable[T], go_on: Callable[[T], Reply | Awaitable[Reply]]) -> Reply:

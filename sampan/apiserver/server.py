@@ -32,10 +32,10 @@ from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authentication.keys import KeyRing
+from sampan.apiserver.authentication.last_used import LastUsed
 from sampan.apiserver.authentication.request_header import FrontProxies
-from sampan.apiserver.authentication.service_account import ServiceAccountTokens
+from sampan.apiserver.authentication.setup import Material, authenticator
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
-from sampan.apiserver.authentication.x509 import CertificateAuthenticator
 from sampan.apiserver.authorization.authorizer import Authorizers, Named
 from sampan.apiserver.authorization.follow import follow, listeners
 from sampan.apiserver.authorization.node.authorizer import NodeAuthorizer
@@ -73,7 +73,7 @@ from sampan.reconcile.upkeep import keep_restored
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Store
 from sampan.transport.server import HTTPServer
-from sampan.transport.tls import client_context, server_context
+from sampan.transport.tls import asking_context, client_context
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class APIServer:
         self._unfollow: list[Callable[[], None]] = []
         self._upkeep: asyncio.Task[None] | None = None
         self._graph = Graph()
+        self._last_used = LastUsed()
         self.services = self._services()
         catalogue = self.services.catalogue
         connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
@@ -150,12 +151,6 @@ class APIServer:
 
     def _services(self) -> Services:
         config = self.config
-        tokens = ServiceAccountTokens(
-            KeyRing.from_pem(config.service_account_key, *config.service_account_verifiers),
-            config.issuer,
-            (config.issuer,),
-            self._lookup,
-        )
         kubelet_tls, rbac = self._kubelet_tls(), RBAC()
         chain = (Named("node", NodeAuthorizer(self._graph, node_rules())), Named("rbac", rbac))
         return Services(
@@ -163,9 +158,7 @@ class APIServer:
             catalogue=config.catalogue,
             rbac=rbac,
             authorizers=Authorizers(chain),
-            authenticator=Authenticator(
-                config.tokens, tokens, CertificateAuthenticator(config.client_ca, self._front_proxies)
-            ),
+            authenticator=self._authenticator(),
             admission=Chain(chosen(config.admission)),
             allocators={"services": self._allocators},
             now=config.now,
@@ -174,6 +167,17 @@ class APIServer:
             proxied=ProxyClients(kubelet_tls),
             kubelet_tls=kubelet_tls,
         )
+
+    def _authenticator(self) -> Authenticator:
+        config = self.config
+        material = Material(
+            client_ca=config.client_ca,
+            front_proxies=self._front_proxies,
+            keys=KeyRing.from_pem(config.service_account_key, *config.service_account_verifiers),
+            issuers=(config.issuer,),
+            tokens=config.tokens,
+        )
+        return authenticator(material, self._lookup, self._last_used.note, config.metrics)
 
     @property
     def _front_proxies(self) -> FrontProxies:
@@ -205,7 +209,7 @@ class APIServer:
         await ensure_service_range(self.local_client(), config.service_range, config.now(), level=logging.WARNING)
         await self._allocators.adopt(self.services)
         trusted = config.client_ca.rstrip() + b"\n" + config.requestheader_ca
-        context = server_context(config.certificate, config.key, trusted.strip()) if config.certificate else None
+        context = asking_context(config.certificate, config.key, trusted.strip()) if config.certificate else None
         for host in config.hosts:
             self.port = await self._http.start(host, self.port, context)
         bootstrap = self._bootstrap()
@@ -228,6 +232,7 @@ class APIServer:
             group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
             repair = run_repair(self.services, self.local_client(), self.config.node_ports, clock)
             group.create_task(repair, name="repair of allocations")
+            group.create_task(self._last_used.run(self.local_client()), name="use of legacy tokens")
             group.create_task(run_definitions(self.local_client(), clock, instances), name="definitions")
             group.create_task(
                 self.aggregation.run(self.local_client(), self.config.catalogue), name="aggregation of API servers"

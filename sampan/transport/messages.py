@@ -19,11 +19,12 @@ class Request:
     raw_query: str
     headers: Mapping[str, str]  # names in lower case; repeated headers joined by ", "
     body: bytes = b""
-    peer_certificate: bytes | None = None  # DER, verified against the client CA
+    peer_certificate: bytes | None = None  # DER, verified at the handshake unless the server takes any (tls.py)
     remote: str = ""  # the peer's address
     raw_path: str = ""  # the path as sent
     repeated: Mapping[str, Sequence[str]] | None = None  # the lines of headers that came more than once
     stream: IncomingBody | None = None  # the body, where the server's owner wants it as it comes
+    peer_chain: Sequence[bytes] = ()  # the certificates that came along with the peer's, never verified
 
     @property
     def incomplete(self) -> bool:

@@ -6,7 +6,7 @@ chunks. What RFC 9112 leaves to the application is checked here: version, Host, 
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ class RequestParser:
         "_limits",
         "_lines",
         "_parser",
-        "_peer_certificate",
+        "_peer",
         "_received",
         "_remote",
         "_repeated",
@@ -92,13 +92,13 @@ class RequestParser:
         self,
         limits: Limits,
         remote: str = "",
-        peer_certificate: bytes | None = None,
+        peer: Sequence[bytes] = (),
         streamed: Streamed = never,
     ) -> None:
         self._limits = limits
         self._streamed = streamed
         self._remote = remote
-        self._peer_certificate = peer_certificate
+        self._peer = (peer[0], tuple(peer[1:])) if peer else (None, ())
         self.ready: deque[Incoming | Refusal] = deque()
         self.finished = False  # nothing more can be parsed: after a refusal, "Connection: close", or an upgrade
         self.upgrading = False  # the last request asked for an upgrade; `rest` is what followed its head
@@ -219,9 +219,8 @@ class RequestParser:
             path = decode_path(raw_path)
         except ValueError as error:
             raise Refusal(400, str(error)) from error
-        return Request(
-            method, path, query, self._headers, body, self._peer_certificate, self._remote, raw_path, self._lines
-        )
+        (peer, chain), lines = self._peer, self._lines
+        return Request(method, path, query, self._headers, body, peer, self._remote, raw_path, lines, peer_chain=chain)
 
     def _framing(self) -> Framing:
         keep_alive = self._parser.should_keep_alive()

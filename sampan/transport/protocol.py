@@ -16,6 +16,7 @@ from sampan.transport.keepalive import keep_alive
 from sampan.transport.limits import Limits
 from sampan.transport.messages import Handler, Reply, Request, Response
 from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser, Streamed
+from sampan.transport.peer import peer_chain
 from sampan.transport.raw import RawConnection
 from sampan.transport.writing import BODILESS, CONTINUE, compressible, length_of, render_head
 
@@ -74,9 +75,7 @@ class HTTPProtocol(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._remote = peer[0] if isinstance(peer, tuple) else ""
-        tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self._parser = RequestParser(self.server.limits, self._remote, certificate, self.server.streamed)
+        self._parser = RequestParser(self.server.limits, self._remote, peer_chain(transport), self.server.streamed)
         keep_alive(transport)
         if not self.server.admit(self):
             self.transport.abort()

@@ -3,6 +3,8 @@
 import os
 import ssl
 
+from sampan.transport import unverified
+
 
 def server_context(certificate: bytes, key: bytes, client_ca: bytes = b"") -> ssl.SSLContext:
     """A server's context. With a client CA, client certificates are optional, and verified when given. Raises
@@ -15,6 +17,16 @@ def server_context(certificate: bytes, key: bytes, client_ca: bytes = b"") -> ss
     if client_ca:
         context.load_verify_locations(cadata=client_ca.decode("ascii"))
         context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def asking_context(certificate: bytes, key: bytes, client_ca: bytes) -> ssl.SSLContext:
+    """A server's context that asks for a client certificate and takes any: an expired or foreign one is for the
+    handler to refuse, in words. Whoever reads Request.peer_certificate must verify it (chains.py). Raises
+    ssl.SSLError."""
+    context = server_context(certificate, key, client_ca)
+    if client_ca and not unverified.take_any(context):
+        context.verify_flags |= unverified.NO_CHECK_TIME
     return context
 
 

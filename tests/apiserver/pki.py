@@ -8,7 +8,9 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+_UID = ObjectIdentifier("1.3.6.1.4.1.57683.2")  # of a user, in a subject
 
 
 class Pair(NamedTuple):
@@ -48,16 +50,19 @@ class Authority:
         server: bool = False,
         hosts: tuple[str, ...] = (),  # besides this machine
         lifetime: timedelta = timedelta(hours=1),
+        begin: timedelta = timedelta(hours=-1),
+        uids: tuple[str, ...] = (),
     ) -> Pair:
         """A client (or server) certificate."""
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        subject += [x509.NameAttribute(_UID, uid) for uid in uids]
+        subject += [x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else []
         key = new_key()
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
         names += map(x509.DNSName, hosts)
         certificate = (
-            _builder(x509.Name(subject), self._name, key.public_key(), lifetime)
+            _builder(x509.Name(subject), self._name, key.public_key(), lifetime, begin)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self._key, hashes.SHA256())
@@ -66,7 +71,11 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    lifetime: timedelta,
+    begin: timedelta = timedelta(hours=-1),
 ) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
@@ -75,7 +84,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_before(now + begin)
         .not_valid_after(now + lifetime)
     )
 

@@ -1,17 +1,11 @@
 """Who gets in, as whom, and what they may do."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from sampan.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid
-from sampan.apiserver.authentication.x509 import CertificateAuthenticator
 from sampan.transport.messages import Request
-from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod
-from tests.apiserver.pki import authority
+from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1"
@@ -146,76 +140,6 @@ async def test_groups_are_impersonated_by_whom_it_is_allowed(api: API) -> None:
         'groups "system:masters" is forbidden: User "joe" cannot impersonate resource "groups" in API group "" '
         "at the cluster scope",
     )
-
-
-async def test_client_certificates(api: API) -> None:
-    pair = authority().issue("jane", ("team",))
-    der = x509.load_pem_x509_certificate(pair.certificate).public_bytes(Encoding.DER)
-    reply = await api.raw(Request("GET", PODS, "", {}, peer_certificate=der))
-    assert b'User \\"jane\\" cannot list' in reply.body
-    found = CertificateAuthenticator().identify(der, datetime.now(UTC))
-    assert found is not None
-    assert found.user is not None
-    assert found.user.groups == ("team", "system:authenticated")
-    assert CertificateAuthenticator().identify(der, datetime.now(UTC) + timedelta(days=2)) is None
-    server = authority().issue("server", server=True)
-    der = x509.load_pem_x509_certificate(server.certificate).public_bytes(Encoding.DER)
-    served = CertificateAuthenticator().identify(der, datetime.now(UTC))
-    assert served is not None
-    assert served.user is None
-
-
-async def token_of(api: API, name: str, **spec: Any) -> Any:
-    """A TokenRequest's answer."""
-    return await api.create(f"{SYSTEM_ACCOUNTS}/{name}/token", {"spec": spec})
-
-
-async def test_service_account_tokens(api: API) -> None:
-    await api.service_account()
-    request = await token_of(api, "default", expirationSeconds=600)
-    token = request["status"]["token"]
-    await grant(api, {"kind": "ServiceAccount", "name": "default"}, verbs=["list"], resources=["configmaps"])
-    assert (await api.call("GET", CONFIG_MAPS, user=token)).status == 200
-    review = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": token}}
-    status = (await api.create("/apis/authentication.k8s.io/v1/tokenreviews", review))["status"]
-    assert status["authenticated"] is True
-    assert status["user"]["username"] == "system:serviceaccount:default:default"
-    await api.call("DELETE", f"{SYSTEM_ACCOUNTS}/default")
-    assert (await api.call("GET", CONFIG_MAPS, user=token)).status == 401
-
-
-async def test_a_token_dies_with_its_pod(api: API) -> None:
-    await api.service_account()
-    await api.create(PODS, pod("p"))
-    ref = {"kind": "Pod", "apiVersion": "v1", "name": "p"}
-    token = (await token_of(api, "default", boundObjectRef=ref))["status"]["token"]
-    assert (await api.call("GET", "/api", user=token)).status == 200
-    await api.call("DELETE", f"{PODS}/p")
-    assert (await api.call("GET", "/api", user=token)).status == 401
-    missing = await api.call("POST", f"{SYSTEM_ACCOUNTS}/default/token", {"spec": {"boundObjectRef": ref}})
-    assert (missing.status, missing.body["message"]) == (404, 'pods "p" not found')
-
-
-async def test_tokens_expire_and_are_for_an_audience(api: API) -> None:
-    account = await api.service_account()
-    tokens: ServiceAccountTokens = api.server.services.authenticator.service_accounts
-    now = datetime.now(UTC)
-    token = tokens.issue(account, ["vault"], timedelta(minutes=10), now)
-    with pytest.raises(TokenInvalid, match=r'token audiences \["vault"\] is invalid for the target audiences'):
-        tokens.verify(token, now)
-    assert tokens.verify(token, now, ["vault", "x"]).audiences == ("vault",)
-    with pytest.raises(TokenInvalid, match="expired"):
-        tokens.verify(token, now + timedelta(minutes=11), ["vault"])
-    short = await api.call("POST", f"{SYSTEM_ACCOUNTS}/default/token", {"spec": {"expirationSeconds": 5}})
-    assert "may not specify a duration less than 10 minutes" in short.body["message"]
-
-
-async def test_openid_discovery(api: API) -> None:
-    document = await api.get("/.well-known/openid-configuration")
-    assert document["jwks_uri"].endswith("/openid/v1/jwks")
-    keys = (await api.get("/openid/v1/jwks"))["keys"]
-    assert keys[0]["alg"] in document["id_token_signing_alg_values_supported"]
-    assert "d" not in keys[0]
 
 
 async def test_access_reviews(api: API) -> None:

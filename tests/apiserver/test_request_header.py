@@ -58,11 +58,10 @@ async def test_nobody_else_is() -> None:
 def test_no_names_are_all_names() -> None:
     proxies = FrontProxies(front_proxies().certificate, ())
     certificates = CertificateAuthenticator(authority().certificate, proxies)
-    identity = certificates.identify(der(front_proxies().issue("anything")), datetime.now(UTC))
-    assert identity is not None
-    assert identity.front_proxy
-    assert identity.user is None
-    assert certificates.identify(der(front_proxies().issue("anything")), datetime.now(UTC) + timedelta(days=1)) is None
+    pair = (der(front_proxies().issue("anything")),)
+    identity = certificates.identify(pair, datetime.now(UTC))
+    assert (identity.is_front_proxy, identity.user) == (True, None)
+    assert not certificates.identify(pair, datetime.now(UTC) + timedelta(days=1)).is_front_proxy
 
 
 async def test_the_port_takes_certificates_of_both_authorities() -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sampan.apiserver.authentication.authenticate import TOKEN_PROTOCOL
+from sampan.apiserver.authentication.bearer import TOKEN_PROTOCOL
 from sampan.apiserver.streaming.target import without_secrets
 from sampan.transport.messages import Request
 from tests.apiserver.harness import API, CONFIG_MAPS, DEPLOYMENTS, PODS, config_map, deployment, pod

@@ -1,95 +1,104 @@
 """Authentication: from the evidence on a request to a user.
 
-A front proxy's word wins, then a client certificate; then a bearer token (static, then ServiceAccount); nothing at all
-is system:anonymous. A credential that is offered and bad is an error, never anonymous.
+A front proxy's word wins, then a client certificate; then a bearer token; nothing at all is system:anonymous. The first
+yes counts, but a credential that is offered and bad, beside no good one, is an error, never anonymous. Rules:
+k8s.io/kubernetes/pkg/kubeapiserver/authenticator (Config.New) and k8s.io/apiserver/pkg/authentication/request/union.
+Called by app.py and for TokenReview.
 """
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from hmac import compare_digest
+import logging
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 
+from sampan.apiserver.authentication.anonymous import Anonymous
+from sampan.apiserver.authentication.attempt import Attempt, Refused, Verified, aggregated, common
+from sampan.apiserver.authentication.bearer import header_token, websocket_token
+from sampan.apiserver.authentication.metrics import AuthenticationMetrics
 from sampan.apiserver.authentication.request_header import named_user
-from sampan.apiserver.authentication.service_account import ServiceAccountTokens, TokenInvalid, Verified
-from sampan.apiserver.authentication.user import ANONYMOUS, User
+from sampan.apiserver.authentication.service_account import ServiceAccountTokens
+from sampan.apiserver.authentication.tokens import Tokens
+from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
-from sampan.machinery.errors import Unauthorized
+from sampan.machinery.errors import InternalError, Unauthorized
 from sampan.transport.messages import Request
 
-# Browsers cannot set headers on a WebSocket: the token then comes as a subprotocol.
-TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io."
+log = logging.getLogger(__name__)
+
+_NO_TOKEN = "invalid bearer token"
 
 
+@dataclass(slots=True)
 class Authenticator:
-    """The union of all ways in. `static` maps tokens to users (bootstrap and admin tokens)."""
+    """The union of all ways in."""
 
-    def __init__(
-        self,
-        static: Mapping[str, User],
-        service_accounts: ServiceAccountTokens,
-        certificates: CertificateAuthenticator,
-    ) -> None:
-        self._certificates = certificates
-        self._static = dict(static)
-        self.service_accounts = service_accounts
+    certificates: CertificateAuthenticator
+    tokens: Tokens
+    anonymous: Anonymous
+    service_accounts: ServiceAccountTokens  # which also issues tokens
+    audiences: Sequence[str]  # of this API server
+    metrics: AuthenticationMetrics
 
-    def authenticate(self, request: Request, now: datetime) -> User:
-        """The caller; raises Unauthorized for a bad credential."""
-        if request.peer_certificate is not None:
-            user = self._by_certificate(request, request.peer_certificate, now)
-            if user is not None:
-                return user
-        token = _bearer_token(request.headers)
-        if token is not None:
-            return self._by_token(token, now)
-        if request.peer_certificate is not None:
-            raise Unauthorized
-        return ANONYMOUS
+    def authenticate(self, request: Request, attempt: Attempt) -> User | Awaitable[User]:
+        """The caller; raises Unauthorized for a bad credential, and so may what is to be waited for."""
+        began, errors = perf_counter(), list[str]()
+        user = self._by_certificate(request, attempt, errors)
+        if user is None:
+            try:
+                token = header_token(request.headers, attempt) or websocket_token(request)
+                verified = self.tokens.authenticate(token, attempt) if token else None
+            except Refused as error:
+                errors.append(str(error))
+            else:
+                if verified is not None and not isinstance(verified, Verified):
+                    return self._later(verified, request, errors, began)
+                if token and verified is None:
+                    errors.append(_NO_TOKEN)
+                user = verified.user if verified else None
+        return self._decided(user, request, errors, began)
 
-    def _by_certificate(self, request: Request, certificate: bytes, now: datetime) -> User | None:
-        identity = self._certificates.identify(certificate, now)
-        if identity is None:
-            return None
-        return (named_user(request) if identity.front_proxy else None) or identity.user
-
-    def review(self, token: str, now: datetime, audiences: Sequence[str]) -> Verified:
-        """TokenReview's question; raises TokenInvalid."""
-        user = self._by_static_token(token)
-        if user is not None:
-            return Verified(user, tuple(audiences) or self.service_accounts.audiences)
-        return self.service_accounts.verify(token, now, audiences)
-
-    def _by_token(self, token: str, now: datetime) -> User:
-        user = self._by_static_token(token)
-        if user is not None:
-            return user
+    async def _later(
+        self, waiting: Awaitable[Verified | None], request: Request, errors: list[str], began: float
+    ) -> User:
+        user = None
         try:
-            return self.service_accounts.verify(token, now).user
-        except TokenInvalid as error:
-            raise Unauthorized from error
+            verified = await waiting
+        except Refused as error:
+            errors.append(str(error))
+        else:
+            user = verified.user if verified else None
+            errors += [] if verified else [_NO_TOKEN]
+        return self._decided(user, request, errors, began)
 
-    def _by_static_token(self, token: str) -> User | None:
-        offered = token.encode()
-        for known, user in self._static.items():
-            if compare_digest(known.encode(), offered):
-                return user
-        return None
+    def _decided(self, user: User | None, request: Request, errors: Sequence[str], began: float) -> User:
+        if user is None and not errors:
+            user = self.anonymous.user(request.path)
+        if user is None:
+            self.metrics.failed(bool(errors), perf_counter() - began)
+            if errors:
+                log.info("unable to authenticate the request: %s", aggregated(errors))
+            raise Unauthorized
+        self.metrics.succeeded(user, perf_counter() - began)
+        return user
 
+    def _by_certificate(self, request: Request, attempt: Attempt, errors: list[str]) -> User | None:
+        if request.peer_certificate is None:
+            return None
+        identity = self.certificates.identify((request.peer_certificate, *request.peer_chain), attempt.now)
+        user = (named_user(request) if identity.is_front_proxy else None) or identity.user
+        if user is None:
+            errors.extend(identity.errors)
+        return user
 
-def _bearer_token(headers: Mapping[str, str]) -> str | None:
-    header = headers.get("authorization", "")
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() == "bearer" and token.strip():
-        return token.strip()
-    for protocol in headers.get("sec-websocket-protocol", "").split(","):
-        if protocol.strip().startswith(TOKEN_PROTOCOL):
-            return _decode_protocol(protocol.strip()[len(TOKEN_PROTOCOL) :])
-    return None
-
-
-def _decode_protocol(encoded: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise Unauthorized from error
+    async def review(self, token: str, attempt: Attempt) -> Verified:
+        """TokenReview's question, of a token alone. Raises Refused, InternalError."""
+        found = header_token({"authorization": f"Bearer {token}"}, attempt)
+        opinion = self.tokens.authenticate(found, attempt) if found else None
+        verified = opinion if opinion is None or isinstance(opinion, Verified) else await opinion
+        if found is None and (nobody := self.anonymous.user("")) is not None:
+            return Verified(nobody, tuple(attempt.audiences))
+        if verified is None:
+            raise Refused(_NO_TOKEN)
+        if not common(verified.audiences, attempt.audiences):
+            raise InternalError("Internal error occurred: unable to validate audience for token")
+        return verified

@@ -7,6 +7,7 @@ the public key's DER form.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +45,9 @@ class KeyRing:
             raise ValueError("a ServiceAccount signing key must be an RSA or ECDSA key")
         return cls(private, tuple(_verification_key(key) for key in (private.public_key(), *map(_public, others))))
 
-    def find(self, key_id: str) -> VerificationKey | None:
-        """The verifying key of a token's `kid`."""
-        return next((key for key in self.verifiers if key.id == key_id), None)
+    def named(self, key_id: str) -> Sequence[VerificationKey]:
+        """The keys of a token's `kid`; all of them where it has none."""
+        return [key for key in self.verifiers if key.id == key_id or not key_id]
 
     def jwks(self) -> dict[str, Any]:
         """The JSON Web Key Set that /openid/v1/jwks publishes."""

@@ -9,6 +9,7 @@ GROUP_AUTHENTICATED = "system:authenticated"
 GROUP_MASTERS = "system:masters"
 GROUP_SERVICE_ACCOUNTS = "system:serviceaccounts"
 GROUP_NODES = "system:nodes"
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"  # in a user's extra: which credential it showed
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 NO_EXTRA: Mapping[str, tuple[str, ...]] = {}

@@ -59,8 +59,8 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
     found = NonResource(late=discovery)
     found.exact["/version"] = lambda request: version_reply()
     found.exact["/metrics"] = lambda request: _metrics(server)
-    found.exact["/.well-known/openid-configuration"] = lambda request: Response(200, server.openid_configuration())
-    found.exact["/openid/v1/jwks"] = lambda request: Response(200, server.jwks(), "application/jwk-set+json")
+    found.exact["/.well-known/openid-configuration"] = lambda request: _openid(server.openid_configuration())
+    found.exact["/openid/v1/jwks"] = lambda request: _openid(server.jwks(), "application/jwk-set+json")
     for name in ("healthz", "livez"):
         found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
     found.prefixes["openapi"] = server.openapi.answer
@@ -71,6 +71,11 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
 
 def _paths(table: NonResource) -> Iterable[str]:
     return [*table.exact, *table.late(), *(f"/{name}" for name in table.prefixes)]
+
+
+def _openid(document: bytes, content_type: str = "application/json") -> Response:
+    """Of the issuer of tokens: others may keep it for an hour, so keys must be published as long before they sign."""
+    return Response(200, document, content_type, [("Cache-Control", "public, max-age=3600")])
 
 
 def _metrics(server: Described) -> Response:

@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass, replace
 
-from sampan.apiserver.authentication.authenticate import TOKEN_PROTOCOL
+from sampan.apiserver.authentication.bearer import TOKEN_PROTOCOL
 from sampan.machinery.errors import APIError
 from sampan.transport.connection import HTTPClient
 from sampan.transport.go_errors import dial_text, shown

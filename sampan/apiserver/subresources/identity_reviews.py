@@ -1,7 +1,7 @@
 """TokenReview and SelfSubjectReview: who a token, or the caller, is (authentication.k8s.io)."""
 
 from sampan.apiserver.admission.foreign import admitted_review
-from sampan.apiserver.authentication.service_account import TokenInvalid
+from sampan.apiserver.authentication.attempt import Attempt, Refused
 from sampan.apiserver.authentication.user import user_info
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, Tree
@@ -19,10 +19,11 @@ async def token_review(services: Services, call: Call) -> Tree:
     token = spec.get("token") or ""
     if not token:
         raise BadRequest("token is required for TokenReview in authentication")
+    asked = spec.get("audiences") or services.authenticator.audiences
     try:
-        verified = services.authenticator.review(token, call.now, spec.get("audiences") or ())
-    except TokenInvalid as error:
-        review["status"] = {"user": {}, "error": f"[invalid bearer token, {error}]"}
+        verified = await services.authenticator.review(token, Attempt(call.now, asked, call.warnings, call.audit))
+    except Refused as error:
+        review["status"] = {"user": {}, "error": str(error)}
     else:
         user, audiences = user_info(verified.user), list(verified.audiences)
         review["status"] = {"authenticated": True, "user": user, "audiences": audiences}

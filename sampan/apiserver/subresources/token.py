@@ -1,10 +1,14 @@
-"""serviceaccounts/token: the TokenRequest API (KEP-1205)."""
+"""serviceaccounts/token: the TokenRequest API (KEP-1205).
 
+Rules and words: k8s.io/kubernetes/pkg/registry/core/serviceaccount/storage (token.go).
+"""
+
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from sampan.apiserver.admission.foreign import mutated
-from sampan.apiserver.authentication.service_account import Bound, expiry
+from sampan.apiserver.authentication.service_account import EXTENDED, WARN_AFTER, Bound, expiry
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.metadata import check_namespace
@@ -15,9 +19,11 @@ from sampan.kinds.core.node import KIND as NODE
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Conflict, FieldError, Invalid, NotFound
 from sampan.machinery.meta import Object, format_time
 
+_GROUP = "authentication.k8s.io"
 _DEFAULT_SECONDS = 3600
 _MIN_SECONDS, _MAX_SECONDS = 600, 1 << 32
 _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
+_WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
 
 async def create_token(services: Services, call: Call) -> Tree:
@@ -25,46 +31,69 @@ async def create_token(services: Services, call: Call) -> Tree:
     options = write_options(call.query, "CreateOptions")
     body = _body(call, read_body(call, "TokenRequest", "authentication.k8s.io/v1"))
     admission = await mutated(services, call, body, options, "token")
-    spec = _checked(admission.new)
     account = current(services, call).object
+    _check_account(admission.new, account)
+    spec = _checked(admission.new)
     await services.admission.validate(services, admission)
+    tokens = services.authenticator.service_accounts
     seconds = spec.get("expirationSeconds") or _DEFAULT_SECONDS
-    audiences = spec.get("audiences") or list(services.authenticator.service_accounts.audiences)
-    lifetime = timedelta(seconds=seconds)
+    audiences = spec.get("audiences") or list(tokens.audiences)
     bound = _bound(services, call, spec.get("boundObjectRef"))
-    token = services.authenticator.service_accounts.issue(account, audiences, lifetime, call.now, bound)
+    # A pod's injected token lives a year, for clients that don't read it anew; what shows is the hour asked for.
+    longer = seconds == WARN_AFTER and bound[:1] and bound[0].kind == "pod" and set(audiences) <= set(tokens.audiences)
+    lifetime = timedelta(seconds=seconds)
+    issued = tokens.issue(
+        account,
+        audiences,
+        timedelta(seconds=EXTENDED) if longer else lifetime,
+        call.now,
+        bound,
+        lifetime if longer else None,
+    )
+    call.audit["authentication.kubernetes.io/issued-credential-id"] = issued.credential_id
     filled = {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")}
-    meta = {
-        "name": account["metadata"]["name"],
-        "namespace": account["metadata"]["namespace"],
-        "creationTimestamp": format_time(call.now),
-    }
     return Tree(
         {
             "kind": "TokenRequest",
-            "apiVersion": "authentication.k8s.io/v1",
-            "metadata": meta,
+            "apiVersion": f"{_GROUP}/v1",
+            "metadata": _named(account, call),
             "spec": filled,
-            "status": {"token": token, "expirationTimestamp": format_time(expiry(call.now, lifetime))},
+            "status": {"token": issued.token, "expirationTimestamp": format_time(expiry(call.now, lifetime))},
         },
         201,
     )
 
 
+def _named(account: Object, call: Call) -> Object:
+    named = {field: account["metadata"][field] for field in ("name", "namespace", "uid")}
+    return named | {"creationTimestamp": format_time(call.now)}
+
+
 def _body(call: Call, request: Object) -> Object:
-    """The request as admission is shown it; raises BadRequest where it is for another account."""
+    """The request as admission is shown it; raises BadRequest, Invalid where it is for another account."""
     meta = request.get("metadata") or {}
     if not isinstance(meta, dict) or not isinstance(request.get("spec") or {}, dict):
         raise unrecognized("TokenRequest")
     check_namespace(meta, call.info.namespace)
+    if (name := meta.get("name") or call.info.name) != call.info.name:
+        detail = "must match the service account name if specified"
+        raise _invalid("metadata.name", name, detail, call.info.name)
     named = {"name": call.info.name, "namespace": call.info.namespace}
     return {
         **request,
-        "apiVersion": "authentication.k8s.io/v1",
+        "apiVersion": f"{_GROUP}/v1",
         "kind": "TokenRequest",
         "metadata": meta | named,
         "spec": request.get("spec") or {},
     }
+
+
+def _check_account(request: Object, account: Object) -> None:
+    """A request may name the account's uid; raises Conflict where that is another's."""
+    uid, found = request["metadata"].get("uid"), account["metadata"]["uid"]
+    if uid and uid != found:
+        why = f"the UID in the token request ({uid}) does not match the UID of the service account ({found})"
+        raise Conflict.of("TokenRequest", _GROUP, account["metadata"]["name"], why)
 
 
 def _checked(request: Any) -> Object:
@@ -83,40 +112,56 @@ def _checked(request: Any) -> Object:
     elif seconds > _MAX_SECONDS:
         detail = "may not specify a duration larger than 2^32 seconds"
     if detail:
-        error = FieldError(FIELD_INVALID, "spec.expirationSeconds", detail, seconds)
-        raise Invalid.of("TokenRequest", "authentication.k8s.io", "", [error])
+        raise _invalid("spec.expirationSeconds", seconds, detail)
     return dict(spec)
+
+
+def _invalid(path: str, value: Any, detail: str, name: str = "") -> Invalid:
+    return Invalid.of("TokenRequest", _GROUP, name, [FieldError(FIELD_INVALID, path, detail, value)])
 
 
 def _bound(services: Services, call: Call, ref: Any) -> list[Bound]:
     """The object that the token is bound to, which must exist and be the one that is meant."""
     if ref is None:
         return []
-    if not isinstance(ref, dict) or ref.get("kind") not in _BOUND or ref.get("apiVersion") != "v1":
-        shown = ref if isinstance(ref, dict) else {}
-        raise BadRequest(
-            f'cannot bind token for serviceaccount "{call.info.name}" to object of type '
-            f"{shown.get('apiVersion')}, Kind={shown.get('kind')}"
-        )
-    plural, name, uid = _BOUND[ref["kind"]], ref.get("name") or "", ref.get("uid") or ""
+    version, word = _type(ref)
+    if "/" in version or word not in _BOUND:
+        raise _unboundable(version, word)
+    plural, name, uid = _BOUND[word], ref.get("name") or "", ref.get("uid") or ""
     kind = services.catalogue.by_resource["", "v1", plural].kind
     found = services.find(kind, call.info.namespace, name)
     if found is None:
         raise NotFound.of(plural, "", name)
-    if uid and uid != found["metadata"]["uid"]:
-        why = f"the UID in the bound object reference ({uid}) does not match the UID in record. "
-        raise Conflict.of(plural, "", name, why + "The object might have been deleted and then recreated")
-    if ref["kind"] == "Pod" and found["spec"].get("serviceAccountName") != call.info.name:
+    if word == "Pod" and found["spec"].get("serviceAccountName") != call.info.name:
         raise BadRequest(
             f'cannot bind token for serviceaccount "{call.info.name}" to pod running with different '
             "serviceaccount name."
         )
-    bound = [Bound(ref["kind"].lower(), name, found["metadata"]["uid"])]
-    if ref["kind"] == "Pod" and (node_name := found["spec"].get("nodeName")):
-        bound += _node_of_pod(services, node_name)
+    if uid and uid != found["metadata"]["uid"]:
+        why = f"the UID in the bound object reference ({uid}) does not match the UID in record. "
+        raise Conflict.of(word, "", name, why + "The object might have been deleted and then recreated")
+    bound = [Bound(word.lower(), name, found["metadata"]["uid"])]
+    if word == "Pod" and (node_name := found["spec"].get("nodeName")):
+        bound.append(_node_of_pod(services, node_name))
     return bound
 
 
-def _node_of_pod(services: Services, name: str) -> list[Bound]:
+def _type(ref: Any) -> tuple[str, str]:
+    """The apiVersion and kind of a reference; raises BadRequest where it is none."""
+    fields = ("apiVersion", "kind", "name", "uid")
+    if not isinstance(ref, Mapping) or not all(isinstance(ref.get(field) or "", str) for field in fields):
+        raise unrecognized("TokenRequest")
+    return ref.get("apiVersion") or "", ref.get("kind") or ""
+
+
+def _unboundable(version: str, word: str) -> BadRequest:
+    shown = f"{version if '/' in version else '/' + version}, Kind={word}"
+    if version == "admissionregistration.k8s.io/v1" and word in _WEBHOOKS:
+        shown += " (feature gate APIServerWebhookAuthenticationToken is disabled)"
+    return BadRequest(f"cannot bind token to object of type {shown}")
+
+
+def _node_of_pod(services: Services, name: str) -> Bound:
+    """Where the pod is; without a uid where that node is not there any more."""
     node = services.find(NODE, "", name)
-    return [Bound("node", name, node["metadata"]["uid"])] if node else []
+    return Bound("node", name, node["metadata"]["uid"] if node else "")
