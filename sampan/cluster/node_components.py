@@ -21,6 +21,7 @@ from sampan.cluster.node import (
     node_port_addresses,
     write_registry_hosts,
 )
+from sampan.cluster.node_role import mark_control_plane
 from sampan.cluster.registry import Registry
 from sampan.dns.config import DNSConfig
 from sampan.dns.objects import ACCOUNT as DNS_ACCOUNT
@@ -59,6 +60,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     return [
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
+        ("node role", partial(mark_control_plane, cluster.api.local_client(), cluster.node_name, clock.sleep)),
         ("objects", partial(keep_restored, own_objects, clock.sleep)),
         ("image registry", partial(_serve_registry, config)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
@@ -88,7 +90,6 @@ def _kubelet_config(cluster: Cluster, cri_socket: str) -> KubeletConfig:
         tls_key=(pki / "kubelet.key").read_bytes(),
         client_ca=(pki / "ca.crt").read_bytes(),
         cgroup_root=cgroup_root(config),
-        labels={"node-role.kubernetes.io/control-plane": ""},
     )
 
 
