@@ -28,6 +28,13 @@ def register(subparsers: Any) -> None:
     command.add_argument("--enable-admission-plugins", metavar="NAMES", help="besides those that run by default")
     command.add_argument("--disable-admission-plugins", metavar="NAMES", help="of those that run by default")
     command.add_argument("--admission-control-config-file", metavar="FILE", help="how admission plugins behave")
+    command.add_argument(
+        "--cluster-signing-duration",
+        type=_duration,
+        default="",
+        metavar="DURATION",
+        help="how long certificates of CertificateSigningRequests are good for at most; default: 8760h",
+    )
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -38,6 +45,17 @@ def _port(word: str) -> int:
     if not 0 < number < 65536:
         raise argparse.ArgumentTypeError(f"{word!r} is no port; 1 to 65535")
     return number
+
+
+def _duration(word: str) -> str:
+    from sampan.machinery.durations import parse_duration
+
+    try:
+        if parse_duration(word) > 0:
+            return word
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{word!r} is no duration as 8760h or 10m")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,6 +98,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         enable_admission_plugins=arguments.enable_admission_plugins,
         disable_admission_plugins=arguments.disable_admission_plugins,
         admission_config_file=arguments.admission_control_config_file,
+        cluster_signing_duration=arguments.cluster_signing_duration,
     )
 
 

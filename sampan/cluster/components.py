@@ -21,6 +21,7 @@ from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config as ControllersConfig
+from sampan.machinery.durations import parse_duration
 from sampan.reconcile.clock import Clock, SystemClock
 from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
@@ -135,11 +136,18 @@ def _advertised(config: ClusterConfig) -> str:
 def control_plane_tasks(cluster: Cluster) -> list[Task]:
     """Controllers, scheduler, and the store's upkeep."""
     config, clock = cluster.config, cluster.clock
-    root_ca = (config.directory / "pki" / "ca.crt").read_text()
+    pki = config.directory / "pki"
+    root_ca = (pki / "ca.crt").read_text()
     pool = () if config.control_plane_only else (config.lb_pool,)
     manager = cluster.client(authenticated("system:kube-controller-manager"))
     scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
-    settings = ControllersConfig(root_ca=root_ca, load_balancer_pool=pool)
+    settings = ControllersConfig(
+        root_ca=root_ca,
+        cluster_signing_cert=root_ca.encode(),
+        cluster_signing_key=(pki / "ca.key").read_bytes(),
+        cluster_signing_duration=parse_duration(config.cluster_signing_duration),
+        load_balancer_pool=pool,
+    )
     ready, registry = cluster.ready("controllers"), cluster.api.config.metrics
     return [
         ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready, registry)),

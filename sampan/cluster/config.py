@@ -48,6 +48,7 @@ class ClusterConfig:
     enable_admission_plugins: str = ""  # separated by commas, as on the command line
     disable_admission_plugins: str = ""
     admission_config_file: str = ""
+    cluster_signing_duration: str = "8760h"  # of certificates for CertificateSigningRequests, at most
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

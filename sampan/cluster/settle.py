@@ -44,6 +44,7 @@ class Wishes:
     listen: str = ""
     control_plane_only: bool = False
     legacy_discovery: str = ""
+    cluster_signing_duration: str = ""
     enable_admission_plugins: str | None = None
     disable_admission_plugins: str | None = None
     admission_config_file: str | None = None
@@ -112,6 +113,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         listen=wishes.listen or existing.listen,
         kubeconfig=wishes.kubeconfig or existing.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or existing.legacy_discovery,
+        cluster_signing_duration=wishes.cluster_signing_duration or existing.cluster_signing_duration,
         **_admission(wishes),
     )
     if process.server_pid(existing) is not None:
@@ -148,6 +150,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         control_plane_only=wishes.control_plane_only,
         kubeconfig=wishes.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or "auto",
+        cluster_signing_duration=wishes.cluster_signing_duration or "8760h",
         **_admission(wishes),
     )
 

@@ -1,6 +1,6 @@
 """What the controllers can be told, beyond what the API says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sampan.reconcile.controller import Context
 from sampan.reconcile.discovery import Discovery
@@ -11,6 +11,9 @@ class Config:
     """Settings of a set of controllers, under the names of kube-controller-manager's flags where it has them."""
 
     root_ca: str = ""  # PEM of the CA that pods trust the API server by; without it no kube-root-ca.crt is published
+    cluster_signing_cert: bytes = b""  # PEM of the CA, and its key, that sign CertificateSigningRequests; without, none
+    cluster_signing_key: bytes = field(default=b"", repr=False)
+    cluster_signing_duration: float = 365 * 86400.0  # seconds that a certificate is good for at most
     load_balancer_pool: tuple[str, ...] = ()  # addresses or CIDR ranges for Services of type LoadBalancer
     node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
     node_monitor_period: float = 5.0

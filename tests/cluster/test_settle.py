@@ -50,6 +50,12 @@ def test_who_sees_legacy_versions_is_kept_until_it_is_changed(homes: Path) -> No
     assert settle(Wishes("a")).legacy_discovery == "never"
 
 
+def test_how_long_certificates_last_is_kept_until_it_is_changed(homes: Path) -> None:
+    assert settle(Wishes("a")).cluster_signing_duration == "8760h"
+    assert settle(Wishes("a", cluster_signing_duration="1h")).cluster_signing_duration == "1h"
+    assert settle(Wishes("a")).cluster_signing_duration == "1h"
+
+
 def test_an_api_port_in_use_is_named_with_what_mends_it(homes: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -1,8 +1,9 @@
 """A control plane in this process: API server on memory, controllers, and a kubelet that only says "Running"."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -24,9 +25,11 @@ from sampan.machinery.errors import APIError, Forbidden
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
 from sampan.storage.memory import MemoryStore
-from sampan.testing.clock import VirtualClock, settle
+from sampan.testing.clock import EPOCH, VirtualClock, settle
+from tests.pkcs10 import certificate
 
 NS = "shop"
+ROOT_CA = certificate("kubernetes", begin=EPOCH - timedelta(days=1), life=timedelta(days=800)).decode()
 NODE_NAME = "node-1"
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2025-01-01T00:00:00Z", "reason": "KubeletReady"}
 STEP, PATIENCE = 0.1, 400  # seconds of virtual time, and how often
@@ -120,6 +123,10 @@ class Identities:
     def account(self, name: str) -> Client:
         """For one controller."""
         return self._client(service_account("kube-system", name))
+
+    def user(self, name: str, groups: Sequence[str] = ()) -> Client:
+        """For somebody else."""
+        return self._client(authenticated(name, tuple(groups)))
 
     def _client(self, user: User) -> Client:
         return Client(_Limited(self._server.app, user, self.refused))

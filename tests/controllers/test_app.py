@@ -10,7 +10,7 @@ from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.errors import AlreadyExists
-from tests.controllers.cluster import Cluster, control_plane
+from tests.controllers.cluster import ROOT_CA, Cluster, control_plane
 
 
 async def test_the_second_takes_over_when_the_first_goes(cluster: Cluster) -> None:
@@ -37,7 +37,7 @@ async def test_the_second_takes_over_when_the_first_goes(cluster: Cluster) -> No
 
 
 async def test_a_disabled_controller_does_not_run() -> None:
-    config = Config(disabled=frozenset({"root-ca-certificate-publisher-controller"}), root_ca="PEM")
+    config = Config(disabled=frozenset({"root-ca-certificate-publisher-controller"}), root_ca=ROOT_CA)
     async with control_plane(config) as cluster:
         await cluster.one(SERVICE_ACCOUNT, "default", lambda found: True)
         await cluster.clock.advance(5)

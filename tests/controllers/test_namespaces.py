@@ -8,14 +8,14 @@ from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.kinds.rbac.cluster_role import KIND as CLUSTER_ROLE
 from sampan.machinery.meta import Object, is_deleting
-from tests.controllers.cluster import NS, Cluster
+from tests.controllers.cluster import NS, ROOT_CA, Cluster
 
 
 async def test_accounts_and_certificates_are_put_right(cluster: Cluster) -> None:
     found = await cluster.one(CONFIG_MAP, "kube-root-ca.crt", lambda one: True)
-    assert found["data"] == {"ca.crt": "PEM"}
+    assert found["data"] == {"ca.crt": ROOT_CA}
     await cluster.patch(CONFIG_MAP, "kube-root-ca.crt", {"data": {"ca.crt": "forged", "more": "x"}})
-    await cluster.one(CONFIG_MAP, "kube-root-ca.crt", lambda one: one["data"] == {"ca.crt": "PEM"})
+    await cluster.one(CONFIG_MAP, "kube-root-ca.crt", lambda one: one["data"] == {"ca.crt": ROOT_CA})
     account = await cluster.one(SERVICE_ACCOUNT, "default", lambda one: True)
     await cluster.client.delete(CONFIG_MAP, "kube-root-ca.crt", NS)
     await cluster.client.delete(SERVICE_ACCOUNT, "default", NS)
