@@ -31,7 +31,6 @@ def register(subparsers: Any) -> None:
     command.add_argument(
         "--cluster-signing-duration",
         type=_duration,
-        default="",
         metavar="DURATION",
         help="how long certificates of CertificateSigningRequests are good for at most; default: 8760h",
     )
@@ -98,7 +97,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         enable_admission_plugins=arguments.enable_admission_plugins,
         disable_admission_plugins=arguments.disable_admission_plugins,
         admission_config_file=arguments.admission_control_config_file,
-        cluster_signing_duration=arguments.cluster_signing_duration,
+        cluster_signing_duration=arguments.cluster_signing_duration or "",
     )
 
 

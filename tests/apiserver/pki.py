@@ -41,6 +41,7 @@ class Authority:
         builder = _builder(self._name, self._name, self._key.public_key(), timedelta(days=1))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        self.key = key_pem(self._key)
 
     def issue(
         self,
