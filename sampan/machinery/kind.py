@@ -20,6 +20,7 @@ from sampan.machinery.schema import Definition, Schema
 # `Validate` only reads. The old object, where given, is shared and must never be changed.
 PrepareCreate = Callable[[Object], None]
 PrepareUpdate = Callable[[Object, Object], None]
+Stamp = Callable[[Object, Object | None, datetime], None]  # (new, old, now)
 Validate = Callable[[Object], Iterable[FieldError]]
 Grace = Callable[[Object, int | None], int]  # (object, seconds that the client asks for) -> seconds that it gets
 ValidateUpdate = Callable[[Object, Object], Iterable[FieldError]]
@@ -193,6 +194,7 @@ class Kind:
     prepare_requestor: PrepareUpdate | None = None  # before it: (new, UserInfo of who creates it)
     prepare_update: PrepareUpdate | None = None  # (new, old)
     prepare_status_update: PrepareUpdate | None = None
+    stamp: Stamp | None = None  # writes times that a create or update leaves to the server
     validate: Validate | None = None  # on create and, after validate_update, on update
     validate_create: Validate | None = None  # only on create: rules that stored objects may break
     validate_update: ValidateUpdate | None = None  # (new, old)

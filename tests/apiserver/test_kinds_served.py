@@ -21,6 +21,7 @@ HOOK = {
 MATCH = {"matchConstraints": {"resourceRules": [{**RULE, "resources": ["widgets"]}]}}
 MUTATION = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'remove', path: '/a'}]"}}
 CONTAINERS = {"containers": [{"name": "c", "image": "i"}]}
+DEVICES = {"requests": [{"name": "r", "exactly": {"deviceClassName": "c"}}]}
 STRATEGY = {"strategy": "OldestEmulationVersion"}
 # Kind -> its body without what every object has.
 BODIES: dict[str, Object] = {
@@ -64,6 +65,18 @@ BODIES: dict[str, Object] = {
         "subjects": [{"kind": "Group", "name": "g"}],
     },
     "Role": {"rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]},
+    "DeviceClass": {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
+    "ResourceClaim": {"spec": {"devices": DEVICES}},
+    "ResourceClaimTemplate": {"spec": {"spec": {"devices": DEVICES}}},
+    "ResourceSlice": {
+        "spec": {
+            "driver": "d.io",
+            "pool": {"name": "p", "resourceSliceCount": 1},
+            "allNodes": True,
+            "devices": [{"name": "d"}],
+        }
+    },
+    "DeviceTaintRule": {"spec": {"taint": {"key": "a", "effect": "None"}}},
     "IPAddress": {"spec": {"parentRef": {"resource": "services", "name": "s", "namespace": "default"}}},
     "ServiceCIDR": {"spec": {"cidrs": ["10.200.0.0/24"]}},
     "HorizontalPodAutoscaler": {
@@ -82,6 +95,12 @@ OTHERS: dict[tuple[str, str], Object] = {
         }
     },
 }
+for old in ("resource.k8s.io/v1beta1", "resource.k8s.io/v1alpha3"):
+    flat = {"devices": {"requests": [{"name": "r", "deviceClassName": "c"}]}}
+    OTHERS[old, "ResourceClaim"] = {"spec": flat}
+    OTHERS[old, "ResourceClaimTemplate"] = {"spec": {"spec": flat}}
+    slice_: Object = BODIES["ResourceSlice"]["spec"]
+    OTHERS[old, "ResourceSlice"] = {"spec": {**slice_, "devices": [{"name": "d", "basic": {}}]}}
 NAMES = {"APIService": "v1.g.io", "IPAddress": "192.168.0.7"}
 SERVED = [(served, kind) for (_, kind), served in CATALOGUE.by_kind.items() if kind in BODIES]
 IDS = [f"{served.version.api_version} {kind}" for served, kind in SERVED]

@@ -273,5 +273,3 @@ async def test_an_answer_may_come_before_the_body_was_sent(start: Start) -> None
     async with client.stream("POST", "/up", body=body) as answer:
         assert (answer.status, await answer.read()) == (403, b"no")
     await client.close()
-
-

@@ -18,6 +18,7 @@ from sampan.apiserver.admission import (
     default_storage_class,
     default_toleration_seconds,
     deny_service_external_ips,
+    device_claims,
     escalation,
     extended_resource_toleration,
     mountable_secrets,
@@ -57,6 +58,8 @@ _SERVICES, _INGRESSES = frozenset({("", "services")}), frozenset({("networking.k
 _RBAC = frozenset(
     ("rbac.authorization.k8s.io", plural) for plural in ("roles", "clusterroles", "rolebindings", "clusterrolebindings")
 )
+_DEVICE_CLAIMS = frozenset({("resource.k8s.io", "resourceclaims"), ("resource.k8s.io", "resourceclaimtemplates")})
+_CLAIM_STATUSES = frozenset({("resource.k8s.io", "resourceclaims/status")})
 _CLASSES = frozenset({("scheduling.k8s.io", "priorityclasses")})
 
 
@@ -109,6 +112,8 @@ def every(configuration: AdmissionConfiguration) -> tuple[Plugin, ...]:
         Plugin("PodTopologyLabels", _CREATE, _BINDINGS, mutate=pod_topology_labels.mutate_binding),
         Plugin("PodResizeValidator", _UPDATE, _RESIZES, validate=pod_resize.validate),
         Plugin("RoleEscalation", _WRITE, _RBAC, validate=escalation.validate),
+        Plugin("ResourceClaims", _CREATE, _DEVICE_CLAIMS, validate=device_claims.check_claim),
+        Plugin("ResourceClaims", _UPDATE, _CLAIM_STATUSES, validate=device_claims.check_status),
         Plugin("MutatingAdmissionPolicy", _ANY, mutate=MutatingPolicies().mutate),
         Plugin("MutatingAdmissionWebhook", _ANY, mutate=MutatingWebhooks().mutate),
         Plugin("ValidatingAdmissionPolicy", _ANY, validate=ValidatingPolicies().validate),

@@ -95,6 +95,8 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
         kind.prepare_requestor(obj, user_info(write.call.user))
     if kind.prepare_create:
         kind.prepare_create(obj)
+    if kind.stamp:
+        kind.stamp(obj, None, write.call.now)
     async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
         found = chain(validate_meta(obj, kind), validate_new(write.call, obj))
         _refuse(write.call.served, obj, await found_errors(kind, found, is_large(write.call)))
@@ -127,6 +129,8 @@ def _prepare(write: Write, new: Object, old: Object) -> None:
     settle_version(kind, new, old)
     metadata.prepare_update(kind, new, old)
     write.part.prepare(kind, new, old)
+    if kind.stamp and write.part.subresource != "status":
+        kind.stamp(new, old, write.call.now)
     metadata.bump_generation(kind, new, old)
 
 

@@ -6,12 +6,12 @@ warnings: pkg/apis/core/v1, pkg/api/persistentvolume.
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, each, optional_name, required_name, supported, unchanged
+from sampan.kinds.checks import SPEC, Errors, optional_name, required_name, supported, unchanged
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.persistent_volume_sources import SOURCES, validate_sources
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
 from sampan.kinds.core.podspec_defaults import CORE, POD_SPEC_DEFAULTS
-from sampan.kinds.core.scheduling_validation import validate_node_term
+from sampan.kinds.core.scheduling_validation import validate_node_selector
 from sampan.kinds.core.volume_claims import (
     CLASS_ANNOTATION,
     CLASS_WARNING,
@@ -95,10 +95,8 @@ def _affinity(spec: Object) -> Errors:
         return
     if (needed := affinity.get("required")) is None:
         yield required(_AFFINITY.child("required"), "must specify required node constraints")
-    elif not (terms := needed.get("nodeSelectorTerms")):
-        yield required(_AFFINITY.child("required", "nodeSelectorTerms"), "must have at least one node selector term")
     else:
-        yield from each(_AFFINITY.child("required", "nodeSelectorTerms"), terms, validate_node_term)
+        yield from validate_node_selector(needed, _AFFINITY.child("required"))
 
 
 def _attributes(spec: Object) -> Errors:

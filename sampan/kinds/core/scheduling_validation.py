@@ -47,14 +47,19 @@ def _gates(gates: list[Object], path: Path) -> Errors:
 
 def _node_affinity(affinity: Object, path: Path) -> Errors:
     if (needed := affinity.get(_REQUIRED)) is not None:
-        at, terms = path.child(_REQUIRED, "nodeSelectorTerms"), needed.get("nodeSelectorTerms")
-        if not terms:
-            yield required(at, "must have at least one node selector term")
-        yield from each(at, terms, validate_node_term)
+        yield from validate_node_selector(needed, path.child(_REQUIRED))
     for index, preferred in enumerate(affinity.get(_PREFERRED) or ()):
         at = path.child(_PREFERRED).index(index)
         yield from _weight(preferred, at)
         yield from validate_node_term(preferred.get("preference") or {}, at.child("preference"))
+
+
+def validate_node_selector(selector: Object, path: Path) -> Errors:
+    """A NodeSelector: terms of which one has to hold."""
+    at, terms = path.child("nodeSelectorTerms"), selector.get("nodeSelectorTerms")
+    if not terms:
+        yield required(at, "must have at least one node selector term")
+    yield from each(at, terms, validate_node_term)
 
 
 def _weight(item: Object, path: Path) -> Errors:

@@ -14,6 +14,7 @@ _V1, _OLD = "io.k8s.api.storagemigration.v1.", "io.k8s.api.storagemigration.v1al
 _NAME = "StorageVersionMigration"
 DEFINITION = _OLD + _NAME
 _RENAMED = {"lastUpdateTime": "lastTransitionTime"}  # in v1alpha1: in v1
+_UNKNOWN = "observedGeneration"
 
 
 def define(known: Schema) -> None:
@@ -45,7 +46,10 @@ def _from_v1(migration: Object) -> Object:
 def _with_conditions(migration: Object, names: dict[str, str]) -> Object:
     if not (conditions := get_path(migration, ("status", "conditions"))):
         return migration
-    renamed = [{names.get(field, field): value for field, value in condition.items()} for condition in conditions]
+    renamed = [
+        {names.get(field, field): value for field, value in condition.items() if field != _UNKNOWN}
+        for condition in conditions
+    ]
     return {**migration, "status": {**migration["status"], "conditions": renamed}}
 
 

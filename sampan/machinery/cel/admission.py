@@ -26,6 +26,7 @@ from sampan.machinery.cel.types import (
     Type,
     list_of,
     parse_type,
+    shown,
     struct,
 )
 
@@ -83,11 +84,6 @@ _AUTHORIZER = {
     "authorizer": parse_type("kubernetes.authorization.Authorizer"),
     "authorizer.requestResource": parse_type("kubernetes.authorization.ResourceCheck"),
 }
-_LONG_NAMES = {
-    "null": "null_type",
-    "timestamp": "google.protobuf.Timestamp",
-    "duration": "google.protobuf.Duration",
-}
 # What an expression may have to make, by the name of its use.
 RESULTS: Mapping[str, tuple[Type, ...]] = {
     "bool": (BOOL,),
@@ -131,15 +127,9 @@ def compiled(environment: Environment, text: str, result: str) -> tuple[Type, st
     wanted = RESULTS[result]
     if not wanted or made in wanted:
         return made, ""
-    allowed = " ".join(map(_shown, wanted))
+    allowed = " ".join(map(shown, wanted))
     what = allowed if len(wanted) == 1 else f"one of [{allowed}]"
-    return made, f"must evaluate to {what} but got {_shown(made)}"
-
-
-def _shown(type_: Type) -> str:
-    """A type in the words of cel-go's Type.String, which are not those of its errors."""
-    name = _LONG_NAMES.get(type_.kind, type_.name)
-    return f"{name}({', '.join(map(_shown, type_.parameters))})" if type_.parameters else name
+    return made, f"must evaluate to {what} but got {shown(made)}"
 
 
 def _declared_types() -> dict[str, Type]:

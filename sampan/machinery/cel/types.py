@@ -149,3 +149,16 @@ def _type(words: list[str]) -> Type:
     if name == "optional":
         return Type("opaque", "optional_type", tuple(parameters))
     return Type("opaque" if name in _OPAQUE else "struct", name, tuple(parameters))
+
+
+_LONG_NAMES = {
+    "null": "null_type",
+    "timestamp": "google.protobuf.Timestamp",
+    "duration": "google.protobuf.Duration",
+}
+
+
+def shown(type_: Type) -> str:
+    """A type in the words of cel-go's Type.String, which are not those of its errors."""
+    name = _LONG_NAMES.get(type_.kind, type_.name)
+    return f"{name}({', '.join(map(shown, type_.parameters))})" if type_.parameters else name
