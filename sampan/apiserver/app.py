@@ -22,7 +22,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TypeVar
 
-from sampan.apiserver.accept import MediaTypeOptions, negotiate, negotiate_plain
+from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.local import encoded
 from sampan.apiserver.aggregation.proxy import Proxy
@@ -33,6 +33,7 @@ from sampan.apiserver.call import Call, Payload, Result
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.paths import NonResource
 from sampan.apiserver.query import parse_query
+from sampan.apiserver.render.form import STREAMS, wanted_form
 from sampan.apiserver.render.pretty import pretty
 from sampan.apiserver.render.reply import render
 from sampan.apiserver.render.status import error_reply
@@ -47,8 +48,6 @@ from sampan.transport.messages import Reply, Request, Response
 log = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0  # seconds for everything but watches and streams
-# They answer in bytes of their own, whatever is accepted, and may take any time.
-_STREAMS = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _TOO_LATE = "Timeout: request did not complete within requested timeout - context deadline exceeded"
 _UNKNOWN = RequestInfo(False, "", "")
 
@@ -113,10 +112,10 @@ class App:
 
     async def _await(self, reply: Awaitable[Reply], trace: Trace) -> Reply:
         try:
-            async with asyncio.timeout(None if trace.info.subresource in _STREAMS else _TIMEOUT):
+            async with asyncio.timeout(None if trace.info.subresource in STREAMS else _TIMEOUT):
                 return self._finish(trace, await reply)
         except TimeoutError:
-            return self._finish(trace, error_reply(Timeout(_TOO_LATE), trace.warnings))
+            return self._finish(trace, _answer_to(Timeout(_TOO_LATE), trace))
         except Exception as error:  # noqa: BLE001 - as above
             return self._finish(trace, _answer_to(error, trace))
 
@@ -158,12 +157,9 @@ class App:
             return self._proxy.serve(backend, request, user)
         if not info.is_resource:
             return _warned(self._nonresource.serve(request, user, info), trace.warnings)
-        header = request.headers.get("accept", "")
-        wanted = MediaTypeOptions() if info.subresource in _STREAMS else negotiate(header)
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, verb = self._route(request, user, info, query, payload, trace)
-        if wanted.view and not call.served.kind.is_read:
-            wanted = negotiate_plain(header)  # what is only answered has no table and no metadata
+        wanted = wanted_form(call)
         result = verb(self.services, call)
         if inspect.isawaitable(result):
             return _render_later(call, result, wanted)
@@ -231,11 +227,12 @@ async def _in_time(reply: Awaitable[Reply]) -> Reply:
 
 
 async def _render_later(call: Call, result: Awaitable[Result], wanted: MediaTypeOptions) -> Reply:
-    return render(call, await result, wanted)
+    reply = render(call, await result, wanted)
+    return await reply if inspect.isawaitable(reply) else reply
 
 
 def _answer_to(error: Exception, trace: Trace) -> Reply:
-    if isinstance(error, APIError):
-        return error_reply(error, trace.warnings)
-    log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
-    return error_reply(InternalError("Internal error occurred: see the server's log"), trace.warnings)
+    if not isinstance(error, APIError):
+        log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
+        error = InternalError("Internal error occurred: see the server's log")
+    return error_reply(error, trace.warnings, trace.request.headers.get("accept", ""))

@@ -12,9 +12,12 @@ from sampan.apiserver.call import Call, Payload
 from sampan.machinery import codec, jsonio, protobuf, yamlio
 from sampan.machinery.errors import BadRequest, UnsupportedMediaType
 from sampan.machinery.meta import Object
+from sampan.machinery.scalars import json_name
 
 _JSON, _YAML = "application/json", "application/yaml"
 _TYPES = (_JSON, _YAML, protobuf.MEDIA_TYPE)
+_OPTIONS = "DeleteOptions"
+_UNTYPED = "couldn't get version/kind; json parse error: "
 _SHOWN = 30  # bytes of a body that nobody could read
 _NO_MESSAGE = (
     "object *unstructured.Unstructured does not implement the protobuf marshalling interface and cannot be encoded to "
@@ -23,23 +26,36 @@ _NO_MESSAGE = (
 
 
 def media_type(payload: Payload) -> str:
-    """The content type without parameters, in lower case."""
-    return payload.content_type.partition(";")[0].strip().lower()
+    """The content type without parameters, in lower case; with them where they are malformed, so that it is unknown."""
+    plain, _, parameters = payload.content_type.partition(";")
+    if any(part.strip() and "=" not in part for part in parameters.split(";")):
+        return payload.content_type
+    return plain.strip().lower()
 
 
 def read_body(call: Call, kind: str, api_version: str = "") -> Object:
     """A body that is to be of a kind which no codec knows, private to the caller. Raises BadRequest,
     UnsupportedMediaType."""
-    return recognized(_parse(call, kind, api_version)[0], kind)
+    tree: Object = _parse(call, kind, api_version)[0]
+    said = tree.get("kind") or kind
+    if said != kind:
+        version = tree.get("apiVersion") or api_version or call.served.version.api_version
+        known = (version, said) in call.catalogue.by_kind
+        group = (api_version or call.served.version.api_version).rpartition("/")[0]
+        cause = codec.not_convertible(version, said, group, kind) if known else codec.no_kind(version, said)
+        shown = version.rpartition("/")[2]
+        raise BadRequest(f'{said} in version "{shown}" cannot be handled as a {kind}: {cause}')
+    return tree
 
 
 def read_options(call: Call) -> Any:
     """The tree of a body that is DeleteOptions, of any group; None where there is none. Raises as above."""
     if call.payload.is_empty or call.payload.tree is not None:
         return call.payload.tree
-    if media_type(call.payload) == _YAML:
-        return yamlio.parse_yaml(call.payload.raw)
-    return _read(call, "DeleteOptions", "v1")
+    tree, _ = _read(call, _OPTIONS, "v1")
+    if (kind := tree.get("kind") or _OPTIONS) != _OPTIONS:
+        raise BadRequest(codec.no_kind(tree.get("apiVersion") or "meta.k8s.io/v1", kind))
+    return {**tree, "kind": kind}
 
 
 def read_json(call: Call) -> Any:
@@ -55,57 +71,81 @@ def read_object(call: Call, validation: str) -> Object:
     """
     kind = call.served.kind.name
     tree, duplicates = _parse(call, kind, strict=validation != "Ignore")
-    if not isinstance(tree, dict) and call.payload.tree is None:
-        raise _unreadable(codec.no_object(tree), kind, call.payload.raw)
     return to_storage(call, tree, validation, duplicates)
 
 
 def _parse(call: Call, kind: str, api_version: str = "", *, strict: bool = False) -> tuple[Any, list[str]]:
     """The tree and, if `strict`, the paths of fields that the text has twice."""
-    payload = call.payload
-    if payload.tree is not None:
-        return _copy(payload.tree), []
-    language = media_type(payload) or _JSON
+    if call.payload.tree is not None:
+        return _copy(call.payload.tree), []
     try:
-        if language == _YAML:
-            return yamlio.parse_yaml_strict(payload.raw)
-        tree = _read(call, kind, api_version or call.served.version.api_version)
+        return _read(call, kind, api_version or call.served.version.api_version, strict)
     except BadRequest as error:
-        raise _undecodable(error, kind, payload) from None
-    return tree, jsonio.duplicate_fields(payload.raw, tree) if strict and language == _JSON else []
+        raise _undecodable(error, kind, call.payload.raw) from None
 
 
 def _copy(tree: Any) -> Any:
     return orjson.loads(orjson.dumps(tree))  # several times faster than copying
 
 
-def _read(call: Call, kind: str, api_version: str) -> Any:
-    """The tree of a body in JSON or protobuf, of the given type unless it says another one."""
-    language = media_type(call.payload) or _JSON
+def _read(call: Call, kind: str, api_version: str, strict: bool = False) -> tuple[Object, list[str]]:
+    """An object, of the given type unless it says another one; and what it has twice."""
+    payload = call.payload
+    language = media_type(payload) or _JSON
     if language == _JSON:
-        return jsonio.parse_json(call.payload.raw)
-    if language != protobuf.MEDIA_TYPE:
-        raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(_TYPES)}"
-        )
+        tree = _typed(_parse_json(payload.raw))
+        return tree, jsonio.duplicate_fields(payload.raw, tree) if strict else []
+    if language == _YAML:
+        tree, duplicates = _parse_yaml(payload.raw)
+        return _typed(tree), duplicates
+    if language == protobuf.MEDIA_TYPE:
+        return _parse_protobuf(call, kind, api_version), []
+    raise UnsupportedMediaType(
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(_TYPES)}"
+    )
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return jsonio.parse_json(body)
+    except BadRequest as error:
+        raise BadRequest(f"{_UNTYPED}{error.message}") from None
+
+
+def _parse_yaml(body: bytes) -> tuple[Any, list[str]]:
+    try:
+        return yamlio.parse_yaml_strict(body)
+    except BadRequest as error:
+        raise BadRequest(error.message.removeprefix("error converting YAML to JSON: ")) from None
+
+
+def _parse_protobuf(call: Call, kind: str, api_version: str) -> Object:
     if call.served.version.structure is not None and kind == call.served.kind.name:
         raise protobuf.UndecodableBody(_NO_MESSAGE, api_version, kind)
     return protobuf.parse_protobuf(call.payload.raw, api_version, kind)
 
 
-def _undecodable(error: BadRequest, kind: str, payload: Payload) -> BadRequest:
+def _typed(tree: Any) -> Object:
+    """A tree whose type can be told: an object, or nothing at all (json.SimpleMetaFactory)."""
+    if not isinstance(tree, dict):
+        if tree is None:
+            return {}
+        raise BadRequest(codec.no_object(tree))
+    for name in ("apiVersion", "kind"):
+        value = tree.get(name)
+        if value is not None and not isinstance(value, str):
+            found = json_name(value)
+            raise BadRequest(f"{_UNTYPED}json: cannot unmarshal {found} into Go struct field .{name} of type string")
+    return tree
+
+
+def _undecodable(error: BadRequest, kind: str, body: bytes) -> BadRequest:
     """The error for a body that is no object of a kind (k8s.io/apiserver: transformDecodeError)."""
-    cause = error.message
     if isinstance(error, protobuf.UndecodableBody) and error.kind:
         version = error.api_version.rpartition("/")[2]
-        return BadRequest(f'{error.kind} in version "{version}" cannot be handled as a {kind}: {cause}')
-    if (media_type(payload) or _JSON) == _JSON:
-        cause = f"couldn't get version/kind; json parse error: {cause}"
-    return _unreadable(cause, kind, payload.raw)
-
-
-def _unreadable(cause: str, kind: str, body: bytes) -> BadRequest:
-    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {cause} ({_summary(body)})")
+        return BadRequest(f'{error.kind} in version "{version}" cannot be handled as a {kind}: {error.message}')
+    shown = f"{error.message} ({_summary(body)})"
+    return BadRequest(f"the object provided is unrecognized (must be of type {kind}): {shown}")
 
 
 def _summary(body: bytes) -> str:

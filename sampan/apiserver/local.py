@@ -17,9 +17,8 @@ from sampan.apiserver.app import App
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call, Change, Computed, Many, One, Payload, Result, Tree, Watching
 from sampan.apiserver.extensions.views import working
-from sampan.apiserver.render.reply import computed_list, list_meta
+from sampan.apiserver.render.trees import bookmark, computed_list, list_meta
 from sampan.apiserver.render.versions import in_version
-from sampan.apiserver.render.watch import bookmark
 from sampan.client.transport import WatchEvent
 from sampan.client.wire import events_of, failure, with_types
 from sampan.machinery.errors import InternalError

@@ -31,6 +31,17 @@ def no_object(value: object) -> str:
     return _NO_OBJECT.format(json_name(value))
 
 
+def no_kind(api_version: str, kind: str) -> str:
+    """What upstream says of a type that it does not know."""
+    return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"'
+
+
+def not_convertible(api_version: str, kind: str, group: str, wanted: str) -> str:
+    """What it says of a type that it knows where it expects another one, of some group."""
+    version, package = api_version.rpartition("/")[2], group.partition(".")[0] or "core"
+    return f"converting ({version}.{kind}) to ({package}.{wanted}): unknown conversion"
+
+
 class DecodeError(BadRequest):
     """A body that is not an object of the kind. `cause` is the message without `X cannot be handled as a Y: `."""
 
@@ -145,6 +156,9 @@ class Codec:
         if kind and kind != self.kind.name:
             raise self._other_kind(str(api_version), str(kind))
         if api_version and api_version != self.version.api_version:
+            is_known = self.version.structure is not None or (str(api_version), self.kind.name) in self._known
+            if not is_known:
+                raise self._other_kind(str(api_version), self.kind.name)
             text = (
                 f"the API version in the data ({api_version}) does not match "
                 f"the expected API version ({self.version.api_version})"
@@ -156,9 +170,10 @@ class Codec:
     def _other_kind(self, api_version: str, kind: str) -> DecodeError:
         api_version = api_version or self.version.api_version
         version = api_version.rpartition("/")[2]
-        if (api_version, kind) in self._known:
-            group = self.version.group.partition(".")[0] or "core"
-            text = f"converting ({version}.{kind}) to ({group}.{self.kind.name}): unknown conversion"
-        else:
-            text = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"'
+        known = (api_version, kind) in self._known
+        text = (
+            not_convertible(api_version, kind, self.version.group, self.kind.name)
+            if known
+            else no_kind(api_version, kind)
+        )
         return DecodeError(f'{kind} in version "{version}" cannot be handled as a {self.kind.name}: {text}', text)

@@ -104,6 +104,7 @@ class APIError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details or {}
+        self._has_details = details is not None  # upstream writes some that are empty
         self.status_code = self.code if code is None else code
         self.status_reason = self.reason if reason is None else reason
 
@@ -117,7 +118,7 @@ class APIError(Exception):
             "message": self.message,
             "reason": self.status_reason,
         }
-        if self.details:
+        if self._has_details:
             body["details"] = self.details
         body["code"] = self.status_code
         if not self.status_reason:

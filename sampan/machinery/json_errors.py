@@ -37,6 +37,9 @@ def syntax_error(body: bytes) -> str:
 
 
 def _invalid(body: bytes, at: int, context: str) -> str:
+    """What is wrong there; in numbers and literals, the end of the body is a space."""
+    if at >= len(body):
+        return f"invalid character ' ' {context}"
     return f"invalid character {_quote(body[at])} {context}"
 
 
@@ -130,14 +133,10 @@ def _skip_string(body: bytes, at: int) -> int:
 def _skip_number(body: bytes, at: int) -> int:
     found = _NUMBER.match(body, at)
     if found is None:
-        if at + 1 >= len(body):
-            raise _Broken(END)
         raise _Broken(_invalid(body, at + 1, "in numeric literal"))
     end = found.end()
     rest = body[end : end + 2]
     if rest[:1] == b"." or rest[:1] in (b"e", b"E"):
-        if len(rest) < 2:
-            raise _Broken(END)
         context = "after decimal point in numeric literal" if rest[:1] == b"." else "in exponent of numeric literal"
         raise _Broken(_invalid(body, end + 1, context))
     return end
@@ -148,9 +147,7 @@ def _skip_literal(body: bytes, at: int) -> int:
     if wanted is None:
         raise _Broken(_invalid(body, at, _VALUE))
     for offset, byte in enumerate(wanted):
-        if at + offset >= len(body):
-            raise _Broken(END)
-        if body[at + offset] != byte:
+        if body[at + offset : at + offset + 1] != bytes((byte,)):
             context = f"in literal {wanted.decode()} (expecting '{chr(byte)}')"
             raise _Broken(_invalid(body, at + offset, context))
     return at + len(wanted)

@@ -57,10 +57,17 @@ def _document(builder: "_Builder") -> Any:
     try:
         return builder.document()
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise _error(f"{line}{error.problem or error.context}") from None
+        raise _error(f"{_line(error)}{error.problem or error.context}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise _error(str(error).partition("\n")[0]) from None
+
+
+def _line(error: yaml.MarkedYAMLError) -> str:
+    """Where go-yaml says that it is: lines count from 0, but from 1 in the scanner, and the first is not named."""
+    problem, context = (mark.line if mark else 0 for mark in (error.problem_mark, error.context_mark))
+    if problem:
+        return f"line {problem + isinstance(error, yaml.scanner.ScannerError)}: "
+    return f"line {context}: " if context else ""
 
 
 def _error(text: str) -> BadRequest:

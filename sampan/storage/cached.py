@@ -7,7 +7,7 @@ different versions (custom resources whose definition has moved on), the value b
 Nothing here may be changed by a reader, `Cached.object` least of all.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -55,7 +55,7 @@ class Cached:
         self.value = value
         self.head = head  # in the version in which it is stored
         self.start = _START  # of the first field of the metadata
-        self.views: dict[str, Any] | None = None  # what the API server has made of it for other versions
+        self.views: dict[str, Any] | None = None  # what the API server has made of it, for other versions or as bytes
         self._object: dict[str, Any] | None = None
         if value[:1] != b"{" and (end := value.find(b" ")) > 0:
             self.head, self.start = _in_version(head, value[:end]), end + 1 + _START
@@ -75,6 +75,10 @@ class Cached:
     def encoded(self) -> bytes:
         """The whole object as it is stored."""
         return self.head + self.body
+
+    def read(self) -> dict[str, Any]:
+        """The object, for one use: it is not kept because of that. Shared all the same: never change it."""
+        return self._object if self._object is not None else orjson.loads(self.encoded)
 
     @property
     def object(self) -> dict[str, Any]:
@@ -129,7 +133,7 @@ class CacheEvent:
         # What a DELETED carries: the last state, at the revision of this event. Also for updates, because
         # an object that leaves a watch's selector is deleted as far as that watch is concerned.
         self.gone = gone
-        self._frames: dict[tuple[WatchType, bytes], bytes] = {}
+        self._frames: dict[tuple[WatchType, Hashable], bytes] = {}
 
     def __repr__(self) -> str:
         return f"CacheEvent({self.type.name}, {self.key!r}, {self.revision})"
@@ -164,6 +168,13 @@ class CacheEvent:
         if frame is None:
             frame = b'{"type":"%b","object":%b%b}\n' % (type.encode(), name[1], subject.body)
             self._frames[name] = frame
+        return frame
+
+    def frame_as(self, type: WatchType, form: Hashable, encode: Callable[[WatchType, Cached], bytes]) -> bytes:
+        """The same in another form than JSON as it is stored; `encode` is for who comes first."""
+        frame = self._frames.get((type, form))
+        if frame is None:
+            frame = self._frames[type, form] = encode(type, self.subject(type))
         return frame
 
     def forget_frames(self) -> None:

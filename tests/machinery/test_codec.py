@@ -9,6 +9,7 @@ from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.codec import DecodeError, StrictDecodeError
 from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Conversion, Kind, ServedVersion
+from tests.catalogue import CATALOGUE
 from tests.machinery.sample import DEPLOYMENT_KIND, POD, POD_KIND, codec, container, kind, pod
 from tests.machinery.strategies import objects, trees
 
@@ -116,7 +117,12 @@ def test_what_is_no_object_or_another_one():
     assert 'no kind "Pod" is registered for version "apps/v1"' in refused(
         {"kind": "Pod", "apiVersion": "apps/v1"}, DEPLOYMENTS
     )
-    assert refused({"kind": "Deployment", "apiVersion": "apps/v1beta1"}, DEPLOYMENTS) == (
+    assert refused({"kind": "Deployment", "apiVersion": "apps/v3"}, DEPLOYMENTS) == (
+        'Deployment in version "v3" cannot be handled as a Deployment: '
+        'no kind "Deployment" is registered for version "apps/v3" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    )
+    deployments = CATALOGUE.codec(CATALOGUE.by_kind["apps/v1", "Deployment"])
+    assert refused({"kind": "Deployment", "apiVersion": "apps/v1beta1"}, deployments) == (
         "the API version in the data (apps/v1beta1) does not match the expected API version (apps/v1)"
     )
 

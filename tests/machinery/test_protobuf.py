@@ -162,7 +162,7 @@ def test_schemas_of_definitions_are_schemas_or_something_else():
         (b"k8s\x00\x0a\x05a", "unexpected EOF"),
         (body("v1", "Pod", b"\xff" * 20), "proto: integer overflow"),
         (body("v1", "Pod", field(0, 1)), "proto: Pod: illegal tag 0 (wire type 0)"),
-        (body("v1", "Pod", field(1, 1)), "proto: wrong wireType = 0 for field Metadata"),
+        (body("v1", "Pod", field(1, 1)), "proto: wrong wireType = 0 for field ObjectMeta"),
     ],
 )
 def test_what_is_wrong_with_a_body(data: bytes, message: str) -> None:

@@ -103,8 +103,12 @@ def test_duplicate_keys():
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"a: [", "line 2: "),  # what follows is the parser's own
-        (b"a: b: c", "line 1: "),
+        (b"a: [", "line 1: did not find expected node content"),  # lines as go-yaml counts them
+        (b"a: b\nc: [\n", "line 2: did not find expected node content"),
+        (b"{a: b", "line 1: did not find expected ',' or '}'"),
+        (b"- a\nb", "line 3: could not find expected ':'"),
+        (b"a: b: c", "mapping values are not allowed in this context"),
+        (b"\ta: b", "found character that cannot start any token"),
         (b"a: *x", "unknown anchor 'x' referenced"),
         (b"a: &a [*a]", "unknown anchor 'a' referenced"),
         (b"[" * 300, "exceeded max depth"),

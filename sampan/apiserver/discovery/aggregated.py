@@ -5,7 +5,7 @@ from typing import Any
 
 from sampan.apiserver.discovery.model import Group, Resource, ResourceKind, Sub
 
-GROUP = "apidiscovery.k8s.io"
+GROUP, KIND = "apidiscovery.k8s.io", "APIGroupDiscoveryList"
 VERSIONS = ("v2", "v2beta1")
 Document = dict[str, Any]
 
@@ -13,7 +13,7 @@ Document = dict[str, Any]
 def group_discovery_list(groups: Iterable[Group], version: str) -> Document:
     """/api or /apis."""
     items = [_group(group) for group in groups]
-    return {"kind": "APIGroupDiscoveryList", "apiVersion": f"{GROUP}/{version}", "metadata": {}, "items": items}
+    return {"kind": KIND, "apiVersion": f"{GROUP}/{version}", "metadata": {}, "items": items}
 
 
 def _group(group: Group) -> Document:

@@ -6,15 +6,17 @@ paths.py, which says what the documents hold.
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import orjson
 
-from sampan.apiserver.accept import JSON, YAML, negotiate_plain
-from sampan.apiserver.discovery.aggregated import GROUP
+from sampan.apiserver.accept import DISCOVERY_ROUTED, JSON, Offer
+from sampan.apiserver.discovery.aggregated import GROUP, KIND
 from sampan.apiserver.discovery.views import VARIES_BY, is_mapper
-from sampan.machinery import yamlio
+from sampan.apiserver.render.serializers import SERIALIZERS
+from sampan.machinery.errors import NotAcceptable
 from sampan.transport.messages import Request, Response
 
 Answer = Callable[[Request], Response]
@@ -22,58 +24,57 @@ _NO_CACHE = ("Cache-Control", "no-cache, private")
 
 
 class Document:
-    """One document. `make` is called once, by the first client."""
+    """One document. `make` is called once, by the first client; `parameters` follow its media type."""
 
-    def __init__(self, make: Callable[[], Any], content_type: str = JSON, varies_by: str = "Accept") -> None:
-        self._make = make
-        self._content_type = content_type
+    def __init__(
+        self,
+        make: Callable[[], Any],
+        parameters: str = "",
+        varies_by: str = "Accept",
+        offer: Offer = DISCOVERY_ROUTED,
+    ) -> None:
+        self._make, self._offer = make, offer
+        self._parameters = parameters
         self._headers = [("Vary", varies_by), _NO_CACHE]
-
-    @cached_property
-    def _body(self) -> bytes:
-        return orjson.dumps(self._make()) + b"\n"
+        self._bodies: dict[str, bytes] = {}
 
     @cached_property
     def _etag(self) -> str:
-        return f'"{hashlib.sha512(self._body).hexdigest().upper()}"'
+        return f'"{hashlib.sha512(self._body(JSON)).hexdigest().upper()}"'
 
-    @cached_property
-    def _yaml(self) -> bytes:
-        return yamlio.dump_yaml(orjson.loads(self._body))
+    def _body(self, media_type: str) -> bytes:
+        if media_type not in self._bodies:
+            tree = self._make() if media_type == JSON else orjson.loads(self._body(JSON))
+            self._bodies[media_type] = SERIALIZERS[media_type].tree(tree)
+        return self._bodies[media_type]
 
     def answer(self, request: Request) -> Response:
-        """The document as JSON or YAML; raises NotAcceptable."""
-        if negotiate_plain(request.headers.get("accept", "")).media_type == YAML:
-            return Response(200, self._yaml, YAML, self._headers)
-        return self.answer_json(request)
+        """The document by itself; raises NotAcceptable."""
+        return self.answer_as(self._offer.negotiate(request.headers.get("accept", "")).media_type, request)
 
-    def answer_json(self, request: Request) -> Response:
-        """The document, or 304 where the client has it."""
+    def answer_as(self, media_type: str, request: Request) -> Response:
+        """The document in a media type, or 304 where the client has it."""
         headers = [("ETag", self._etag), *self._headers]
+        content_type = media_type + self._parameters
         if self._etag in request.headers.get("if-none-match", ""):
-            return Response(304, content_type=self._content_type, headers=headers)
-        return Response(200, self._body, self._content_type, headers)
+            return Response(304, content_type=content_type, headers=headers)
+        return Response(200, self._body(media_type), content_type, headers)
 
 
 class Negotiated:
-    """The old form, or the aggregated one where the client lists it first among what it can take."""
+    """The old form, or the aggregated one for who takes that."""
 
     def __init__(self, old: Document, aggregated: Mapping[str, Document]) -> None:
         self._old = old
         self._aggregated = aggregated  # version of the form -> document
+        self._offer = Offer((), frozenset((GROUP, version, KIND) for version in aggregated))
 
     def answer(self, request: Request) -> Response:
         """The document in the form that is asked for; raises NotAcceptable."""
-        for clause in request.headers.get("accept", "").split(","):
-            media_type, *parameters = (part.strip() for part in clause.split(";"))
-            if media_type != JSON:
-                continue
-            values = dict(part.partition("=")[::2] for part in parameters)
-            if values.get("as") == "APIGroupDiscoveryList" and values.get("g") == GROUP:
-                if (found := self._aggregated.get(values.get("v", ""))) is not None:
-                    return found.answer_json(request)
-            elif not values.get("as"):
-                break
+        if header := request.headers.get("accept", ""):
+            with suppress(NotAcceptable):
+                form = self._offer.negotiate(header)
+                return self._aggregated[form.view_version].answer_as(form.media_type, request)
         return self._old.answer(request)
 
 

@@ -5,6 +5,7 @@ Called by nonresource/table.py. A path that only the complete view has, as that 
 
 from collections.abc import Callable, Iterable
 
+from sampan.apiserver.accept import DISCOVERY, DISCOVERY_ROUTED, Offer
 from sampan.apiserver.discovery import aggregated, legacy
 from sampan.apiserver.discovery.documents import Answer, Document, Negotiated, by_client, varying
 from sampan.apiserver.discovery.merging import merged
@@ -37,8 +38,8 @@ def _answers(groups: tuple[Group, ...], address: Callable[[], str], differs: boo
     vary = varying(differs)
     core, named = tuple(g for g in groups if not g.name), tuple(g for g in groups if g.name)
     found: dict[str, Answer] = {
-        "/api": _negotiated(lambda: legacy.api_versions(address()), core, vary),
-        "/apis": _negotiated(lambda: legacy.group_list(named), named, vary),
+        "/api": _negotiated(lambda: legacy.api_versions(address()), core, vary, DISCOVERY_ROUTED),
+        "/apis": _negotiated(lambda: legacy.group_list(named), named, vary, DISCOVERY),
     }
     for group in groups:
         root = f"/apis/{group.name}" if group.name else "/api"
@@ -50,18 +51,18 @@ def _answers(groups: tuple[Group, ...], address: Callable[[], str], differs: boo
 
 
 def _group(group: Group, vary: str) -> Answer:
-    return Document(lambda: legacy.group(group), varies_by=vary).answer
+    return Document(lambda: legacy.group(group), varies_by=vary, offer=DISCOVERY).answer
 
 
 def _resources(group: Group, version: str, vary: str) -> Answer:
     return Document(lambda: legacy.resource_list(group, version), varies_by=vary).answer
 
 
-def _negotiated(old: Callable[[], legacy.Document], groups: Iterable[Group], vary: str) -> Answer:
+def _negotiated(old: Callable[[], legacy.Document], groups: Iterable[Group], vary: str, offer: Offer) -> Answer:
     forms = {version: _aggregated(groups, version, vary) for version in aggregated.VERSIONS}
-    return Negotiated(Document(old, varies_by=vary), forms).answer
+    return Negotiated(Document(old, varies_by=vary, offer=offer), forms).answer
 
 
 def _aggregated(groups: Iterable[Group], version: str, vary: str) -> Document:
-    media_type = f"application/json;g={aggregated.GROUP};v={version};as=APIGroupDiscoveryList"
-    return Document(lambda: aggregated.group_discovery_list(groups, version), media_type, vary)
+    parameters = f";g={aggregated.GROUP};v={version};as={aggregated.KIND}"
+    return Document(lambda: aggregated.group_discovery_list(groups, version), parameters, vary)

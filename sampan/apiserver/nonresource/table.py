@@ -57,7 +57,7 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
         return discovery_paths(routes, lambda: server.address, server.legacy_discovery, server.remote_versions())
 
     found = NonResource(late=discovery)
-    found.exact["/version"] = lambda request: version_reply()
+    found.exact["/version"] = version_reply
     found.exact["/metrics"] = lambda request: _metrics(server)
     found.exact["/.well-known/openid-configuration"] = lambda request: _openid(server.openid_configuration())
     found.exact["/openid/v1/jwks"] = lambda request: _openid(server.jwks(), "application/jwk-set+json")

@@ -6,7 +6,8 @@ from functools import cache
 import orjson
 
 from sampan import KUBERNETES_VERSION
-from sampan.transport.messages import Response
+from sampan.apiserver.accept import VERSION
+from sampan.transport.messages import Request, Response
 
 
 @cache
@@ -31,6 +32,7 @@ def version_info() -> dict[str, str]:
     }
 
 
-def version_reply() -> Response:
-    """The answer of /version."""
+def version_reply(request: Request) -> Response:
+    """The answer of /version; raises NotAcceptable."""
+    VERSION.route(request.headers.get("accept", ""))
     return Response(200, orjson.dumps(version_info(), option=orjson.OPT_INDENT_2))

@@ -3,6 +3,8 @@
 Rule: k8s.io/apiserver/pkg/endpoints/handlers/negotiation (isPrettyPrint). Called by app.py on every reply.
 """
 
+import re
+
 import orjson
 
 from sampan.apiserver.accept import JSON
@@ -11,6 +13,7 @@ from sampan.machinery.booleans import is_true
 from sampan.transport.messages import Reply, Request, Response
 
 _PEOPLE = ("curl", "Wget", "Mozilla/5.0")
+_ASKED = re.compile(r"application/json *;([^,]*;)? *pretty=1")
 
 
 def pretty(request: Request, reply: Reply) -> Reply:
@@ -24,6 +27,8 @@ def pretty(request: Request, reply: Reply) -> Reply:
 
 
 def _wants(request: Request) -> bool:
+    if _ASKED.search(request.headers.get("accept", "")):
+        return True
     if "pretty=" in request.raw_query and (value := parse_query(request.raw_query).get("pretty")):
         return is_true(value)
     return request.headers.get("user-agent", "").startswith(_PEOPLE)

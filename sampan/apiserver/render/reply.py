@@ -1,130 +1,67 @@
-"""Results as responses. Objects in a field-identical version are stored bytes with another head, not encoded anew."""
+"""Results as responses, by the table of serializers. What takes long is done beside the event loop."""
 
-from collections.abc import Sequence
-from typing import Any
-
-import orjson
+from collections.abc import Awaitable, Sequence
 
 from sampan.apiserver import warnings
-from sampan.apiserver.accept import YAML, MediaTypeOptions
+from sampan.apiserver.accept import MediaTypeOptions
+from sampan.apiserver.beside import LARGE, beside
 from sampan.apiserver.call import Call, Computed, Many, One, Result, Tree, Watching
-from sampan.apiserver.extensions.views import all_stored, working
-from sampan.apiserver.render.versions import in_version, is_spliced, shown
-from sampan.apiserver.render.views import view
+from sampan.apiserver.extensions.views import working
+from sampan.apiserver.render.serializers import SERIALIZERS
+from sampan.apiserver.render.trees import computed_list, list_meta
+from sampan.apiserver.render.versions import in_version
+from sampan.apiserver.render.views import tree_view, view
 from sampan.apiserver.render.watch import watch_reply
-from sampan.machinery import yamlio
 from sampan.machinery.meta import Object
-from sampan.storage.cached import Cached, Items, head, join
 from sampan.transport.messages import Reply, Response
 
 Headers = Sequence[tuple[str, str]]
+Answer = One | Many | Tree | Computed
 _NO_CACHE = (("Cache-Control", "no-cache, private"),)
 
 
-def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply:
+def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awaitable[Reply]:
     """The response to a result, in the form that the client wants."""
     headers: Headers = _NO_CACHE
     if call.warnings:
         headers = (*headers, *warnings.headers(call.warnings))
-    if isinstance(result, One):
-        return _one(call, result, wanted, headers)
-    if isinstance(result, Many):
-        return _many(call, result, wanted, headers)
-    if isinstance(result, Tree):
-        return _tree(call, result, wanted, headers)
-    if isinstance(result, Computed):
-        tree = view(call, result.objects, wanted, {}) if wanted.view else computed_list(call, result)
-        return _respond(200, tree, wanted, headers)
     if isinstance(result, Watching):
         return watch_reply(call, result, wanted, headers)
-    return result
+    if not isinstance(result, One | Many | Tree | Computed):
+        return result
+    if _is_slow(call, result, wanted):
+        return beside(True, _response, call, result, wanted, headers)
+    return _response(call, result, wanted, headers)
 
 
-def _one(call: Call, result: One, wanted: MediaTypeOptions, headers: Headers) -> Response:
-    version = call.served.version
-    if wanted.view:
-        return _respond(result.status, view(call, [working(call.served, result.entry)], wanted, None), wanted, headers)
-    if wanted.media_type == YAML or not is_spliced(call, result.entry):
-        return _respond(result.status, shown(call, result.entry), wanted, headers)
-    return Response(
-        result.status, head(version.api_version, call.served.kind.name) + result.entry.body + b"\n", headers=headers
-    )
+def _is_slow(call: Call, result: Answer, wanted: MediaTypeOptions) -> bool:
+    """Whether the answer is large, and more than a splice of what is there."""
+    if isinstance(result, Tree | Computed) or (not wanted.view and SERIALIZERS[wanted.media_type].is_quick(call)):
+        return False
+    entries = (result.entry,) if isinstance(result, One) else result.entries
+    return sum(len(entry.value) for entry in entries) > LARGE
 
 
-def _many(call: Call, result: Many, wanted: MediaTypeOptions, headers: Headers) -> Response:
-    meta = list_meta(result)
-    if wanted.view:
-        objects = [working(call.served, entry) for entry in result.entries]
-        return _respond(200, view(call, objects, wanted, meta), wanted, headers)
-    if wanted.media_type == YAML:
-        return _respond(200, list_tree(call, result), wanted, headers)
-    version = call.served.version
-    start = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
-        call.served.kind.list_kind.encode(),
-        version.api_version.encode(),
-        orjson.dumps(meta),
-    )
-    return Response(200, start, headers=headers, chunks=(_joined(call, result.entries), b"]}\n"))
+def _response(call: Call, result: Answer, wanted: MediaTypeOptions, headers: Headers) -> Response:
+    serializer = SERIALIZERS[wanted.media_type]
+    status = 200 if isinstance(result, Many | Computed) else result.status
+    if isinstance(result, One) and not wanted.view:
+        return Response(status, serializer.entry(call, result.entry), serializer.media_type, headers)
+    if isinstance(result, Many) and not wanted.view:
+        first, *chunks = serializer.many(call, result)
+        return Response(status, first, serializer.media_type, headers, chunks)
+    return Response(status, serializer.tree(_shown(call, result, wanted)), serializer.media_type, headers)
 
 
-def _joined(call: Call, entries: Sequence[Cached]) -> bytes:
-    version, opening = call.served.version, b"{"
-    if version.structure is not None:  # custom resources say what they are in lists, too
-        opening = head(version.api_version, call.served.kind.name)
-        if not all_stored(call.served, entries):
-            return b",".join(_typed(call, entry, opening) for entry in entries)
-    if version.convert is not None:
-        return b",".join(orjson.dumps(_item(call, entry)) for entry in entries)
-    return entries.joined(opening) if isinstance(entries, Items) else join(entries, opening)
-
-
-def _typed(call: Call, entry: Cached, opening: bytes) -> bytes:
-    return opening + entry.body if is_spliced(call, entry) else orjson.dumps(shown(call, entry))
-
-
-def _item(call: Call, entry: Cached) -> Object:
-    """A list item: without its type, as typed lists have it."""
-    tree = shown(call, entry)
-    if call.served.version.structure is not None:
-        return tree
-    return {name: value for name, value in tree.items() if name not in ("apiVersion", "kind")}
-
-
-def _tree(call: Call, result: Tree, wanted: MediaTypeOptions, headers: Headers) -> Response:
-    tree = in_version(call, result.tree) if result.stored else result.tree
+def _shown(call: Call, result: Answer, wanted: MediaTypeOptions) -> Object:
+    """The tree of what is not sent as it is stored."""
+    if isinstance(result, One):
+        return view(call, [working(call.served, result.entry)], wanted, None)
+    if isinstance(result, Many):
+        return view(call, [working(call.served, entry) for entry in result.entries], wanted, list_meta(result))
+    if isinstance(result, Computed):
+        return view(call, result.objects, wanted, {}) if wanted.view else computed_list(call, result)
     if wanted.view and result.stored:
-        tree = view(call, [result.tree], wanted, None)
-    return _respond(result.status, tree, wanted, headers)
-
-
-def list_meta(result: Many) -> dict[str, Any]:
-    """The ListMeta of a list."""
-    meta: dict[str, Any] = {"resourceVersion": str(result.revision)}
-    if result.continue_token:
-        meta["continue"] = result.continue_token
-        if result.remaining:
-            meta["remainingItemCount"] = result.remaining
-    return meta
-
-
-def list_tree(call: Call, result: Many) -> Object:
-    """A list as a tree."""
-    return {
-        "kind": call.served.kind.list_kind,
-        "apiVersion": call.served.version.api_version,
-        "metadata": list_meta(result),
-        "items": [_item(call, entry) for entry in result.entries],
-    }
-
-
-def computed_list(call: Call, result: Computed) -> Object:
-    """A list of what is not stored, as a tree."""
-    version = call.served.version
-    listed = [{name: obj[name] for name in obj if name not in ("apiVersion", "kind")} for obj in result.objects]
-    return {"kind": call.served.kind.list_kind, "apiVersion": version.api_version, "metadata": {}, "items": listed}
-
-
-def _respond(status: int, tree: Any, wanted: MediaTypeOptions, headers: Headers) -> Response:
-    if wanted.media_type == YAML:
-        return Response(status, yamlio.dump_yaml(tree), content_type=YAML, headers=headers)
-    return Response(status, orjson.dumps(tree) + b"\n", headers=headers)
+        return view(call, [result.tree], wanted, None)
+    tree = in_version(call, result.tree) if result.stored else result.tree
+    return tree_view(tree, wanted) if wanted.view else tree

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import orjson
 
 from sampan.apiserver import warnings
-from sampan.machinery.errors import APIError, NotFound
+from sampan.apiserver.accept import ERROR, JSON
+from sampan.apiserver.render.serializers import SERIALIZERS
+from sampan.machinery.errors import APIError, NotAcceptable, NotFound
+from sampan.machinery.meta import Object
 from sampan.transport.messages import Response
 
 
@@ -23,8 +26,9 @@ class PlainError(APIError):
         super().__init__(text, code=code, reason="InternalError")
 
 
-def error_reply(error: APIError, said: Sequence[str] = ()) -> Response:
-    """The Status of an error, with Retry-After where it says so, and the warnings that were due before it."""
+def error_reply(error: APIError, said: Sequence[str] = (), accepted: str = "") -> Response:
+    """The Status of an error as the client takes it, with Retry-After where it says so, and the warnings that were due
+    before it."""
     headers = [("Cache-Control", "no-cache, private"), *warnings.headers(said)]
     if isinstance(error, PageNotFound):
         headers.append(("X-Content-Type-Options", "nosniff"))
@@ -35,7 +39,17 @@ def error_reply(error: APIError, said: Sequence[str] = ()) -> Response:
     retry = error.details.get("retryAfterSeconds")
     if retry:
         headers.append(("Retry-After", str(retry)))
-    return Response(error.status_code, orjson.dumps(error.status()) + b"\n", headers=headers)
+    media_type, body = _written(error.status(), accepted)
+    return Response(error.status_code, body, media_type, headers)
+
+
+def _written(status: Object, accepted: str) -> tuple[str, bytes]:
+    """A Status by the table; in JSON for people where the client takes nothing of it (upstream's WriteRawJSON)."""
+    try:
+        serializer = SERIALIZERS[ERROR.negotiate(accepted).media_type]
+    except NotAcceptable:
+        return JSON, orjson.dumps(status, option=orjson.OPT_INDENT_2)
+    return serializer.media_type, serializer.tree(status)
 
 
 def transport_error(status: int, message: str) -> Response:

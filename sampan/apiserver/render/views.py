@@ -23,14 +23,21 @@ def view(call: Call, objects: list[Object], wanted: MediaTypeOptions, meta: dict
         return tables.partial_metadata_list(objects, meta, wanted.view_api_version)
     if wanted.view == "PartialObjectMetadata" and meta is None:
         return tables.partial_metadata(objects[0], wanted.view_api_version)
-    kind = "list" if meta is not None else "single"
-    raise NotAcceptable(f"you requested {wanted.view}, but the requested object is a {kind} object")
+    is_list = meta is not None
+    raise _of_other_number(wanted.view, _go_type(call, is_list), is_list)
 
 
-def event_view(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]) -> Callable[[Object], Object]:
-    """The view of one watch event after another, as of `now`; only the first Table has column definitions."""
-    if wanted.view != "Table":
-        return lambda obj: tables.partial_metadata(obj, wanted.view_api_version)
+def tree_view(tree: Object, wanted: MediaTypeOptions) -> Object:
+    """What is only answered in the wanted view: a Status, and what has no columns, as it is."""
+    if wanted.view == "Table" or tree["kind"] == "Status":
+        return tree
+    if wanted.view == "PartialObjectMetadata":
+        return tables.partial_metadata(tree, wanted.view_api_version)
+    raise _of_other_number(wanted.view, f"v1.{tree['kind']}", is_list=False)
+
+
+def event_table(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]) -> Callable[[Object], Object]:
+    """The Table of one watch event after another, as of `now`; only the first has column definitions."""
     first = [True]
 
     def row(obj: Object) -> Object:
@@ -39,6 +46,19 @@ def event_view(call: Call, wanted: MediaTypeOptions, now: Callable[[], datetime]
         return _table(call, [obj], wanted, given, now(), headers=headers)
 
     return row
+
+
+def _of_other_number(view: str, go_type: str, is_list: bool) -> NotAcceptable:
+    found = "is a list" if is_list else "is not a list"
+    return NotAcceptable(f"you requested {view}, but the requested object {found} (*{go_type})")
+
+
+def _go_type(call: Call, is_list: bool) -> str:
+    """The type that upstream works with, as its messages call it."""
+    kind, version = call.served
+    if version.structure is not None:
+        return "unstructured.UnstructuredList" if is_list else "unstructured.Unstructured"
+    return f"{version.group.partition('.')[0] or 'core'}.{kind.list_kind if is_list else kind.name}"
 
 
 def _table(

@@ -33,6 +33,8 @@ async def bind(services: Services, call: Call) -> Tree:
     options = write_options(call.query, "CreateOptions")
     sent = read_body(call, "Binding")
     name = call.info.name or _name(sent)
+    if name != _name(sent):
+        raise BadRequest("name in URL does not match name in Binding object")
     if not name:
         raise BadRequest("name is required")
     body = {**sent, "apiVersion": "v1", "kind": "Binding"}
@@ -65,7 +67,7 @@ def _bound(call: Call, name: str, binding: Object, pod: Object) -> Object:
 
 
 def _checked(binding: Any) -> Object:
-    target = recognized(binding, "Binding").get("target")
+    target = recognized(binding, "Binding").get("target") or {}
     if not isinstance(target, dict) or not isinstance(binding.get("metadata") or {}, dict):
         raise unrecognized("Binding")
     errors = []

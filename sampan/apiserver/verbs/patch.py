@@ -106,11 +106,13 @@ def _patched(call: Call, patching: Patch, old: Object, options: WriteOptions) ->
 def read_patch(call: Call) -> Patch:
     """The patch of the call; raises UnsupportedMediaType, BadRequest."""
     language = media_type(call.payload)
-    accepted = _ACCEPTED if call.served.version.structure is None else _OF_CUSTOM_RESOURCES
-    if language not in accepted:
+    is_custom = call.served.version.structure is not None
+    if not is_custom and language not in _ACCEPTED:
+        raise UnsupportedMediaType("415: Unsupported Media Type", details={})  # upstream's router, not its handler
+    if is_custom and language not in _OF_CUSTOM_RESOURCES:
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
-            + ", ".join((*accepted, APPLY_PATCH))
+            + ", ".join((*_OF_CUSTOM_RESOURCES, APPLY_PATCH))
         )
     body = read_json(call)
     if language == JSON_PATCH:

@@ -20,6 +20,7 @@ Decode = Callable[[bytes, int, int, int], Any]  # data, where the message begins
 Put = Callable[[Object, bytes, int, int, int], None]  # into a tree, what lies there
 
 _MAX_DEPTH = 100
+_GO_NAMES = {"metadata": "ObjectMeta"}
 _VARINTS: dict[str, Callable[[int], Any]] = {
     "bool": bool,
     "int32": lambda value: (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000,
@@ -106,7 +107,7 @@ class _Fields:
             raise Malformed(f"proto: {self._message.rpartition('.')[2]}: illegal tag 0 (wire type {wire_type})")
         for field in self._fields:
             if field.number == number:
-                name = field.name[:1].upper() + field.name[1:]
+                name = _GO_NAMES.get(field.name) or field.name[:1].upper() + field.name[1:]
                 raise Malformed(f"proto: wrong wireType = {wire_type} for field {name}")
 
 

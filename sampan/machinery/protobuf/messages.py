@@ -53,7 +53,7 @@ class Field(NamedTuple):
 def message_of(api_version: str, kind: str) -> str | None:
     """The message of a kind; None where there is none, as for custom resources."""
     group, _, version = api_version.rpartition("/")
-    if kind in _OF_META or (kind in _BESIDE_CORE and api_version == "v1"):
+    if kind in _OF_META or (kind in _BESIDE_CORE and api_version in ("", "v1")):
         return f"{META}.{kind}"
     package = _PACKAGES.get(group) or f"io.k8s.api.{group.partition('.')[0] or 'core'}"
     name = f"{package}.{version}.{kind}"

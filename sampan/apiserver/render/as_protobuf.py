@@ -1,0 +1,126 @@
+"""Protobuf: messages of stored objects are encoded once and kept beside their JSON while there is room.
+
+Every client of a kind asks for the same objects, when they start and with each event; the scheduler, the controller
+manager and the kubelets of a cluster do so in protobuf. Format: machinery/protobuf.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from sampan.apiserver.accept import PROTOBUF
+from sampan.apiserver.call import Call, Change, Many
+from sampan.apiserver.render.serializer import Encode
+from sampan.apiserver.render.trees import bookmark, list_meta
+from sampan.apiserver.render.versions import in_version
+from sampan.machinery.errors import NotAcceptable
+from sampan.machinery.protobuf import encoder, envelope, message_of
+from sampan.machinery.protobuf.messages import META
+from sampan.storage.cached import Cached, Items
+
+_MOST_KEPT = 32 << 20  # bytes of messages, and of the values of the objects that they are of
+_JOINED_KEPT = 1 << 20  # as in storage/cached.py
+
+
+class AsProtobuf:
+    """See serializer.py."""
+
+    media_type = PROTOBUF
+    stream_type = f"{PROTOBUF};stream=watch"
+
+    def __init__(self) -> None:
+        self._kept = _Kept()
+
+    def tree(self, tree: Any) -> bytes:
+        """An object by itself; raises NotAcceptable where its kind has no message."""
+        api_version, kind = tree.get("apiVersion", ""), tree["kind"]  # some of discovery have no version
+        message = message_of(api_version, kind)
+        if message is None:
+            raise NotAcceptable(
+                f"object {kind} does not implement the protobuf marshalling interface and cannot be encoded to a "
+                "protobuf message"
+            )
+        return envelope.wrap(api_version, kind, encoder(message)(tree))
+
+    def entry(self, call: Call, entry: Cached) -> bytes:
+        """An object as it is stored."""
+        return envelope.wrap(call.served.version.api_version, call.served.kind.name, self._message(call, entry))
+
+    def many(self, call: Call, result: Many) -> Sequence[bytes]:
+        """A list."""
+        meta = envelope.list_head(encoder(f"{META}.ListMeta")(list_meta(result)))
+        items = self._joined(call, result.entries)
+        kind, version = call.served
+        before, after = envelope.around(version.api_version, kind.list_kind, len(meta) + len(items))
+        return before + meta, items, after
+
+    def is_quick(self, call: Call) -> bool:
+        """Never: what is kept may be gone."""
+        return False
+
+    def frame(self, type: str, tree: Any) -> bytes:
+        """A watch event of an object by itself."""
+        return envelope.watch_frame(type, self.tree(tree))
+
+    def changes(self, call: Call) -> Encode:
+        """The frames of a watch of stored objects."""
+        form = (PROTOBUF, call.served.version.api_version)
+
+        def of_entry(type: str, entry: Cached) -> bytes:
+            return envelope.watch_frame(type, self.entry(call, entry))
+
+        def encode(change: Change) -> bytes:
+            if change.event is not None:
+                assert change.type != "BOOKMARK"
+                return change.event.frame_as(change.type, form, of_entry)
+            if change.entry is not None:
+                return of_entry(change.type, change.entry)
+            return self.frame(change.type, bookmark(call, change))
+
+        return encode
+
+    def _message(self, call: Call, entry: Cached) -> bytes:
+        version = call.served.version
+        found: bytes | None = entry.views.get(version.api_version) if entry.views else None
+        if found is None:
+            message = message_of(version.api_version, call.served.kind.name)
+            assert message is not None, "form.py lets nobody have what has no message"
+            tree = entry.read() if version.convert is None else in_version(call, entry.read())
+            found = encoder(message)(tree)
+            self._kept.keep(entry, version.api_version, found)
+        return found
+
+    def _joined(self, call: Call, entries: Sequence[Cached]) -> bytes:
+        """The items of a list; remembered while small."""
+        notes = entries.notes if isinstance(entries, Items) else {}
+        name = f"{PROTOBUF} {call.served.version.api_version}"
+        kept: bytes | None = notes.get(name)
+        if kept is None:
+            kept = b"".join([envelope.item(self._message(call, entry)) for entry in entries])
+            if len(kept) <= _JOINED_KEPT:
+                notes[name] = kept
+        return kept
+
+
+class _Kept:
+    """The messages that are kept with cached objects, the oldest first; used by threads, too."""
+
+    def __init__(self) -> None:
+        self._all: deque[tuple[Cached, str, int]] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def keep(self, entry: Cached, version: str, message: bytes) -> None:
+        """Keep a message, and forget others that there is no more room for."""
+        size = len(message) + len(entry.value)
+        if size > _MOST_KEPT // 8:
+            return
+        with self._lock:
+            entry.views = {**(entry.views or {}), version: message}
+            self._all.append((entry, version, size))
+            self._size += size
+            while self._size > _MOST_KEPT:
+                old, name, freed = self._all.popleft()
+                self._size -= freed
+                old.views = {key: kept for key, kept in (old.views or {}).items() if key != name} or None

@@ -1,0 +1,39 @@
+"""What a media type can do; serializers.py is the table of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sampan.apiserver.call import Call, Change, Many
+from sampan.storage.cached import Cached
+
+Encode = Callable[[Change], bytes]
+
+
+class Serializer(Protocol):
+    """One media type. Trees are what has its type in itself: Status, Table, metadata, whatever is not stored."""
+
+    @property
+    def media_type(self) -> str:
+        """The content type of an answer."""
+
+    @property
+    def stream_type(self) -> str:
+        """That of a watch; "" where there are none."""
+
+    def tree(self, tree: Any) -> bytes:
+        """An object by itself."""
+
+    def entry(self, call: Call, entry: Cached) -> bytes:
+        """An object as it is stored, in the call's version."""
+
+    def many(self, call: Call, result: Many) -> Sequence[bytes]:
+        """A list of stored objects."""
+
+    def is_quick(self, call: Call) -> bool:
+        """Whether lists and events of the call's kind cost next to nothing, however many there are."""
+
+    def frame(self, type: str, tree: Any) -> bytes:
+        """A watch event of an object by itself."""
+
+    def changes(self, call: Call) -> Encode:
+        """How the changes of a watch of stored objects are written."""
