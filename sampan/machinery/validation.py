@@ -81,9 +81,9 @@ __all__ = [
 ]
 
 
-def not_found(path: Path | str, value: Any) -> FieldError:
+def not_found(path: Path | str, value: Any, detail: str = "") -> FieldError:
     """`path: Not found: "x"`: a reference within the object that leads nowhere."""
-    return FieldError(errors.FIELD_NOT_FOUND, str(path), "", value)
+    return FieldError(errors.FIELD_NOT_FOUND, str(path), detail, value)
 
 
 def one_of(path: Path | str, value: Any, supported: Iterable[str]) -> list[FieldError]:

@@ -9,13 +9,12 @@ from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.patch import patch_part
 from sampan.apiserver.verbs.update import update_part
-from sampan.apiserver.writes.write import Part, validate
+from sampan.apiserver.writes.write import Part, keep_all_but_spec, validate
 from sampan.machinery.errors import FIELD_FORBIDDEN, FieldError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 _FIELD = "ephemeralContainers"
-_OF_REQUEST = ("resourceVersion", "managedFields")
 
 
 async def update(services: Services, call: Call) -> One | Tree:
@@ -30,11 +29,7 @@ async def patch(services: Services, call: Call) -> One | Tree:
 
 def _narrow(new: Object, old: Object) -> None:
     """Everything but the ephemeral containers is put back."""
-    containers = new["spec"].get(_FIELD) or []
-    kept = {field: new["metadata"][field] for field in _OF_REQUEST if field in new["metadata"]}
-    meta = {field: value for field, value in old["metadata"].items() if field not in _OF_REQUEST}
-    new.clear()
-    new.update({**old, "metadata": meta | kept, "spec": {**old["spec"], _FIELD: containers}})
+    keep_all_but_spec(new, old, {**old["spec"], _FIELD: new["spec"].get(_FIELD) or []})
 
 
 def _validate(call: Call, new: Object, old: Object) -> Iterator[FieldError]:

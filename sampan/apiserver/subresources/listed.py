@@ -13,6 +13,7 @@ from sampan.apiserver.subresources import (
     finalize,
     pod_certificates,
     proxies,
+    resize,
     rollback,
     streams,
     token,
@@ -40,6 +41,7 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     ("", "pods/ephemeralcontainers"): Subresource(
         {"get": get, "patch": ephemeral_containers.patch, "update": ephemeral_containers.update}
     ),
+    ("", "pods/resize"): Subresource({"get": get, "patch": resize.patch, "update": resize.update}),
     ("", "pods/eviction"): Subresource({"create": eviction.evict}, "Eviction", "policy", "v1"),
     ("", "pods/log"): Subresource({"get": streams.log}),
     ("", "pods/exec"): Subresource({"create": streams.execute, "get": streams.execute}, "PodExecOptions", "", "v1"),

@@ -15,6 +15,8 @@ from sampan.machinery.errors import FieldError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
+_OF_REQUEST = ("resourceVersion", "managedFields")
+
 # From the current object (shared: not to be changed; None where there is none) to the next one (private).
 Change = Callable[[Object | None], Object]
 
@@ -57,6 +59,14 @@ def keep(new: Object, old: Object, fields: Iterable[str]) -> None:
             new[field] = old[field]
         else:
             new.pop(field, None)
+
+
+def keep_all_but_spec(new: Object, old: Object, spec: Object) -> None:
+    """Put back everything but this spec, and what the metadata says of the request, in place."""
+    sent = {field: new["metadata"][field] for field in _OF_REQUEST if field in new["metadata"]}
+    meta = {field: value for field, value in old["metadata"].items() if field not in _OF_REQUEST}
+    new.clear()
+    new.update({**old, "metadata": meta | sent, "spec": spec})
 
 
 def _prepare_main(kind: Kind, new: Object, old: Object) -> None:

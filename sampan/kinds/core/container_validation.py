@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sampan.kinds.checks import Errors
+from sampan.kinds.core.device_validation import validate_container_claims
 from sampan.kinds.core.env_validation import validate_env
 from sampan.kinds.core.mount_validation import validate_mounts
 from sampan.kinds.core.probe_validation import validate_lifecycle, validate_probes
+from sampan.kinds.core.resize_validation import validate_resize_policy
 from sampan.kinds.core.resource_validation import validate_resources
 from sampan.kinds.core.security_validation import validate_container_security
 from sampan.machinery.meta import Object
@@ -26,6 +28,8 @@ class ContainerContext(NamedTuple):
     """What the containers' checks need to know of the rest of the spec."""
 
     volumes: frozenset[str]
+    claims: frozenset[str]
+    restarts: bool  # whether containers that end are started again
     grace_period: int
     host_network: bool
     is_pod: bool
@@ -35,7 +39,9 @@ class ContainerContext(NamedTuple):
         """The context of a pod spec's containers."""
         volumes = frozenset(volume.get("name") or "" for volume in spec.get("volumes") or ())
         grace_period = spec.get("terminationGracePeriodSeconds", 30)
-        return cls(volumes, grace_period, bool(spec.get("hostNetwork")), is_pod)
+        claims = frozenset(claim.get("name") or "" for claim in spec.get("resourceClaims") or ())
+        restarts = spec.get("restartPolicy") != "Never"
+        return cls(volumes, claims, restarts, grace_period, bool(spec.get("hostNetwork")), is_pod)
 
 
 def validate_containers(spec: Object, path: Path, context: ContainerContext) -> Errors:
@@ -60,7 +66,12 @@ def _container(container: Object, path: Path, context: ContainerContext) -> Erro
     yield from _ports(container.get("ports") or [], path.child("ports"), context)
     yield from validate_env(container, path)
     yield from validate_mounts(container, path, context.volumes)
-    yield from validate_resources(container.get("resources") or {}, path.child("resources"))
+    resources = container.get("resources") or {}
+    yield from validate_resources(resources, path.child("resources"))
+    yield from validate_container_claims(
+        resources.get("claims") or [], context.claims, path.child("resources", "claims")
+    )
+    yield from validate_resize_policy(container.get("resizePolicy") or [], path.child("resizePolicy"), context.restarts)
     yield from validate_container_security(container.get("securityContext") or {}, path.child("securityContext"))
 
 
@@ -81,6 +92,11 @@ def _init_container(container: Object, path: Path, context: ContainerContext) ->
     for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(field) is not None:
             yield forbidden(path.child(field), "may not be set for init containers without restartPolicy=Always")
+    for index, item in enumerate(container.get("resizePolicy") or ()):
+        if item.get("restartPolicy") == "RestartContainer":
+            at = path.child("resizePolicy").index(index).child("restartPolicy")
+            detail = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+            yield invalid(at, item["restartPolicy"], detail)
 
 
 def _ephemeral(spec: Object, path: Path, context: ContainerContext) -> Errors:

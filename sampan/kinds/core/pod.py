@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.pod_columns import COLUMNS
 from sampan.kinds.core.pod_defaults import POD_DEFAULTS, default_pod
+from sampan.kinds.core.pod_level_resources import default_pod_level
 from sampan.kinds.core.pod_update import validate_pod_update
 from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
@@ -30,6 +31,7 @@ _GATED = {
 def _prepare_create(pod: Object) -> None:
     """A new pod is Pending, whatever the client sent, and its class is settled for life."""
     sync_service_account(pod["spec"])
+    default_pod_level(pod["spec"])
     pod["status"] = {"phase": "Pending", "qosClass": qos_class(pod)}
     if pod["spec"].get("schedulingGates"):
         pod["status"]["conditions"] = [dict(_GATED)]

@@ -16,7 +16,6 @@ def default_pod(pod: Object) -> None:
             for port in container.get("ports") or ():
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
-    _request_what_is_limited(spec.get("resources") or {})
     spec.setdefault("enableServiceLinks", True)
 
 

@@ -14,7 +14,7 @@ from sampan.machinery.tree import get_path
 Resources = dict[str, Quantity]
 Field = Literal["requests", "limits"]
 
-_OF_PODS = ("cpu", "memory")  # what can be given to a pod as a whole, and huge pages
+_OF_PODS = ("cpu", "memory")  # and huge pages
 
 
 def resources(amounts: Mapping[str, Any] | None) -> Resources:
@@ -35,9 +35,19 @@ def raise_to(total: Resources, least: Mapping[str, Quantity]) -> None:
             total[name] = amount
 
 
+def aggregated(spec: Object, field: Field) -> Resources:
+    """What the spec says of its containers alone."""
+    return _summed(spec, lambda container: resources((container.get("resources") or {}).get(field)))
+
+
+def is_pod_level(name: str) -> bool:
+    """Whether a resource can be given to a pod as a whole."""
+    return name in _OF_PODS or name.startswith("hugepages-")
+
+
 def of_spec(spec: Object, field: Field) -> Resources:
     """What the spec says of its containers and the pod, without overhead."""
-    total = _summed(spec, lambda container: resources((container.get("resources") or {}).get(field)))
+    total = aggregated(spec, field)
     total.update(_of_pod(spec.get("resources"), field))
     return total
 
@@ -77,7 +87,7 @@ def _summed(spec: Object, own: Callable[[Object], Resources]) -> Resources:
 
 def _of_pod(amounts: Object | None, field: Field) -> Resources:
     found = resources((amounts or {}).get(field))
-    return {name: amount for name, amount in found.items() if name in _OF_PODS or name.startswith("hugepages-")}
+    return {name: amount for name, amount in found.items() if is_pod_level(name)}
 
 
 def _views(pod: Object, field: Field) -> Iterator[Resources]:

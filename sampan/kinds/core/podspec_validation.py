@@ -7,6 +7,8 @@ kinds/core/pod.py and, for templates, by kinds/workloads.py.
 from sampan.kinds.addresses import ip
 from sampan.kinds.checks import Errors, each, optional_name
 from sampan.kinds.core.container_validation import ContainerContext, validate_containers
+from sampan.kinds.core.device_validation import validate_pod_claims
+from sampan.kinds.core.pod_level_resources import validate_pod_level
 from sampan.kinds.core.scheduling_validation import validate_scheduling
 from sampan.kinds.core.security_validation import validate_pod_security
 from sampan.kinds.core.volume_validation import validate_volumes
@@ -41,6 +43,8 @@ def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool) -> Errors:
     """A PodSpec. In a template a host port may still be missing, because it is given when the pod is made."""
     yield from validate_volumes(spec.get("volumes"), path.child("volumes"))
     yield from validate_containers(spec, path, ContainerContext.of(spec, is_pod=is_pod))
+    yield from validate_pod_level(spec, path.child("resources"))
+    yield from validate_pod_claims(spec.get("resourceClaims") or [], path.child("resourceClaims"))
     yield from validate_pod_security(spec, path)
     yield from validate_scheduling(spec, path)
     if (policy := spec.get("preemptionPolicy")) is not None:

@@ -1,5 +1,7 @@
 """What is wrong with requests and limits: names of resources, amounts, and requests beyond limits."""
 
+from collections.abc import Callable
+
 from sampan.kinds.checks import Errors
 from sampan.machinery import quantity
 from sampan.machinery.meta import Object
@@ -32,12 +34,13 @@ def may_overcommit(name: str) -> bool:
     return is_native(name) and not name.startswith(HUGE_PAGES)
 
 
-def validate_resources(resources: Object, path: Path) -> Errors:
-    """ResourceRequirements of a container."""
+def validate_resources(resources: Object, path: Path, name_rule: Callable[[str, Path], Errors] | None = None) -> Errors:
+    """ResourceRequirements, of a container unless there is another rule for names."""
+    validate_name = name_rule or validate_container_resource_name
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for field, amounts in (("limits", limits), ("requests", requests)):
         for name, amount in amounts.items():
-            yield from validate_container_resource_name(name, path.child(field).key(name))
+            yield from validate_name(name, path.child(field).key(name))
             yield from validate_resource_amount(name, amount, path.child(field).key(name))
     for name, amount in requests.items():
         yield from _request(name, amount, limits.get(name), path)
