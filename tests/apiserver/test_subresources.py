@@ -150,6 +150,28 @@ async def test_exec_names_the_streams_as_the_kubelet_does(bound: API, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("query", "passed"),
+    [
+        ("", ""),
+        ("ports=80", "port=80"),
+        ("ports=1234,1235&ports=80", "port=1234&port=1235&port=80"),
+        ("ports=0", "port=0"),
+    ],
+)
+async def test_ports_to_forward(bound: API, monkeypatch: pytest.MonkeyPatch, query: str, passed: str) -> None:
+    target, _ = await stream(bound, monkeypatch, f"{PODS}/one/portforward", query, "proxy_portforward")
+    assert target is not None
+    assert (target.path, target.query) == ("/portForward/default/one", passed)
+
+
+async def test_an_empty_argument_is_one(bound: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "command=echo&command=&stdout=true"
+    target, _ = await stream(bound, monkeypatch, f"{PODS}/one/exec", query, "proxy_exec")
+    assert target is not None
+    assert target.query == "command=echo&command=&output=1"
+
+
+@pytest.mark.parametrize(
     ("path", "query", "message"),
     [
         (
@@ -161,6 +183,12 @@ async def test_exec_names_the_streams_as_the_kubelet_does(bound: API, monkeypatc
         ("one/log", "tailLines=-1", "tailLines: Invalid value: -1: must be greater than or equal to 0"),
         ("one/exec", "stdout=true", "you must specify at least 1 command for the container"),
         ("one/exec", "command=ls", "you must specify at least one of stdin, stdout, stderr"),
+        ("one/exec", "command=ls&stdout=true&dryRun=All", "dryRun is not supported"),
+        ("one/portforward", "ports=abc", 'strconv.ParseUint: parsing \\"abc\\": invalid syntax'),
+        ("one/portforward", "ports=80,", 'strconv.ParseUint: parsing \\"\\": invalid syntax'),
+        ("one/portforward", "ports=", 'cannot convert to []int32: strconv.ParseUint: parsing \\"\\": invalid syntax'),
+        ("one/portforward", "ports=70000", 'strconv.ParseUint: parsing \\"70000\\": value out of range'),
+        ("one/portforward", "ports=-1", "invalid syntax"),
     ],
 )
 async def test_refused_streams(

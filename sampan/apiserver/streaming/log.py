@@ -5,17 +5,19 @@ Errors are those of k8s.io/apiserver/pkg/registry/generic/rest (GenericHttpRespo
 
 from contextlib import AsyncExitStack
 
+from sampan.apiserver.streaming.messages import as_messages
 from sampan.apiserver.streaming.target import KubeletTarget, dial_error
 from sampan.machinery.errors import APIError, BadRequest, InternalError, NotFound
 from sampan.transport.connection import Streaming
 from sampan.transport.messages import Reply, Request, StreamResponse
 from sampan.transport.relay import OwnedBody
+from sampan.transport.websocket import is_websocket
 
 _MAX_MESSAGE = 50_000  # bytes of a kubelet's error that are passed on
 
 
 async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
-    """GET .../pods/{name}/log. Raises APIError."""
+    """GET .../pods/{name}/log, a WebSocket's included. Raises APIError."""
     client = target.client()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
@@ -26,8 +28,8 @@ async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
         except OSError as error:
             text = f'Get "{target.base_url}{target.location}": {dial_error(target, error)}'
             raise APIError(text, code=500, reason="") from error
-        return StreamResponse(200, OwnedBody(stack.pop_all(), answer.body), "text/plain")
-    raise AssertionError
+        reply = StreamResponse(200, OwnedBody(stack.pop_all(), answer.body), "text/plain")
+    return await as_messages(request, reply) if is_websocket(request) else reply
 
 
 async def _message(answer: Streaming) -> str:

@@ -73,24 +73,39 @@ async def portforward(services: Services, call: Call) -> Reply:
     """Connections into a pod's network."""
     await _authorize_create(services, call)
     pod = current(services, call).object
-    await admit_connection(services, call, "portforward", _options(call, "PodPortForwardOptions"))
-    ports = [value for name, value in parse_qsl(call.request.raw_query) if name == "ports"]
-    query = urlencode([("port", port) for port in ports])
+    options = await admit_connection(services, call, "portforward", _options(call, "PodPortForwardOptions"))
+    query = urlencode([("port", port) for port in options.get("ports") or ()])
     return await proxy_portforward(_target(services, pod, "portForward", "", query), call.request)
 
 
 def _options(call: Call, kind: str) -> Object:
     """The query as the options object that admission is shown."""
-    pairs = parse_qsl(call.request.raw_query)
+    pairs = parse_qsl(call.request.raw_query, keep_blank_values=True)
     options: Object = {"kind": kind, "apiVersion": "v1"}
     options |= {name: True for name in _STREAM_PARAMETERS if call.query.get(name, "").lower() in ("1", "true")}
     if container := call.query.get("container"):
         options["container"] = container
     if commands := [value for name, value in pairs if name == "command"]:
         options["command"] = commands
-    if ports := [int(value) for name, value in pairs if name == "ports" and value.isascii() and value.isdecimal()]:
+    if ports := [port for name, value in pairs if name == "ports" for port in _ports(value)]:
         options["ports"] = ports
     return options
+
+
+def _ports(text: str) -> list[int]:
+    """The numbers in one parameter; 0 is the kubelet's to refuse. Raises BadRequest."""
+    return [_port(number) for number in text.split(",")]
+
+
+def _port(text: str) -> int:
+    why = ""
+    if not text.isascii() or not text.isdecimal():
+        why = "invalid syntax"
+    elif len(text.lstrip("0")) > 5 or int(text) > 65535:
+        why = "value out of range"
+    if why:
+        raise BadRequest(f'cannot convert to []int32: strconv.ParseUint: parsing "{text}": {why}')
+    return int(text)
 
 
 async def _authorize_create(services: Services, call: Call) -> None:

@@ -34,6 +34,7 @@ class FakeKubelet:
         self.requests: list[Request] = []
         self.sessions_ended = asyncio.Event()
         self.refusal: Response | None = None
+        self.endless = False  # logs go on
 
     async def handle(self, request: Request) -> Reply:
         self.requests.append(request)
@@ -68,8 +69,13 @@ class FakeKubelet:
 
     def _logs(self, request: Request) -> Reply:
         async def lines() -> AsyncIterator[bytes]:
-            yield b"line 1\n"
-            yield b"line 2\n"
+            try:
+                yield b"line 1\n"
+                if self.endless:
+                    await asyncio.Event().wait()
+                yield b"line 2\n"
+            finally:
+                self.sessions_ended.set()
 
         return StreamResponse(200, lines(), "text/plain")
 
