@@ -19,8 +19,7 @@ class KubeletConfig:
     listen: str = "0.0.0.0"
     tls_certificate: bytes = b""  # PEM
     tls_key: bytes = b""
-    client_ca: bytes = b""  # signs the API server's client certificate
-    allowed_clients: tuple[str, ...] = ("kube-apiserver-kubelet-client",)  # common names
+    client_ca: bytes = b""  # signs the certificates of clients, the API server's among them
     max_pods: int = 110
     cgroup_root: str = "/"  # parent of kubepods
     systemd_cgroup: bool = False  # for a runtime of others that uses that driver; pods then have no limits as a whole
@@ -33,6 +32,12 @@ class KubeletConfig:
     image_gc_low: int = 80
     log_max_size: int = 10 * 1024 * 1024
     log_max_files: int = 5
+    node_log_dir: Path = Path("/var/log")  # what /logs shows
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where checkpoints of containers are written."""
+        return self.root_dir / "checkpoints"
 
     @property
     def log_dir(self) -> Path:

@@ -11,6 +11,7 @@ from sampan.kubelet.dns import Resolver
 from sampan.kubelet.handlers import Handlers
 from sampan.kubelet.images import Images
 from sampan.kubelet.podspec import field_path
+from sampan.kubelet.probe_metrics import ProbeMetrics
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.volumes.manager import Volumes
@@ -40,6 +41,7 @@ class KubeletContext:
     memory_capacity: int  # bytes
     service_env: Callable[[Object], Mapping[str, str]]  # of a pod
     allocatable: Callable[[], Mapping[str, str]]  # of the node
+    probe_metrics: ProbeMetrics = field(default_factory=ProbeMetrics)
     sandbox_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SANDBOXES_AT_ONCE))
 
     def tell(self, pod: Object, type_: str, reason: str, message: str, container: str = "") -> None:

@@ -15,7 +15,8 @@ from sampan.kubelet import cri_pb2 as pb
 _RUNTIME = (
     "Version Status UpdateRuntimeConfig RunPodSandbox StopPodSandbox RemovePodSandbox PodSandboxStatus ListPodSandbox "
     "CreateContainer StartContainer StopContainer RemoveContainer ListContainers ContainerStatus "
-    "UpdateContainerResources ReopenContainerLog ExecSync Exec Attach PortForward ListContainerStats"
+    "UpdateContainerResources ReopenContainerLog CheckpointContainer ExecSync Exec Attach PortForward "
+    "ListContainerStats"
 )
 _IMAGE = "ListImages ImageStatus PullImage RemoveImage ImageFsInfo"
 _RUNTIME_SERVICE, _IMAGE_SERVICE = "runtime.v1.RuntimeService", "runtime.v1.ImageService"
@@ -123,6 +124,13 @@ class CRI:
     async def reopen_log(self, container: str) -> None:
         """Open the log file anew, after it was renamed."""
         await self._call("ReopenContainerLog", container_id=container)
+
+    async def checkpoint_container(self, container: str, location: str, timeout: int) -> None:
+        """Write a container's state to a file; 0 leaves the time to the runtime, of which few can do this."""
+        within = (timeout or CALL_TIMEOUT) + EXEC_MARGIN
+        await self._call(
+            "CheckpointContainer", container_id=container, location=location, timeout=timeout, within=within
+        )
 
     async def container_stats(self) -> Sequence[Any]:
         """ContainerStats of all running containers."""

@@ -26,16 +26,19 @@ MAX_MESSAGE = 1024
 # (container spec, reason, message): tells a warning event.
 Tell = Callable[[Object, str, str], None]
 
+# (kind, container spec, whether it succeeded, seconds): counts a probe.
+Count = Callable[[Kind, Object, bool, float], None]
+
 
 class Prober:
     """The probes of one pod."""
 
-    def __init__(self, handlers: Handlers, clock: Clock, wake: Callable[[], None], tell: Tell) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, wake: Callable[[], None], tell: Tell, count: Count) -> None:
         self.verdicts: dict[str, Verdict] = {}
         self._handlers = handlers
         self._clock = clock
         self._wake = wake
-        self._tell = tell
+        self._tell, self._count = tell, count
         self._tasks: dict[tuple[str, Kind], asyncio.Task[None]] = {}
 
     def adopt(self, container: str, *, started: bool, ready: bool) -> None:
@@ -69,7 +72,9 @@ class Prober:
         tally = Tally(probe.get("successThreshold") or 1, probe.get("failureThreshold") or 3)
         while True:
             if self._is_due(kind, spec, instance.id):
+                began = self._clock.monotonic()
                 outcome = await self._handlers.run(probe, target, float(probe.get("timeoutSeconds") or 1))
+                self._count(kind, spec, outcome.success, self._clock.monotonic() - began)
                 self._take(kind, spec, instance.id, outcome, tally)
             if kind == "startup" and self._verdict(instance.id).started is not None:
                 return

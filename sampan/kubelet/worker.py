@@ -16,6 +16,8 @@ from sampan.kubelet.cri import CRIError
 from sampan.kubelet.operations import Operations, pod_ip
 from sampan.kubelet.plan import Plan, Situation, deadline, plan
 from sampan.kubelet.podspec import all_containers, full_name, grace_period, is_finished, uid_of
+from sampan.kubelet.probe_metrics import Probed
+from sampan.kubelet.probes import Kind as ProbeKind
 from sampan.kubelet.probes import Prober
 from sampan.kubelet.runtime import Container, PodRuntime, State
 from sampan.kubelet.status import Observation, pod_status
@@ -47,7 +49,7 @@ class PodWorker:
         self._verdict: tuple[str, str] | None = None  # why the kubelet itself failed the pod
         self._told: set[str] = set()  # ended instances whose back-off has been told
         self._released = False
-        self._prober = Prober(context.handlers, context.clock, self._wake.set, self._tell_probe)
+        self._prober = Prober(context.handlers, context.clock, self._wake.set, self._tell_probe, self._count_probe)
         self._adopted = False
 
     # Called by app.py
@@ -215,6 +217,11 @@ class PodWorker:
                 running[latest.id] = (spec, latest)
         self._prober.sync(group, running, pod_ip(self.context, pod, runtime), stopping)
 
+    def _count_probe(self, kind: ProbeKind, spec: Object, success: bool, seconds: float) -> None:
+        meta = self._pod["metadata"]
+        probed = Probed(kind.capitalize(), spec["name"], meta["name"], meta["namespace"], self.uid)
+        self.context.probe_metrics.count(probed, success=success, seconds=seconds)
+
     def _tell_probe(self, spec: Object, reason: str, message: str) -> None:
         self.context.tell(self._pod, "Warning", reason, message, spec["name"])
 
@@ -242,6 +249,7 @@ class PodWorker:
             await self._delete(pod)
         await forget_pod(self.context, pod, runtime)
         self.context.images.forget(self.uid)
+        self.context.probe_metrics.forget(self.uid)
         return True
 
     async def _delete(self, pod: Object) -> None:

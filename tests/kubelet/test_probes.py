@@ -56,10 +56,14 @@ class Watched:
         self.told: list[str] = []
         self.woken = asyncio.Event()
         self.handlers = Handlers(self.cri, self.clock)  # type: ignore[arg-type]
-        self.prober = Prober(self.handlers, self.clock, self.woken.set, self._tell)
+        self.counted: list[tuple[str, str, bool]] = []
+        self.prober = Prober(self.handlers, self.clock, self.woken.set, self._tell, self._count)
 
     def _tell(self, spec: Object, reason: str, message: str) -> None:
         self.told.append(f"{reason}: {message}")
+
+    def _count(self, kind: str, spec: Object, success: bool, seconds: float) -> None:
+        self.counted.append((kind, spec["name"], success))
 
     @property
     def verdict(self) -> Verdict:
@@ -94,6 +98,7 @@ async def test_a_failure_counts_from_its_threshold() -> None:
         await it.clock.advance(10)
         assert it.verdict == Verdict(live=False)
         assert it.told == ["Unhealthy: Liveness probe failed: outerr"] * 3
+        assert it.counted == [("liveness", "main", True), *[("liveness", "main", False)] * 3]
         await it.clock.advance(100)
         assert len(it.cri.ran) == 4  # it is being killed: no more probes
 
