@@ -147,6 +147,7 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
         cluster_signing_key=(pki / "ca.key").read_bytes(),
         cluster_signing_duration=parse_duration(config.cluster_signing_duration),
         load_balancer_pool=pool,
+        sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
     )
     ready, registry = cluster.ready("controllers"), cluster.api.config.metrics
     return [

@@ -11,6 +11,7 @@ from sampan.controllers.config import Config, ControllerContext
 from sampan.controllers.registry import all_controllers
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.controller import MANAGER
 from sampan.reconcile.discovery import Discovery
 from sampan.reconcile.leader_election import Election, LeaderElector
 from sampan.reconcile.manager import run_together
@@ -41,7 +42,7 @@ async def run_controllers(
         discovery = Discovery(client, informers, clock)
 
         def context(account: str) -> ControllerContext:
-            own = client_of(account)
+            own = client if account == MANAGER else client_of(account)
             return ControllerContext(own, informers, clock, metrics, discovery=discovery, config=config)
 
         made = [

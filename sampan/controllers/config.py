@@ -1,6 +1,8 @@
 """What the controllers can be told, beyond what the API says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sampan.reconcile.controller import Context
 from sampan.reconcile.discovery import Discovery
@@ -18,6 +20,10 @@ class Config:
     node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
     node_monitor_period: float = 5.0
     terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
+    sign_token: Callable[[dict[str, Any]], str] | None = None  # makes the tokens of Secrets; None: they stay empty
+    legacy_token_clean_up_period: float = (
+        365 * 86400.0
+    )  # seconds: unused for so long, they go
     leader_elect: str = ""  # our identity in an election, where several servers share a store; "" leads at once
     disabled: frozenset[str] = frozenset()  # names of controllers that do not run
 

@@ -25,6 +25,8 @@ from sampan.reconcile.queue import HIGH, LOW, WorkQueue
 
 log = logging.getLogger(__name__)
 
+MANAGER = "system:kube-controller-manager"  # as a controller's account: it acts as what runs it
+
 # Which keys of the controller's queue a watched object concerns. Called for the old and for the new form of it.
 KeysOf = Callable[[Object], Iterable[Key]]
 # Whether an update (old, new) matters at all. Not asked about additions and removals: they always do.

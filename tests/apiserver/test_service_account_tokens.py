@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from sampan.apiserver.authentication.attempt import Attempt, Refused
-from sampan.apiserver.authentication.legacy_token import INVALID_SINCE, LAST_USED, LEGACY_ISSUER
 from sampan.apiserver.authentication.service_account import Bound
+from sampan.kinds.core.service_account_token import INVALID_SINCE, ISSUER, LAST_USED
 from sampan.transport.messages import Request
 from tests.apiserver.harness import API, CONFIG_MAPS, PODS, pod
 from tests.apiserver.pki import key_pem, new_key, signing_key
@@ -233,7 +233,7 @@ async def legacy(api: API, secret: str = "old", **changes: Any) -> str:
     account = await api.get(f"{ACCOUNTS}/default")
     prefix = "kubernetes.io/serviceaccount"
     made = {
-        "iss": LEGACY_ISSUER,
+        "iss": ISSUER,
         "sub": "system:serviceaccount:default:default",
         f"{prefix}/namespace": "default",
         f"{prefix}/secret.name": secret,

@@ -1,7 +1,8 @@
 """The list of controllers."""
 
-from sampan.apiserver.bootstrap.policy import bindings
+from sampan.apiserver.bootstrap import policy, policy_namespaced
 from sampan.controllers.registry import all_controllers
+from sampan.reconcile.controller import MANAGER
 
 
 def test_every_controller_is_found_once_under_upstreams_name() -> None:
@@ -12,5 +13,9 @@ def test_every_controller_is_found_once_under_upstreams_name() -> None:
 
 
 def test_every_controller_has_an_account_with_a_default_role() -> None:
-    bound = {subject["name"] for binding in bindings() for subject in binding["subjects"] if "namespace" in subject}
+    bindings = [*policy.bindings(), *policy_namespaced.bindings()]
+    bound = {
+        subject["name"] for binding in bindings for subject in binding.get("subjects", ()) if "namespace" in subject
+    }
+    bound.add(MANAGER)
     assert {make.account or make.name for make in all_controllers()} <= bound

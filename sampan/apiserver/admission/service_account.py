@@ -8,8 +8,8 @@ from typing import Any
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.metadata import random_suffix
-from sampan.apiserver.pod_references import MIRROR_POD, references
 from sampan.apiserver.services import Services
+from sampan.kinds.core.pod_references import MIRROR_POD, references
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.meta import Object
 

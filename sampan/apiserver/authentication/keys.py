@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
@@ -48,6 +49,11 @@ class KeyRing:
     def named(self, key_id: str) -> Sequence[VerificationKey]:
         """The keys of a token's `kid`; all of them where it has none."""
         return [key for key in self.verifiers if key.id == key_id or not key_id]
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A JSON Web Token with these claims, by the first key."""
+        key = self.verifiers[0]
+        return jwt.encode(claims, self.signer, algorithm=key.algorithm, headers={"kid": key.id})
 
     def jwks(self) -> dict[str, Any]:
         """The JSON Web Key Set that /openid/v1/jwks publishes."""

@@ -7,9 +7,9 @@ import asyncio
 import logging
 from typing import NamedTuple
 
-from sampan.apiserver.authentication.legacy_token import LAST_USED
 from sampan.client.api import Client
 from sampan.kinds.core.secret import KIND as SECRET
+from sampan.kinds.core.service_account_token import LAST_USED
 from sampan.machinery.errors import APIError
 from sampan.machinery.meta import Key, Object, key_of
 

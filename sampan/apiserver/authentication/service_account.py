@@ -10,15 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-import jwt
-
 from sampan.apiserver.authentication import bound_claims
 from sampan.apiserver.authentication.attempt import Attempt, Refused, Verified, common
 from sampan.apiserver.authentication.keys import KeyRing
-from sampan.apiserver.authentication.legacy_token import LEGACY_ISSUER, LegacyTokens
+from sampan.apiserver.authentication.legacy_token import LegacyTokens
 from sampan.apiserver.authentication.lookup import Lookup
 from sampan.apiserver.authentication.signed import SignedTokens
 from sampan.apiserver.authentication.user import service_account_name
+from sampan.kinds.core.service_account_token import ISSUER as LEGACY_ISSUER
 from sampan.machinery.meta import Object
 
 WARN_AFTER = 3607  # seconds: what the injected token of a pod asks for, and no other
@@ -84,9 +83,7 @@ class ServiceAccountTokens:
             "nbf": int(now.timestamp()),
             "sub": service_account_name(meta["namespace"], meta["name"]),
         }
-        key = self.keys.verifiers[0]
-        token = jwt.encode(claims, self.keys.signer, algorithm=key.algorithm, headers={"kid": key.id})
-        return Issued(token, f"JTI={claims['jti']}")
+        return Issued(self.keys.sign(claims), f"JTI={claims['jti']}")
 
     def authenticate(self, token: str, attempt: Attempt) -> Verified | None:
         """The user of a token; None where another has issued it. Raises Refused."""

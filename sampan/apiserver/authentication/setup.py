@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver.authentication.anonymous import EVERYWHERE, Anonymous
+from sampan.apiserver.authentication.attempt import TokenAuthenticator
 from sampan.apiserver.authentication.authenticate import Authenticator
+from sampan.apiserver.authentication.bootstrap_token import BootstrapTokens
 from sampan.apiserver.authentication.keys import KeyRing
 from sampan.apiserver.authentication.legacy_token import LegacyTokens, NoteUse
 from sampan.apiserver.authentication.lookup import Lookup
@@ -32,6 +34,7 @@ class Material:
     issuers: Sequence[str]
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: Anonymous = EVERYWHERE
+    bootstrap_tokens: bool = True
 
 
 def authenticator(material: Material, lookup: Lookup, note_use: NoteUse, registry: CollectorRegistry) -> Authenticator:
@@ -40,9 +43,12 @@ def authenticator(material: Material, lookup: Lookup, note_use: NoteUse, registr
     service_accounts = ServiceAccountTokens(
         material.keys, material.issuers, audiences, lookup, LegacyTokens(lookup, note_use)
     )
+    tokens: list[TokenAuthenticator] = [StaticTokens(material.tokens, audiences), service_accounts]
+    if material.bootstrap_tokens:
+        tokens.append(BootstrapTokens(lookup, audiences))
     return Authenticator(
         certificates=CertificateAuthenticator(material.client_ca, material.front_proxies),
-        tokens=Tokens([StaticTokens(material.tokens, audiences), service_accounts]),
+        tokens=Tokens(tokens),
         anonymous=material.anonymous,
         service_accounts=service_accounts,
         audiences=audiences,

@@ -5,12 +5,14 @@ pkg/registry/scheduling/rest.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from ipaddress import IPv4Network
 from typing import Any
 
 import orjson
 
 from sampan.apiserver.authentication.request_header import FrontProxies
+from sampan.kinds.core.service_account_token import TRACKING
 from sampan.machinery.meta import Object
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -60,6 +62,11 @@ def authentication_config(client_ca: str, front_proxies: FrontProxies) -> Object
             "requestheader-extra-headers-prefix": _list(("X-Remote-Extra-",)),
         }
     return _object("v1", "ConfigMap", "extension-apiserver-authentication", "kube-system") | {"data": data}
+
+
+def legacy_token_tracking(since: date) -> Object:
+    """kube-system/kube-apiserver-legacy-service-account-token-tracking: since when uses of such tokens are noted."""
+    return _object("v1", "ConfigMap", TRACKING, "kube-system") | {"data": {"since": since.isoformat()}}
 
 
 def _list(values: Sequence[str]) -> str:

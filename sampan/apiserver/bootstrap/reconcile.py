@@ -6,7 +6,7 @@ annotation rbac.authorization.kubernetes.io/autoupdate is "false" is left alone.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sampan.apiserver.authorization.rules import rules_of, uncovered
 from sampan.client.api import Client
@@ -47,6 +47,17 @@ class Reconciler:
             return
         if any(found.get(field) != obj.get(field) for field in fields):
             await self._client.update(self._kind_of(obj), {**found, **{field: obj[field] for field in fields}})
+
+    async def ensure_valid(self, obj: Object, is_valid: Callable[[Object], bool]) -> None:
+        """Create the object, or give it back its data where what it says can't be."""
+        try:
+            found = await self._client.get(self._kind_of(obj), *_name(obj))
+        except NotFound:
+            await self._create(obj)
+            return
+        if not is_valid(found):
+            data = (found.get("data") or {}) | obj["data"]
+            await self._client.update(self._kind_of(obj), {**found, "data": data})
 
     async def ensure_service(self, service: Object) -> None:
         """Create the Service, or give it back its ports; the rest of its spec may be anybody's."""

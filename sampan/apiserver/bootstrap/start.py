@@ -16,6 +16,7 @@ from sampan.apiserver.bootstrap import objects, policy, policy_namespaced
 from sampan.apiserver.bootstrap.reconcile import Reconciler
 from sampan.apiserver.bootstrap.service_range import ensure_service_range
 from sampan.client.api import Client
+from sampan.kinds.core.service_account_token import day_of
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.meta import Object
 
@@ -52,6 +53,7 @@ class Bootstrap:
         await reconciler.ensure([*objects.namespaces(), *objects.priority_classes()])
         await gather(*(reconciler.reconcile_role(role) for role in self.roles))
         await gather(*(reconciler.reconcile_binding(binding) for binding in self.bindings))
+        await self._put_tracking(reconciler)
         await self._put_addresses(reconciler)
 
     async def restore(self) -> None:
@@ -59,7 +61,15 @@ class Bootstrap:
         await ensure_service_range(self.client, self.service_range, self.now(), level=logging.DEBUG)
         reconciler = Reconciler(self.client, self.catalogue)
         await reconciler.ensure([*objects.namespaces(), *objects.priority_classes(), *self.roles, *self.bindings])
+        await self._put_tracking(reconciler)
         await self._put_addresses(reconciler)
+
+    async def _put_tracking(self, reconciler: Reconciler) -> None:
+        """Since when uses of tokens without an end are noted: the day stays, unless it is none."""
+        tracking = objects.legacy_token_tracking(self.now().date())
+        await reconciler.ensure_valid(
+            tracking, lambda found: day_of((found.get("data") or {}).get("since", "")) is not None
+        )
 
     async def _put_addresses(self, reconciler: Reconciler) -> None:
         """Where the server is, and by what CA it knows its clients."""

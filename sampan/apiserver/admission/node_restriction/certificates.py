@@ -9,12 +9,12 @@ import base64
 from sampan.apiserver.admission.attributes import CREATE, Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.authorization.attributes import Attributes
-from sampan.apiserver.pod_references import MIRROR_POD
 from sampan.apiserver.services import Services
 from sampan.kinds.certificates import pkcs10
 from sampan.kinds.certificates.signer_names import KUBELET_CLIENT, KUBELET_SERVING
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.pod_references import MIRROR_POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.kind import Kind

@@ -4,10 +4,10 @@ from typing import Any
 
 from sampan.apiserver.admission.attributes import CREATE, DELETE, UPDATE, Admission
 from sampan.apiserver.admission.refusals import forbidden
-from sampan.apiserver.pod_references import MIRROR_POD, first_reference
 from sampan.apiserver.services import Services
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.pod_references import MIRROR_POD, first_reference
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import semantic_equal

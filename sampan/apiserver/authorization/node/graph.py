@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sampan.apiserver.authorization.node.volume_secrets import secrets_of_volume
-from sampan.apiserver.pod_references import MIRROR_POD, references, resource_claims
+from sampan.kinds.core.pod_references import MIRROR_POD, references, resource_claims
 from sampan.machinery.meta import Key, Object, annotations_of
 
 PODS, VOLUMES = "pods", "persistentvolumes"

@@ -1,7 +1,8 @@
 """Which objects a pod names: what its node must be able to read, and what a mirror pod may not name.
 
 Rules: k8s.io/kubernetes/pkg/api/pod (VisitPodSecretNames and its kin, HasAPIObjectReference) and
-k8s.io/dynamic-resource-allocation/resourceclaim (PodClaims). Called by authorization and admission.
+k8s.io/dynamic-resource-allocation/resourceclaim (PodClaims). Called by
+authorization, admission and controllers.
 """
 
 from collections.abc import Iterator, Mapping
