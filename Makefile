@@ -69,7 +69,7 @@ pause: $(BIN)/python ## assemble the pause programs; needs binutils for both pro
 	@$(BIN)/python tools/pause/assemble.py
 
 proto: dev ## regenerate the protobuf modules
-	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. sampan/kubelet/cri.proto sampan/kubelet/containerd_events.proto
+	@$(BIN)/python -m grpc_tools.protoc -I . --python_out=. $(shell find sampan -name "*.proto")
 
 clean: ## remove the virtualenv and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,7 @@ else happens.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sampan.apiserver.bodies import recognized, unrecognized
@@ -24,6 +24,7 @@ _MATCHES = ("Exact", "NotOlderThan")
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _PROPAGATIONS = ("Background", "Foreground", "Orphan")
 _MAX_FIELD_MANAGER = 128
+_IGNORE_READ_ERROR = "ignoreStoreReadErrorWithClusterBreakingPotential"
 _INTEGER, _MOST_DIGITS = re.compile(r"[+-]?[0-9]+", re.ASCII), 20  # as long as a number of 64 bits is with its sign
 
 
@@ -72,6 +73,7 @@ class DeleteOptions(NamedTuple):
     resource_version: str = ""
     dry_run: bool = False
     orphan: bool | None = None  # orphanDependents, which propagation replaced
+    ignore_read_error: bool = False  # ignoreStoreReadErrorWithClusterBreakingPotential: for what can't be read only
 
     def tree(self) -> dict[str, Any]:
         """As the object that admission is shown."""
@@ -87,6 +89,8 @@ class DeleteOptions(NamedTuple):
             tree["propagationPolicy"] = self.propagation
         if self.dry_run:
             tree["dryRun"] = ["All"]
+        if self.ignore_read_error:
+            tree[_IGNORE_READ_ERROR] = True
         return tree
 
 
@@ -178,12 +182,24 @@ def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
     dry = tree.get("dryRun") or []
     dry_run, error = _dry_run(",".join(dry) if isinstance(dry, list) and all(isinstance(x, str) for x in dry) else "?")
     errors += error
+    unsafe = tree.get(_IGNORE_READ_ERROR) or False
+    if unsafe is True:
+        errors += _unsafe_errors(tree)
+    elif unsafe is not False:
+        raise unrecognized("DeleteOptions")
     if errors:
         raise Invalid.of("DeleteOptions", _GROUP, "", errors)
     if orphan is not None:
         propagation = "Orphan" if orphan else "Background"
     uid, version = preconditions.get("uid") or "", preconditions.get("resourceVersion") or ""
-    return DeleteOptions(grace, propagation, str(uid), str(version), dry_run, orphan)
+    return DeleteOptions(grace, propagation, str(uid), str(version), dry_run, orphan, unsafe)
+
+
+def _unsafe_errors(tree: Mapping[str, Any]) -> Iterator[FieldError]:
+    """KEP-3926: what is deleted unread is deleted at once, with whatever depends on it."""
+    for field in ("propagationPolicy", "orphanDependents", "gracePeriodSeconds", "preconditions"):
+        if tree.get(field) not in (None, ""):
+            yield FieldError(FIELD_INVALID, _IGNORE_READ_ERROR, f"cannot be set together with .{field}", True)
 
 
 def _delete_tree(query: Mapping[str, str]) -> dict[str, Any]:
@@ -193,6 +209,8 @@ def _delete_tree(query: Mapping[str, str]) -> dict[str, Any]:
     if "orphanDependents" in query:
         tree["orphanDependents"] = is_true(query["orphanDependents"])
     tree["propagationPolicy"] = query.get("propagationPolicy", "")
+    if _IGNORE_READ_ERROR in query:
+        tree[_IGNORE_READ_ERROR] = is_true(query[_IGNORE_READ_ERROR])
     if query.get("dryRun"):
         tree["dryRun"] = [query["dryRun"]]
     return tree

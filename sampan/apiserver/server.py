@@ -51,6 +51,7 @@ from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.extensions.instances import Instances
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
+from sampan.apiserver.nonresource.health import Checks
 from sampan.apiserver.nonresource.openapi import OpenAPI
 from sampan.apiserver.nonresource.table import nonresource
 from sampan.apiserver.proxying.clients import ProxyClients
@@ -107,6 +108,7 @@ class APIServerConfig:
     admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
+    health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -311,16 +313,19 @@ class APIServer:
         """The versions that other servers have, behind this one."""
         return self.aggregation.discovery.versions()
 
-    def readiness(self) -> dict[str, Callable[[], str]]:
+    def readiness(self) -> Checks:
         """The checks of /readyz."""
         return {
-            "ping": lambda: "",
-            "etcd": lambda: "",
+            **self.healthiness(),
             "poststarthook/rbac/bootstrap-roles": lambda: "" if self._ready else "not finished",
         }
 
-    def liveness(self) -> dict[str, Callable[[], str]]:
-        """The checks of /livez and /healthz."""
+    def healthiness(self) -> Checks:
+        """The checks of /healthz."""
+        return {**self.liveness(), **self.config.health}
+
+    def liveness(self) -> Checks:
+        """The checks of /livez."""
         return {"ping": lambda: "", "etcd": lambda: ""}
 
     def openid_configuration(self) -> bytes:

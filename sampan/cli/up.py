@@ -34,9 +34,24 @@ def register(subparsers: Any) -> None:
         metavar="DURATION",
         help="how long certificates of CertificateSigningRequests are good for at most; default: 8760h",
     )
+    command.add_argument("--encryption-provider-config", metavar="FILE", help="how data is encrypted at rest")
+    command.add_argument(
+        "--encryption-provider-config-automatic-reload",
+        nargs="?",
+        const=True,
+        type=_truth,
+        metavar="true|false",
+        help="follow changes of that file",
+    )
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
+
+
+def _truth(word: str) -> bool:
+    if word not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
+    return word == "true"
 
 
 def _port(word: str) -> int:
@@ -98,6 +113,8 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         disable_admission_plugins=arguments.disable_admission_plugins,
         admission_config_file=arguments.admission_control_config_file,
         cluster_signing_duration=arguments.cluster_signing_duration or "",
+        encryption_provider_config=arguments.encryption_provider_config,
+        encryption_reload=arguments.encryption_provider_config_automatic_reload,
     )
 
 

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver.authentication.user import User, authenticated, service_account
 from sampan.apiserver.discovery.views import LegacyDiscovery
@@ -27,6 +29,9 @@ from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
 from sampan.storage.sqlite import SQLiteStore
 
+if TYPE_CHECKING:
+    from sampan.storage.encryption.encryption import Encryption
+
 Report = Callable[[str], None]
 Task = tuple[str, Callable[[], Coroutine[Any, Any, None]]]  # a name, and what makes the coroutine to run
 
@@ -39,6 +44,7 @@ class Cluster:
     api: APIServer
     store: SQLiteStore
     clock: Clock
+    encryption: "Encryption | None" = None  # at rest
     waiting: dict[str, asyncio.Event] = field(default_factory=dict)  # component -> set when it is ready
 
     @property
@@ -70,13 +76,15 @@ async def control_plane(config: ClusterConfig, report: Report) -> AsyncIterator[
     ensure_pki(pki, server_hosts=list(hosts), node_name=config.name, node_hosts=[config.name, config.node_ip])
     report("certificates")
     async with contextlib.AsyncExitStack() as stack:
-        store = await SQLiteStore.open(config.directory / "store.db")
+        clock, metrics = SystemClock(), CollectorRegistry()
+        encryption = await _encryption(config, clock, metrics)
+        store = await SQLiteStore.open(config.directory / "store.db", encryption.transformers if encryption else None)
         stack.push_async_callback(store.close)
-        api = APIServer(_api_config(config, store))
+        api = APIServer(_api_config(config, store, encryption, metrics))
         await api.start()
         stack.push_async_callback(api.stop)
         report("API server")
-        cluster = Cluster(config, api, store, SystemClock())
+        cluster = Cluster(config, api, store, clock, encryption)
         api.services.components |= {
             "controller-manager": partial(_unready, cluster.ready("controllers")),
             "scheduler": partial(_unready, cluster.ready("scheduler")),
@@ -89,7 +97,18 @@ def _unready(component: asyncio.Event) -> str:
     return "" if component.is_set() else "is still starting"
 
 
-def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:
+async def _encryption(config: ClusterConfig, clock: Clock, metrics: CollectorRegistry) -> "Encryption | None":
+    """Encryption at rest, loaded only where there is some."""
+    if not config.encryption_provider_config:
+        return None
+    from sampan.cluster.encryption import encryption_of
+
+    return await encryption_of(config, clock, metrics)
+
+
+def _api_config(
+    config: ClusterConfig, store: SQLiteStore, encryption: "Encryption | None", metrics: CollectorRegistry
+) -> APIServerConfig:
     pem = {path.name: path.read_bytes() for path in (config.directory / "pki").iterdir()}
     return APIServerConfig(
         store=store,
@@ -110,6 +129,8 @@ def _api_config(config: ClusterConfig, store: SQLiteStore) -> APIServerConfig:
         issuer=f"https://kubernetes.default.svc.{config.domain}",
         legacy_discovery=LegacyDiscovery(config.legacy_discovery),
         admission=admission_of(config),
+        metrics=metrics,
+        health={"kms-providers": encryption.health} if encryption and encryption.has_health else {},
     )
 
 
@@ -150,7 +171,11 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
     )
     ready, registry = cluster.ready("controllers"), cluster.api.config.metrics
+    encryption: list[Task] = []
+    if cluster.encryption:
+        encryption.append(("encryption", partial(cluster.encryption.run, cluster.store.reread)))
     return [
+        *encryption,
         ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready, registry)),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
         ("compactor", partial(compactor.run, cluster.store, clock)),

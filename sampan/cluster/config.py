@@ -49,6 +49,8 @@ class ClusterConfig:
     disable_admission_plugins: str = ""
     admission_config_file: str = ""
     cluster_signing_duration: str = "8760h"  # of certificates for CertificateSigningRequests, at most
+    encryption_provider_config: str = ""  # a file
+    encryption_provider_config_automatic_reload: bool = False
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from sampan.cluster import process
 from sampan.cluster.claims import Claimed, claim, claims, recall
@@ -48,6 +49,8 @@ class Wishes:
     enable_admission_plugins: str | None = None
     disable_admission_plugins: str | None = None
     admission_config_file: str | None = None
+    encryption_provider_config: str | None = None
+    encryption_reload: bool | None = None
 
 
 def settle(wishes: Wishes) -> ClusterConfig:
@@ -94,6 +97,7 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     config = _new(wishes, directory) if existing is None else _again(wishes, existing)
     _check_listen(config.listen)
     _check_admission(config)
+    _check_encryption(config)
     if not config.control_plane_only:
         claim(config)
     return config
@@ -115,6 +119,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         legacy_discovery=wishes.legacy_discovery or existing.legacy_discovery,
         cluster_signing_duration=wishes.cluster_signing_duration or existing.cluster_signing_duration,
         **_admission(wishes),
+        **_encryption(wishes),
     )
     if process.server_pid(existing) is not None:
         return config
@@ -152,6 +157,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         legacy_discovery=wishes.legacy_discovery or "auto",
         cluster_signing_duration=wishes.cluster_signing_duration or "8760h",
         **_admission(wishes),
+        **_encryption(wishes),
     )
 
 
@@ -184,7 +190,7 @@ def _check_listen(address: str) -> None:
         )
 
 
-def _admission(wishes: Wishes) -> dict[str, str]:
+def _admission(wishes: Wishes) -> dict[str, Any]:
     """What was said about admission; an empty text takes back what was said before."""
     file = wishes.admission_config_file
     said = {
@@ -203,6 +209,27 @@ def _check_admission(config: ClusterConfig) -> None:
         try:
             admission_of(config)
         except AdmissionError as error:
+            raise LifecycleError(str(error)) from None
+
+
+def _encryption(wishes: Wishes) -> dict[str, Any]:
+    """What was said about encryption at rest; an empty text takes back what was said before."""
+    file = wishes.encryption_provider_config
+    said: dict[str, Any] = {}
+    if file is not None:
+        said["encryption_provider_config"] = str(Path(file).absolute()) if file else ""
+    if wishes.encryption_reload is not None or file == "":
+        said["encryption_provider_config_automatic_reload"] = bool(file != "" and wishes.encryption_reload)
+    return said
+
+
+def _check_encryption(config: ClusterConfig) -> None:
+    if config.encryption_provider_config or config.encryption_provider_config_automatic_reload:
+        from sampan.cluster.encryption import EncryptionError, check
+
+        try:
+            check(config)
+        except EncryptionError as error:
             raise LifecycleError(str(error)) from None
 
 

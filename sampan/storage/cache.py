@@ -26,7 +26,7 @@ from sampan.machinery.errors import Expired
 from sampan.storage.cached import START, Cached, CacheEvent, Items, head, untagged
 from sampan.storage.collection import Collection, collection_of
 from sampan.storage.history import History
-from sampan.storage.protocol import Compacted, Event, EventType, Record, Store
+from sampan.storage.protocol import Compacted, Event, EventType, Record, Store, Unreadable
 from sampan.storage.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -42,17 +42,22 @@ CONTINUE_TOO_OLD = (
 )
 
 
-def _is_readable(record: Record) -> bool:
-    """Whether a stored value is an object. What is not harms itself only: it is named, and not served."""
+def _unreadable(record: Record) -> str:
+    """Why a stored value is no object; "" where it is one. What is not harms itself only: it is named, not served."""
+    if isinstance(record.value, Unreadable):
+        return f'unable to transform key "{record.key}": {record.value.why}'
     try:
         value = untagged(record.value)
-        if value.startswith(START) and orjson.loads(value):
-            return True
-        why = "no object"
+        return "" if value.startswith(START) and orjson.loads(value) else f'unable to decode key "{record.key}"'
     except orjson.JSONDecodeError as error:
-        why = str(error)
-    log.error("%s cannot be read and is left out: %s", record.key, why)
-    return False
+        return f'unable to decode key "{record.key}": {error}'
+
+
+class Flaw(NamedTuple):
+    """Why what is stored under a key can't be read, and at which revision it was written."""
+
+    why: str
+    revision: int
 
 
 class Listing(NamedTuple):
@@ -77,6 +82,7 @@ class Cache:
         self._history = History(history_limit)
         self._revision = 0
         self._loaded = 0  # the revision of the first listing; older events only fill the history
+        self.unreadable: dict[str, Flaw] = {}  # by key
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._unsubscribe: Callable[[], None] | None = None
         self._closed = False
@@ -85,7 +91,10 @@ class Cache:
         """Load every object, then follow the log; also recalls recent history, so watches survive a restart."""
         page = await self._store.list("/")
         for record in page.records:
-            if _is_readable(record):
+            if why := _unreadable(record):
+                log.error("%s; it is left out", why)
+                self.unreadable[record.key] = Flaw(why, record.revision)
+            else:
                 collection = self._collection(record.key)
                 collection.put(Cached(record.key, record.revision, record.value, collection.head))
         self._loaded = page.revision
@@ -143,6 +152,14 @@ class Cache:
         collection = self._collections.get(collection_of(prefix))
         return Listing(collection.below(prefix) if collection else Items(), self._revision)
 
+    def unreadable_below(self, prefix: str) -> Sequence[str]:
+        """What is wrong with each value below a prefix that is there and can't be read."""
+        return [flaw.why for key, flaw in self.unreadable.items() if key.startswith(prefix)]
+
+    def is_stale(self, key: str) -> bool:
+        """Whether the value of a key is to be written anew even where nothing of it has changed."""
+        return self._store.is_stale(key)
+
     def changed(self, collection: str) -> int:
         """The revision of the last change to a collection ("/core/pods/"); 0 where there has been none."""
         found = self._collections.get(collection)
@@ -162,7 +179,8 @@ class Cache:
             page = await self._store.list(prefix, start_after=start_after, limit=limit, revision=revision)
         except Compacted as error:
             raise Expired(CONTINUE_TOO_OLD) from error
-        items = Items(self._shared(r.key, r.revision, r.value) for r in page.records)
+        readable = [record for record in page.records if not isinstance(record.value, Unreadable)]
+        items = Items(self._shared(r.key, r.revision, r.value) for r in readable)
         return Listing(items, page.revision, page.remaining)
 
     async def wait_for(self, revision: int) -> None:
@@ -223,25 +241,32 @@ class Cache:
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:
             change = self._change(event)
-            self._history.append(change)
             self._revision = event.revision
+            if change is None:
+                continue
+            self._history.append(change)
             if event.revision > self._loaded:
                 for watch in self._interested(event.key):
                     watch.offer(change, self._watch_limit)
         self._history.trim(self._store.compacted)
         self._release_waiters()
 
-    def _change(self, event: Event) -> CacheEvent:
-        """The event as watchers see it; brings the collection up to date unless it was loaded later than that."""
-        collection = self._collection(event.key)
+    def _change(self, event: Event) -> CacheEvent | None:
+        """The event as watchers see it; brings the collection up to date unless it was loaded later than that.
+
+        What can't be read is not there for them; None where neither the old nor the new value can be.
+        """
+        collection, readable = self._collection(event.key), not isinstance(event.value, Unreadable)
         old, new = None, None
-        if event.previous is not None:
+        flawed = event.revision > self._loaded and self.unreadable.pop(event.key, None) is not None
+        if event.previous is not None and not flawed and not isinstance(event.previous.value, Unreadable):
             old = self._shared(event.key, event.previous.revision, event.previous.value)
-        if event.type is EventType.DELETE:
-            gone = Cached(event.key, event.revision, event.value, collection.head)
-        else:
+        if event.type is not EventType.DELETE and readable:
             new = self._shared(event.key, event.revision, event.value)
-            gone = Cached(event.key, event.revision, (old or new).value, collection.head)
+        if old is None and new is None:
+            return None
+        last = event.value if event.type is EventType.DELETE and readable else (old or new).value  # type: ignore[union-attr]
+        gone = Cached(event.key, event.revision, last, collection.head)
         if event.revision > self._loaded:
             if new is None:
                 collection.remove(event.key, event.revision)

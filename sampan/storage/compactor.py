@@ -6,18 +6,11 @@ Upstream's API server compacts etcd every five minutes up to where it was five m
 
 import logging
 from collections import deque
-from typing import Protocol
 
+from sampan.storage.clock import Clock
 from sampan.storage.protocol import Store, StoreError
 
 log = logging.getLogger(__name__)
-
-
-class Clock(Protocol):
-    """The part of reconcile.clock.Clock that is needed here."""
-
-    def monotonic(self) -> float: ...
-    async def sleep(self, seconds: float) -> None: ...
 
 
 async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float = 300.0) -> None:

@@ -4,6 +4,8 @@ Every question is a range of revisions, so the table needs no index: loading rea
 `revision > n`, an old listing takes back the rows above its revision (index.py), and compaction removes what the
 rows of its range have superseded. WAL with synchronous=FULL: a commit that returns is on disk. The file is locked
 for as long as it is open, and the kernel unlocks it when the process dies.
+
+Values are encrypted in rows and plain everywhere else (rows.py).
 """
 
 import sqlite3
@@ -11,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.index import Index
-from sampan.storage.protocol import Event, EventType, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+from sampan.storage.protocol import Event, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+from sampan.storage.rows import DELETE, Row, Rows
 
 APPLICATION_ID = 0x53414D50  # "SAMP", in the file's header
 FORMAT = 1  # user_version: raised when an older Sampan could not read the file
@@ -32,9 +36,6 @@ CREATE TABLE IF NOT EXISTS compaction (revision INTEGER NOT NULL);
 INSERT INTO compaction SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM compaction);
 COMMIT;
 """
-_TYPES = (EventType.CREATE, EventType.UPDATE, EventType.DELETE)
-_NUMBER = {type: number for number, type in enumerate(_TYPES)}
-_DELETE = _NUMBER[EventType.DELETE]
 _ROWS = 100  # rows inserted by one statement
 
 _PAGES_GIVEN_BACK = 4000  # at most, by one compaction: 16 MB
@@ -43,9 +44,10 @@ _PAGES_GIVEN_BACK = 4000  # at most, by one compaction: 16 MB
 class LogFile:
     """An open file. Raises StoreFull, StoreInUse, StoreCorrupt, StoreError, never a sqlite3.Error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, transformers: Transformers) -> None:
         self.path = path
         self.compacted = 0
+        self.rows = Rows(transformers)
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
@@ -66,18 +68,19 @@ class LogFile:
                 index.revision = row[0]
         # The newest rows may be deletions that have been compacted away.
         index.revision = max(index.revision, self.compacted)
+        index.records |= {key: self.rows.current(one) for key, one in index.records.items() if self.rows.concerns(one)}
         return index
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Commit events as one transaction; they are on disk when this returns, or did not happen when it raises."""
-        rows = [_row(event) for event in events]
+    def append(self, rows: Sequence[Row]) -> None:
+        """Commit rows as one transaction; they are on disk when this returns, or did not happen when it raises."""
         with self._named_errors():
             if len(rows) <= _ROWS:
                 self._insert(rows)  # a statement is a transaction: one call into SQLite, one release of the GIL
-                return
-            with self._transaction():
-                for start in range(0, len(rows), _ROWS):
-                    self._insert(rows[start : start + _ROWS])
+            else:
+                with self._transaction():
+                    for start in range(0, len(rows), _ROWS):
+                        self._insert(rows[start : start + _ROWS])
+        self.rows.committed(rows)
 
     def since(self, revision: int, prefix: str = "", *, newest_first: bool = False) -> list[Event]:
         """Every event above `revision` on keys below `prefix`, oldest first unless told otherwise."""
@@ -87,7 +90,7 @@ class LogFile:
             f"ORDER BY e.revision {'DESC' if newest_first else 'ASC'}"
         )
         with self._named_errors():
-            return [_event(*row) for row in self._db.execute(query, (revision, len(prefix), prefix))]
+            return [self.rows.event(*row) for row in self._db.execute(query, (revision, len(prefix), prefix))]
 
     def compact(self, revision: int) -> int:
         """Remove what is superseded or deleted at `revision`, give pages back; return how many rows went."""
@@ -99,7 +102,7 @@ class LogFile:
             with self._transaction():
                 gone = self._db.execute(f"DELETE FROM log WHERE revision IN ({superseded})", (low, revision)).rowcount
                 gone += self._db.execute(
-                    "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = ?", (low, revision, _DELETE)
+                    "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = ?", (low, revision, DELETE)
                 ).rowcount
                 self._db.execute("UPDATE compaction SET revision = ?", (revision,))
             self.compacted = revision
@@ -125,6 +128,7 @@ class LogFile:
             "synchronous = FULL",
             "wal_autocheckpoint = 2000",  # pages: the -wal file stays near 8 MB ...
             "journal_size_limit = 16777216",  # ... and shrinks back after a larger transaction
+            "secure_delete = ON",  # a Secret that is gone, or encrypted by now, is gone from the disk too
         ):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.executescript(_SCHEMA)
@@ -138,14 +142,14 @@ class LogFile:
         before = records.get(key)
         if revision > self.compacted and (before.revision if before else 0) != previous:
             raise StoreCorrupt(f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision")
-        if type == _DELETE:
+        if type == DELETE:
             records.pop(key, None)
         else:
             records[key] = Record(key, value or b"", revision)
 
-    def _insert(self, rows: Sequence[tuple[int, str, int, int, bytes | None]]) -> None:
+    def _insert(self, rows: Sequence[Row]) -> None:
         places = ",".join(["(?,?,?,?,?)"] * len(rows))
-        self._db.execute(f"INSERT INTO log VALUES {places}", [field for row in rows for field in row])
+        self._db.execute(f"INSERT INTO log VALUES {places}", [field for row in rows for field in row[:5]])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -165,16 +169,6 @@ class LogFile:
             raise _named(self.path, error) from error
         except OSError as error:
             raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
-
-
-def _row(event: Event) -> tuple[int, str, int, int, bytes | None]:
-    previous = event.previous.revision if event.previous else 0
-    unchanged = event.type is EventType.DELETE and event.previous is not None and event.value == event.previous.value
-    return event.revision, event.key, _NUMBER[event.type], previous, None if unchanged else event.value
-
-
-def _event(revision: int, key: str, type: int, previous: int, value: bytes, before: bytes) -> Event:
-    return Event(_TYPES[type], key, value, revision, Record(key, before, previous) if previous else None)
 
 
 def _named(path: Path, error: sqlite3.Error) -> StoreError:

@@ -57,6 +57,9 @@ class MemoryStore:
         superseded = sum(event.previous is not None for event in gone)
         return superseded + sum(event.type is EventType.DELETE for event in gone)
 
+    def is_stale(self, key: str) -> bool:
+        return False
+
     @property
     def revision(self) -> int:
         return self._index.revision

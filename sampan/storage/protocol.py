@@ -9,6 +9,7 @@ Promises of every Store:
 - Events are published after the commit and before the writer's await returns, so a reader that follows the log has
   seen a write by the time that the writer knows of it.
 - Nothing is polled.
+- A value that can't be read (encrypted by a key that is not there) is Unreadable and harms nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +23,19 @@ class Record(NamedTuple):
     key: str
     value: bytes
     revision: int
+
+
+class Unreadable(bytes):
+    """In place of a stored value that can't be turned into what was written; these are the stored bytes."""
+
+    why: str
+
+    @classmethod
+    def of(cls, stored: bytes, why: str) -> "Unreadable":
+        """The bytes, with what is wrong with them."""
+        value = cls(stored)
+        value.why = why
+        return value
 
 
 class EventType(Enum):
@@ -128,6 +142,10 @@ class Store(Protocol):
 
     async def compact(self, revision: int) -> int:
         """Forget superseded history up to `revision`; return how many rows went."""
+
+    def is_stale(self, key: str) -> bool:
+        """Whether the value lies there in another form than it would be written in now (by a key that was rotated), so
+        that a write that changes nothing is a write all the same."""
 
     @property
     def revision(self) -> int:

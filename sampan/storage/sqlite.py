@@ -7,14 +7,26 @@ serves it from there (and shares these very bytes), so nothing here reads the fi
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sampan.storage.encryption.transformer import TransformFailed
+from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.index import Index, page
 from sampan.storage.listeners import Listeners
 from sampan.storage.logfile import LogFile
-from sampan.storage.protocol import Compacted, Event, FutureRevision, Listener, Page, Record, StoreError
+from sampan.storage.protocol import (
+    Compacted,
+    Event,
+    FutureRevision,
+    Listener,
+    Page,
+    Record,
+    RevisionMismatch,
+    StoreError,
+)
 from sampan.storage.writer import Call, Write, Writer
 
 T = TypeVar("T")
@@ -25,19 +37,22 @@ _COMPACT_STEP = 2000  # revisions compacted at a time, so that writes get their 
 class SQLiteStore:
     """See protocol.Store; made by `open`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, transformers: Transformers) -> None:
+        self._transformers = transformers
+        self._writers: Mapping[str, str] = {}  # storage key -> the encryption key that wrote its value
         self._listeners = Listeners()
         self._revision = 0
         self._compacted = 0
         self._compacting = 0  # history up to here is gone or going
-        self._writer = Writer(path, self._publish)
+        self._writer = Writer(path, transformers, self._publish)
 
     @classmethod
-    async def open(cls, path: Path) -> "SQLiteStore":
+    async def open(cls, path: Path, transformers: Transformers | None = None) -> "SQLiteStore":
         """Open or make the file; raises StoreInUse, StoreCorrupt, StoreFull, StoreError."""
-        store = cls(path)
+        store = cls(path, transformers or Transformers())
         store._writer.start()
         store._revision, store._compacted = await store._writer.opened
+        store._writers = await store._call(lambda _, file: file.rows.writers)
         store._compacting = store._compacted
         return store
 
@@ -80,6 +95,23 @@ class SQLiteStore:
         while self._compacted < revision:
             gone += await self._compact_to(min(self._compacted + _COMPACT_STEP, revision))
         return gone
+
+    def is_stale(self, key: str) -> bool:
+        if self._transformers.idle:
+            return False
+        try:
+            return self._transformers.of(key).writer() != self._writers.get(key, "")
+        except TransformFailed:  # no key can write now, so none is better than the one that has
+            return False
+
+    async def reread(self) -> int:
+        """Look again at values that were unreadable, for keys may have come; each that is readable now is written anew.
+        Returns how many. Raises StoreError."""
+        readable = await self._call(lambda index, file: list(file.rows.reread(index.records.values())))
+        for record in readable:
+            with contextlib.suppress(RevisionMismatch):  # it has been deleted meanwhile
+                await self.update(record.key, record.value, record.revision)
+        return len(readable)
 
     @property
     def revision(self) -> int:

@@ -12,9 +12,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
+from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.index import Index
 from sampan.storage.logfile import LogFile
 from sampan.storage.protocol import Event, StoreError
+from sampan.storage.rows import Row
 
 _GROUP_ROWS = 400  # writes in one commit
 _GROUP_BYTES = 8 << 20
@@ -43,10 +45,11 @@ Publish = Callable[[Sequence[Event]], None]
 class Writer(threading.Thread):
     """Start it, await `opened`, then `submit`. The thread ends after `stop`, or with the event loop."""
 
-    def __init__(self, path: Path, publish: Publish) -> None:
+    def __init__(self, path: Path, transformers: Transformers, publish: Publish) -> None:
         super().__init__(name=f"storage {path.name}", daemon=True)
         self._loop = asyncio.get_running_loop()
         self._path = path
+        self._transformers = transformers
         self._publish = publish
         self._queue: SimpleQueue[Write | Call | None] = SimpleQueue()
         self._held: list[Write | Call | None] = []  # taken from the queue too early: at most one
@@ -69,7 +72,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         """The thread."""
         try:
-            file = LogFile(self._path)
+            file = LogFile(self._path, self._transformers)
         except StoreError as error:
             self._post([], [(self.opened, None, error), (self.closed, None, None)])
             return
@@ -111,18 +114,20 @@ class Writer(threading.Thread):
 
     def _commit(self, group: Sequence[Write], index: Index, file: LogFile) -> bool:
         events: list[Event] = []
+        rows: list[Row] = []
         outcomes: list[Outcome] = []
         for write in group:
             try:
-                event = write.decide(index)
+                event, row = _decided(write, index, file)
             except StoreError as error:
                 outcomes.append((write.future, None, error))
             else:
                 events.append(event)
+                rows.append(row)
                 outcomes.append((write.future, event.revision, None))
         try:
-            if events:
-                file.append(events)
+            if rows:
+                file.append(rows)
         except StoreError as error:
             for event in reversed(events):
                 index.undo(event)
@@ -171,3 +176,13 @@ class Writer(threading.Thread):
                     future.set_result(result)
                 else:
                     future.set_exception(error)
+
+
+def _decided(write: Write, index: Index, file: LogFile) -> tuple[Event, Row]:
+    """The event that a write makes, and its row; raises StoreError, and then nothing has happened."""
+    event = write.decide(index)
+    try:
+        return event, file.rows.row(event)
+    except StoreError:
+        index.undo(event)
+        raise

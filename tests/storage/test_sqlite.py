@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.logfile import LogFile
 from sampan.storage.protocol import Event, Record, StoreCorrupt, StoreError, StoreInUse
 from sampan.storage.sqlite import SQLiteStore
@@ -130,7 +131,7 @@ async def test_a_second_process_is_told_who_is_in_the_way(path: Path) -> None:
 
 async def test_a_commit_that_returns_is_on_disk(path: Path) -> None:
     """As far as a program can ask for it: a write-ahead log, flushed at each commit (2 is FULL)."""
-    file = LogFile(path)
+    file = LogFile(path, Transformers())
     assert file._number("PRAGMA synchronous") == 2
     assert file._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     file.close()

@@ -14,14 +14,14 @@ from ipaddress import ip_address
 
 from sampan.apiserver import metadata
 from sampan.apiserver.keys import storage_key, storage_prefix
-from sampan.apiserver.writes.storing import encode, store_full
+from sampan.apiserver.writes.storing import NOT_STORED, encode, not_stored
 from sampan.kinds.core.service_types import HEADLESS
 from sampan.kinds.networking.ip_address import KIND as IP_ADDRESS
 from sampan.kinds.networking.service_ranges import Address, claim_of, is_parent, parent_of
 from sampan.machinery.meta import Object, format_time, parse_time
 from sampan.storage.cache import Cache
 from sampan.storage.cached import Cached
-from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreError, StoreFull
+from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ async def create(cache: Cache, claims: Mapping[str, bytes]) -> tuple[list[Cached
     errors = [result for result in results if isinstance(result, BaseException) and not isinstance(result, KeyExists)]
     if errors:
         await give_back(cache, made)
-        raise store_full(errors[0]) if isinstance(errors[0], StoreFull) else errors[0]
+        raise not_stored(errors[0]) if isinstance(errors[0], NOT_STORED) else errors[0]
     return made, lost
 
 

@@ -37,7 +37,10 @@ class Described(Protocol):
         """The versions that other servers have, behind this one."""
 
     def liveness(self) -> Checks:
-        """The checks of /livez and /healthz."""
+        """The checks of /livez."""
+
+    def healthiness(self) -> Checks:
+        """The checks of /healthz."""
 
     def readiness(self) -> Checks:
         """The checks of /readyz."""
@@ -61,8 +64,8 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
     found.exact["/metrics"] = lambda request: _metrics(server)
     found.exact["/.well-known/openid-configuration"] = lambda request: _openid(server.openid_configuration())
     found.exact["/openid/v1/jwks"] = lambda request: _openid(server.jwks(), "application/jwk-set+json")
-    for name in ("healthz", "livez"):
-        found.prefixes[name] = lambda request, name=name: health(name, server.liveness(), request)  # type: ignore[misc]
+    found.prefixes["healthz"] = lambda request: health("healthz", server.healthiness(), request)
+    found.prefixes["livez"] = lambda request: health("livez", server.liveness(), request)
     found.prefixes["openapi"] = server.openapi.answer
     found.prefixes["readyz"] = lambda request: health("readyz", server.readiness(), request)
     found.exact["/"] = lambda request: Response(200, orjson.dumps(paths_document(_paths(found))))

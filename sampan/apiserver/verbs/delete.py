@@ -7,6 +7,7 @@ from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.options import delete_options
 from sampan.apiserver.services import Services
+from sampan.apiserver.verbs.unsafe_delete import delete_unreadable
 from sampan.apiserver.writes import deleting
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -15,6 +16,8 @@ from sampan.machinery.meta import Object
 async def delete(services: Services, call: Call) -> One | Tree:
     """The object while its deletion is under way, a Status (or the last state) when it is gone. Raises NotFound."""
     options = delete_options(call.query, read_options(call))
+    if options.ignore_read_error:
+        return await delete_unreadable(services, call, options)
     kind, info = call.served.kind, call.info
     deleted = await deleting.delete(services, call, storage_key(kind, info.namespace, info.name), options)
     if deleted.gone and not kind.returns_deleted:

@@ -14,6 +14,7 @@ from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import DeleteOptions, delete_options, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.listing import selection
+from sampan.apiserver.verbs.unsafe_delete import refuse_for_collections, unread
 from sampan.apiserver.writes import deleting
 from sampan.machinery.errors import APIError, NotFound
 from sampan.storage.cached import Cached, Items
@@ -26,6 +27,9 @@ async def deletecollection(services: Services, call: Call) -> Many:
     body: Any = read_options(call)
     listed = list_options(call.query)
     options, chosen = delete_options(call.query, body), selection(call, listed)
+    refuse_for_collections(options)
+    if flaws := services.cache.unreadable_below(chosen.prefix):
+        raise unread(call.served.kind, flaws)
     entries = _found(services, chosen.prefix)
     if waiting := prepare(services, call.served, entries):
         await waiting

@@ -9,7 +9,7 @@ from sampan.apiserver.call import Call, One
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
-from sampan.machinery.errors import NotFound
+from sampan.apiserver.writes.storing import missing
 from sampan.storage.cached import Cached
 
 
@@ -28,7 +28,8 @@ async def _later(entry: Cached, waiting: Awaitable[None]) -> One:
 def current(services: Services, call: Call) -> Cached:
     """The stored object that the call names; raises NotFound."""
     kind, info = call.served.kind, call.info
-    entry = services.cache.get(storage_key(kind, info.namespace, info.name))
+    key = storage_key(kind, info.namespace, info.name)
+    entry = services.cache.get(key)
     if entry is None:
-        raise NotFound.of(kind.plural, kind.group, info.name)
+        raise missing(services, kind, key)
     return entry

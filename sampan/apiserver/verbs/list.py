@@ -27,6 +27,8 @@ def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
     """The selected objects; at once where the whole current state is asked for."""
     options = list_options(call.query)
     chosen = selection(call, options)
+    if services.cache.unreadable:
+        call.warnings.extend(f"{why}; it is left out" for why in services.cache.unreadable_below(chosen.prefix))
     now = not options.continue_token and options.resource_version in ("", "0")
     if now and chosen.is_one_key:
         entry = services.cache.get(chosen.prefix)

@@ -14,8 +14,7 @@ from sampan.apiserver.extensions.views import prepare, working
 from sampan.apiserver.options import DeleteOptions
 from sampan.apiserver.services import Services
 from sampan.apiserver.writes.preconditions import check_deletion
-from sampan.apiserver.writes.storing import MAX_CONFLICTS, conflict, is_finished, remove, replace
-from sampan.machinery.errors import NotFound
+from sampan.apiserver.writes.storing import MAX_CONFLICTS, conflict, is_finished, missing, remove, replace
 from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 from sampan.storage.protocol import RevisionMismatch
@@ -41,7 +40,7 @@ async def delete(
     for _ in range(MAX_CONFLICTS):
         entry = services.cache.get(key)
         if entry is None:
-            raise NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])
+            raise missing(services, kind, key)
         if waiting := prepare(services, call.served, (entry,)):
             await waiting
         old = working(call.served, entry)

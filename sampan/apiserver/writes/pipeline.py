@@ -29,9 +29,9 @@ from sampan.apiserver.services import Services
 from sampan.apiserver.writes import ownership
 from sampan.apiserver.writes.owners import drop_duplicates
 from sampan.apiserver.writes.preconditions import check_uid, refuse_stale, settle_version
-from sampan.apiserver.writes.storing import MAX_CONFLICTS, check_open, conflict, insert, replace
+from sampan.apiserver.writes.storing import MAX_CONFLICTS, check_open, conflict, insert, missing, replace
 from sampan.apiserver.writes.write import Write, validate_new
-from sampan.machinery.errors import AlreadyExists, FieldError, Invalid, NotFound
+from sampan.machinery.errors import AlreadyExists, FieldError, Invalid
 from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object
 from sampan.machinery.metadata import validate_meta, validate_meta_update
@@ -74,8 +74,8 @@ async def update(services: Services, write: Write) -> One | Tree:
         try:
             if entry is not None:
                 return await _update(services, write, entry)
-            if not write.creates:
-                raise NotFound.of(kind.plural, kind.group, write.name)
+            if not write.creates or key in services.cache.unreadable:
+                raise missing(services, kind, key)
             await authorized(services.authorizers, write.call, "create")
             return await create(services, write)
         except RevisionMismatch:

@@ -12,12 +12,22 @@ from sampan.apiserver.call import One, Tree
 from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
-from sampan.machinery.errors import AlreadyExists, Conflict, MethodNotAllowed, NotFound, ServiceUnavailable
+from sampan.machinery.errors import (
+    AlreadyExists,
+    APIError,
+    Conflict,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+)
 from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object, is_deleting
 from sampan.storage.cached import Cached, tagged
+from sampan.storage.encryption.transformer import TransformFailed
 from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreFull
 
+NOT_STORED = (StoreFull, TransformFailed)  # what keeps a write from being stored, and not_stored explains
 MAX_CONFLICTS = 100  # changes are tried again on the newer object; beyond this something is livelocked
 
 
@@ -68,28 +78,30 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
     except KeyExists as error:
         there = services.cache.get(key)
         raise taken(kind, there.object if there else obj) from error
-    except StoreFull as error:
-        raise store_full(error) from error
+    except NOT_STORED as error:
+        raise not_stored(error) from error
 
 
 async def replace(services: Services, served: Served, entry: Cached, new: Object, *, dry_run: bool) -> One | Tree:
     """Store the next state of an object, or remove it where its deletion waits for nothing any more.
 
-    What changes nothing writes nothing. Raises RevisionMismatch.
+    What changes nothing writes nothing, unless what lies in storage was encrypted by a key that has been rotated.
+    Raises RevisionMismatch.
     """
     if dry_run:
         return Tree(new, stored=True)
     stored = await stored_form(services, served, new)
     large = len(entry.value) > LARGE
     value = await beside(large, _value, served, stored)
-    if value == entry.value or await beside(large, _same, stored, entry.object):
+    unchanged = value == entry.value or await beside(large, _same, stored, entry.object)
+    if unchanged and not services.cache.is_stale(entry.key):
         return One(entry)
     try:
         if is_finished(served.kind, new):
             return await _noted(served, await remove(services, served.kind, entry, value), new)
         return await _noted(served, await services.cache.update(entry.key, value, entry.revision), new)
-    except StoreFull as error:
-        raise store_full(error) from error
+    except NOT_STORED as error:
+        raise not_stored(error) from error
 
 
 def _same(new: Object, old: Object) -> bool:
@@ -103,8 +115,8 @@ async def remove(services: Services, kind: Kind, entry: Cached, value: bytes | N
     """Take an object out of storage; `value` is its last state. Raises RevisionMismatch, ServiceUnavailable."""
     try:
         gone = await services.cache.delete(entry.key, entry.revision, value)
-    except StoreFull as error:
-        raise store_full(error) from error
+    except NOT_STORED as error:
+        raise not_stored(error) from error
     if kind.allocator:
         await services.allocators[kind.allocator].release(services, entry.object)
     return gone
@@ -117,7 +129,7 @@ async def guaranteed_update(
     for _ in range(MAX_CONFLICTS):
         entry = services.cache.get(key)
         if entry is None:
-            raise NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])
+            raise missing(services, kind, key)
         try:
             served = Served(kind, kind.storage)
             return await replace(services, served, entry, change(entry.object), dry_run=dry_run)
@@ -147,6 +159,15 @@ def conflict(kind: Kind, key: str) -> Conflict:
     return Conflict.of(kind.plural, kind.group, key.rpartition("/")[2])
 
 
-def store_full(error: StoreFull) -> ServiceUnavailable:
-    """The error for a disk that is full."""
-    return ServiceUnavailable(f"storage cannot take writes: {error}")
+def not_stored(error: StoreFull | TransformFailed) -> APIError:
+    """The error for a disk that is full, and for a value that can't be encrypted."""
+    if isinstance(error, StoreFull):
+        return ServiceUnavailable(f"storage cannot take writes: {error}")
+    return InternalError(f"Internal error occurred: {error}")
+
+
+def missing(services: Services, kind: Kind, key: str) -> APIError:
+    """The error for an object that is not there, or is and can't be read."""
+    if flaw := services.cache.unreadable.get(key):
+        return InternalError(f"Internal error occurred: {flaw.why}")
+    return NotFound.of(kind.plural, kind.group, key.rpartition("/")[2])

@@ -9,12 +9,11 @@ from sampan.apiserver.admission.resource_quota.ledger import Busy, Ledger
 from sampan.apiserver.admission.resource_quota.limited import LimitedResource
 from sampan.apiserver.keys import storage_prefix
 from sampan.apiserver.services import Services
-from sampan.apiserver.writes.storing import encode, store_full
+from sampan.apiserver.writes.storing import NOT_STORED, encode, not_stored
 from sampan.kinds.core.resource_quota import KIND as QUOTA
 from sampan.kinds.quota.evaluator import Change
 from sampan.kinds.quota.registry import evaluator_of
 from sampan.machinery.errors import APIError, Conflict
-from sampan.storage.protocol import StoreFull
 
 
 class ResourceQuota:
@@ -48,5 +47,5 @@ class ResourceQuota:
             raise forbidden(admission, str(error)) from error
         except Busy as error:
             raise Conflict.of(QUOTA.plural, "", error.quota) from error
-        except StoreFull as error:
-            raise store_full(error) from error
+        except NOT_STORED as error:
+            raise not_stored(error) from error
