@@ -21,9 +21,7 @@ class Config:
     node_monitor_period: float = 5.0
     terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
     sign_token: Callable[[dict[str, Any]], str] | None = None  # makes the tokens of Secrets; None: they stay empty
-    legacy_token_clean_up_period: float = (
-        365 * 86400.0
-    )  # seconds: unused for so long, they go
+    legacy_token_clean_up_period: float = 365 * 86400.0  # seconds: unused for so long, they go
     leader_elect: str = ""  # our identity in an election, where several servers share a store; "" leads at once
     disabled: frozenset[str] = frozenset()  # names of controllers that do not run
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sampan.controllers.config import ControllerContext
 from sampan.controllers.node_health import OUT_OF_SERVICE, readiness
-from sampan.controllers.pod_disruption import with_disruption
+from sampan.controllers.pod_disruption import disruption, tell
 from sampan.controllers.pods import is_finished
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
@@ -126,9 +126,8 @@ class PodGarbageCollector(Controller):
         key = key_of(pod)
         with suppress(NotFound):
             if removal.message and not is_finished(pod):
-                changed = with_disruption(pod, "DeletionByPodGC", removal.message, self.clock.now())
-                changed = {**changed, "status": {**changed["status"], "phase": "Failed"}}
-                await self.client.update(POD, changed, subresource="status")
+                reason = disruption(pod, "DeletionByPodGC", removal.message, self.clock.now())
+                await tell(self.client, pod, reason, phase="Failed")
             await self.client.delete(POD, key.name, key.namespace, grace_period=0, uid=pod["metadata"]["uid"])
 
 

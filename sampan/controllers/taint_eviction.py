@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sampan.controllers.node_health import NO_EXECUTE, endures
 from sampan.controllers.node_lifecycle import NODE_INDEX, pod_node
-from sampan.controllers.pod_disruption import with_disruption
+from sampan.controllers.pod_disruption import disruption, tell
 from sampan.controllers.pods import is_active
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
@@ -70,8 +70,7 @@ class TaintEvictionController(Controller):
         self.recorder.event(pod, NORMAL, "TaintManagerEviction", f"Marking for deletion Pod {key}")
         message = "Taint manager: deleting due to NoExecute taint"
         with suppress(NotFound):
-            changed = with_disruption(pod, "DeletionByTaintManager", message, self.clock.now())
-            await self.client.update(POD, changed, subresource="status")
+            await tell(self.client, pod, disruption(pod, "DeletionByTaintManager", message, self.clock.now()))
             await self.client.delete(POD, key.name, key.namespace, uid=pod["metadata"]["uid"])
 
 

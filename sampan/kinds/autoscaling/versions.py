@@ -44,7 +44,8 @@ def cpu_metric(share: int) -> Object:
 def define(known: Schema) -> None:
     """Add the types of v2beta1."""
     known.derive(V2BETA1 + "CrossVersionObjectReference", V2 + "CrossVersionObjectReference")
-    known.derive(V2BETA1 + "HorizontalPodAutoscalerCondition", V2 + "HorizontalPodAutoscalerCondition")
+    condition = "HorizontalPodAutoscalerCondition"
+    known.derive(V2BETA1 + condition, V2 + condition, drop=["observedGeneration"])
     for kind, shape in SOURCES.items():
         fields = {name: _type(inner) for name, inner in shape.items()}
         statuses = {of_status(name): type_ for name, type_ in fields.items()}
@@ -97,7 +98,12 @@ def _v2_to_v2beta1(scaler: Object) -> Object:
     converted = _each(_each(scaler, "spec", "metrics", metric_from_v2), "status", "currentMetrics", status_from_v2)
     spec = dict(converted.get("spec") or {})
     hidden = {BEHAVIOR: written_behavior(spec.pop("behavior", None))}
+    converted = _each(converted, "status", "conditions", _unobserved)
     return {**converted, "metadata": with_annotations(scaler, hidden), "spec": spec}
+
+
+def _unobserved(condition: Object) -> Object:
+    return {name: value for name, value in condition.items() if name != "observedGeneration"}
 
 
 def _v1_to_v2(scaler: Object) -> Object:
