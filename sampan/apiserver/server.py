@@ -30,11 +30,11 @@ from sampan.apiserver.aggregation.connections import Connections, FrontProxy
 from sampan.apiserver.allocators.repair import run_repair
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
-from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authentication.keys import KeyRing
 from sampan.apiserver.authentication.last_used import LastUsed
+from sampan.apiserver.authentication.options import AuthenticationOptions, load
 from sampan.apiserver.authentication.request_header import FrontProxies
-from sampan.apiserver.authentication.setup import Material, authenticator
+from sampan.apiserver.authentication.setup import Authentication, Material
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
 from sampan.apiserver.authorization.authorizer import Authorizers, Named
 from sampan.apiserver.authorization.follow import follow, listeners
@@ -106,6 +106,8 @@ class APIServerConfig:
     node_ports: range = range(30000, 32768)
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
+    authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
+    identity: str = "kube-apiserver"  # by which metrics tell servers apart
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
     health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
@@ -134,6 +136,7 @@ class APIServer:
         self._upkeep: asyncio.Task[None] | None = None
         self._graph = Graph()
         self._last_used = LastUsed()
+        self.authentication = self._authentication()
         self.services = self._services()
         catalogue = self.services.catalogue
         connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
@@ -160,7 +163,7 @@ class APIServer:
             catalogue=config.catalogue,
             rbac=rbac,
             authorizers=Authorizers(chain),
-            authenticator=self._authenticator(),
+            authenticator=self.authentication.authenticator,
             admission=Chain(chosen(config.admission)),
             allocators={"services": self._allocators},
             now=config.now,
@@ -170,16 +173,21 @@ class APIServer:
             kubelet_tls=kubelet_tls,
         )
 
-    def _authenticator(self) -> Authenticator:
+    def _authentication(self) -> Authentication:
         config = self.config
         material = Material(
             client_ca=config.client_ca,
             front_proxies=self._front_proxies,
-            keys=KeyRing.from_pem(config.service_account_key, *config.service_account_verifiers),
-            issuers=(config.issuer,),
+            service_account_key=config.service_account_key,
+            service_account_verifiers=config.service_account_verifiers,
+            issuer=config.issuer,
             tokens=config.tokens,
+            server=config.identity,
+            now=lambda: self.services.now(),
+            sleep=config.sleep,
         )
-        return authenticator(material, self._lookup, self._last_used.note, config.metrics)
+        options = config.authentication
+        return Authentication(options, load(options), material, self._lookup, self._last_used.note, config.metrics)
 
     @property
     def _front_proxies(self) -> FrontProxies:
@@ -234,6 +242,7 @@ class APIServer:
             group.create_task(keep_restored(bootstrap.restore, self.config.sleep), name="bootstrap objects")
             repair = run_repair(self.services, self.local_client(), self.config.node_ports, clock)
             group.create_task(repair, name="repair of allocations")
+            group.create_task(self.authentication.run(), name="authentication")
             group.create_task(self._last_used.run(self.local_client()), name="use of legacy tokens")
             group.create_task(run_definitions(self.local_client(), clock, instances), name="definitions")
             group.create_task(
@@ -267,6 +276,7 @@ class APIServer:
         for unfollow in self._unfollow:
             unfollow()
         await self.services.webhooks.close()
+        await self.authentication.close()
         await self.services.proxied.close()
         await self.aggregation.connections.close()
 
@@ -330,16 +340,21 @@ class APIServer:
 
     def openid_configuration(self) -> bytes:
         """/.well-known/openid-configuration (OpenID Connect Discovery 1.0)."""
-        issuer, algorithms = self.config.issuer, {key.algorithm for key in self._keys.verifiers}
+        tokens = self.services.authenticator.service_accounts
+        algorithms = {key.algorithm for key in tokens.keys.verifiers}
         return orjson.dumps(
             {
-                "issuer": issuer,
-                "jwks_uri": f"https://{self.address}/openid/v1/jwks",
+                "issuer": tokens.issuers[0],
+                "jwks_uri": self.config.authentication.service_account_jwks_uri or self._jwks_uri,
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": sorted(algorithms),
             }
         )
+
+    @property
+    def _jwks_uri(self) -> str:
+        return f"https://{self.address}/openid/v1/jwks"
 
     def jwks(self) -> bytes:
         """/openid/v1/jwks."""

@@ -29,7 +29,7 @@ class HTTPSTransport:
     OSError (ConnectionError, TimeoutError, ssl.SSLError)."""
 
     def __init__(self, access: Access, *, component: str = "sampan", timeout: float = 60.0) -> None:
-        headers = {"User-Agent": user_agent(component), "Accept": "application/json", **_authorization(access)}
+        headers = {"User-Agent": user_agent(component), "Accept": "application/json", **authorization(access)}
         context = None
         if access.server.startswith("https:"):
             context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
@@ -92,7 +92,8 @@ def _target(path: str, query: Mapping[str, str] | None) -> str:
     return f"{quote(path)}?{urlencode(query)}" if query else quote(path)
 
 
-def _authorization(access: Access) -> dict[str, str]:
+def authorization(access: Access) -> dict[str, str]:
+    """The header by which an access shows who it is; certificates go without."""
     if access.token:
         return {"Authorization": f"Bearer {access.token}"}
     if access.username:

@@ -8,6 +8,7 @@ Name rules are in names.py, metadata rules in metadata.py; both are re-exported 
 module. Forms: k8s.io/apimachinery/pkg/util/validation/field.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +56,7 @@ __all__ = [
     "dns_1035_label",
     "dns_label",
     "dns_subdomain",
+    "domain_prefixed_path",
     "duplicate",
     "env_var_name",
     "forbidden",
@@ -81,6 +83,9 @@ __all__ = [
 ]
 
 
+_HTTP_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
+
+
 def not_found(path: Path | str, value: Any, detail: str = "") -> FieldError:
     """`path: Not found: "x"`: a reference within the object that leads nowhere."""
     return FieldError(errors.FIELD_NOT_FOUND, str(path), detail, value)
@@ -96,6 +101,19 @@ def one_of(path: Path | str, value: Any, supported: Iterable[str]) -> list[Field
 def non_negative(path: Path | str, value: int | None) -> list[FieldError]:
     """An error for a negative number."""
     return [invalid(path, value, "must be greater than or equal to 0")] if value is not None and value < 0 else []
+
+
+def domain_prefixed_path(path: Path | str, value: str) -> list[FieldError]:
+    """Errors for what is not like `acme.io/foo`. Rule: IsDomainPrefixedPath."""
+    if not value:
+        return [required(path)]
+    domain, slash, rest = value.partition("/")
+    if not (domain and slash and rest):
+        return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    found = check(path, domain, dns_subdomain(domain))
+    if not _HTTP_PATH.fullmatch(rest):
+        found.append(invalid(path, rest, names.regex_text("Invalid path", _HTTP_PATH.pattern)))
+    return found
 
 
 def port(path: Path | str, value: int) -> list[FieldError]:

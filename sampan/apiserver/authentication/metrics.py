@@ -1,13 +1,14 @@
 """How often and how fast callers are authenticated, under upstream's names (k8s.io/apiserver/pkg/endpoints/filters).
 
-Kept in plain numbers, as every request counts, and rendered on scrape.
+Kept in plain numbers, as every request counts, and rendered on scrape. Two of the names lack the _total that the
+library would give to counters.
 """
 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sampan.apiserver.authentication.user import User
@@ -40,19 +41,17 @@ class AuthenticationMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client."""
-        users = CounterMetricFamily(
-            "authenticated_user_requests", "Authenticated requests by username.", labels=("username",)
-        )
+        users = Metric("authenticated_user_requests", "Authenticated requests by username.", "unknown")
         for name, count in self._users.items():
-            users.add_metric((name,), count)
+            users.add_sample(users.name, {"username": name}, count)
         yield users
-        attempts = CounterMetricFamily("authentication_attempts", "Authentication attempts.", labels=("result",))
+        attempts = Metric("authentication_attempts", "Authentication attempts.", "unknown")
         duration = HistogramMetricFamily(
             "authentication_duration_seconds", "Authentication duration in seconds by result.", labels=("result",)
         )
         for result, buckets in self._results.items():
             if any(buckets):
-                attempts.add_metric((result,), sum(buckets))
+                attempts.add_sample(attempts.name, {"result": result}, sum(buckets))
                 duration.add_metric((result,), _cumulative(buckets), self._seconds[result])
         yield attempts
         yield duration

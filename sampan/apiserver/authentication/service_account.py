@@ -39,6 +39,16 @@ class Issued(NamedTuple):
     credential_id: str
 
 
+class Expirations(NamedTuple):
+    """How long tokens live, whatever they ask for."""
+
+    extend: bool = True  # those of pods live a year, and are told by their age
+    longest: float = 0.0  # seconds; 0: any time
+
+
+EXPIRATIONS = Expirations()
+
+
 class ServiceAccountTokens:
     """Issues and verifies tokens; signatures of recent tokens are remembered, the objects behind them are not."""
 
@@ -49,10 +59,12 @@ class ServiceAccountTokens:
         audiences: Sequence[str],
         lookup: Lookup,
         legacy: LegacyTokens,
+        expirations: Expirations = EXPIRATIONS,
     ) -> None:
         self.keys = keys
         self.issuers = issuers  # the first issues, all are believed
         self.audiences = tuple(audiences)  # those of this API server
+        self.expirations = expirations
         self._lookup = lookup
         self._legacy = legacy
         self._signed = SignedTokens(keys, {*issuers, LEGACY_ISSUER})

@@ -3,12 +3,19 @@
 Rules and words: k8s.io/kubernetes/pkg/registry/core/serviceaccount/storage (token.go).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sampan.apiserver.admission.foreign import mutated
-from sampan.apiserver.authentication.service_account import EXTENDED, WARN_AFTER, Bound, expiry
+from sampan.apiserver.authentication.service_account import (
+    EXTENDED,
+    WARN_AFTER,
+    Bound,
+    Expirations,
+    ServiceAccountTokens,
+    expiry,
+)
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.metadata import check_namespace
@@ -36,11 +43,10 @@ async def create_token(services: Services, call: Call) -> Tree:
     spec = _checked(admission.new)
     await services.admission.validate(services, admission)
     tokens = services.authenticator.service_accounts
-    seconds = spec.get("expirationSeconds") or _DEFAULT_SECONDS
+    seconds = _shortened(spec.get("expirationSeconds") or _DEFAULT_SECONDS, tokens.expirations, call)
     audiences = spec.get("audiences") or list(tokens.audiences)
     bound = _bound(services, call, spec.get("boundObjectRef"))
-    # A pod's injected token lives a year, for clients that don't read it anew; what shows is the hour asked for.
-    longer = seconds == WARN_AFTER and bound[:1] and bound[0].kind == "pod" and set(audiences) <= set(tokens.audiences)
+    longer = _lives_longer(seconds, audiences, bound, tokens)
     lifetime = timedelta(seconds=seconds)
     issued = tokens.issue(
         account,
@@ -62,6 +68,20 @@ async def create_token(services: Services, call: Call) -> Tree:
         },
         201,
     )
+
+
+def _shortened(seconds: int, expirations: Expirations, call: Call) -> int:
+    longest = int(expirations.longest)
+    if not 0 < longest < seconds:
+        return seconds
+    call.warnings.append(f"requested expiration of {seconds} seconds shortened to {longest} seconds")
+    return longest
+
+
+def _lives_longer(seconds: int, audiences: Sequence[str], bound: Sequence[Bound], tokens: ServiceAccountTokens) -> bool:
+    """A pod's injected token lives a year, for clients that don't read it anew; what shows is the hour asked for."""
+    is_injected = seconds == WARN_AFTER and any(ref.kind == "pod" for ref in bound)
+    return tokens.expirations.extend and is_injected and set(audiences) <= set(tokens.audiences)
 
 
 def _named(account: Object, call: Call) -> Object:

@@ -10,12 +10,11 @@ from sampan.machinery.kind import Column, Kind
 from sampan.machinery.meta import Object
 from sampan.machinery.rules import Enum, FieldRules, Immutable, Required
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import check, dns_subdomain, forbidden, required, too_long
+from sampan.machinery.validation import domain_prefixed_path, forbidden, required, too_long
 
 _DEFINITION = "io.k8s.api.networking.v1.IngressClass"
 _REFERENCE = _DEFINITION + "ParametersReference"
 _MAX_CONTROLLER = 250
-_NOT_A_PATH = 'must be a domain-prefixed path (such as "acme.io/foo")'
 _PARAMETERS = SPEC.child("parameters")
 
 _DEFAULTS: FieldDefaults = {
@@ -38,8 +37,7 @@ def _validate(ingress_class: Object) -> Errors:
     if len(controller) > _MAX_CONTROLLER:
         yield too_long(path, _MAX_CONTROLLER)
     elif controller:
-        domain, _, rest = controller.partition("/")
-        yield from check(path, controller, dns_subdomain(domain) if rest else [_NOT_A_PATH])
+        yield from domain_prefixed_path(path, controller)
     if (parameters := ingress_class["spec"].get("parameters")) is not None:
         yield from _parameters(parameters)
 

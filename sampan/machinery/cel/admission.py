@@ -132,6 +132,11 @@ def compiled(environment: Environment, text: str, result: str) -> tuple[Type, st
     return made, f"must evaluate to {what} but got {shown(made)}"
 
 
+def user_info_type() -> Type:
+    """kubernetes.UserInfo."""
+    return _declared_types()["UserInfo"]
+
+
 def _declared_types() -> dict[str, Type]:
     known: dict[str, Type] = {}
     for name, texts in _TYPES.items():
