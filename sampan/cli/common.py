@@ -75,3 +75,10 @@ def complain(text: str) -> int:
     """Print an error; return the exit status of a failed command."""
     print(f"sampan: {text}", file=sys.stderr)
     return 1
+
+
+def truth(word: str) -> bool:
+    """The value of a flag that is true or false; raises argparse.ArgumentTypeError."""
+    if word not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
+    return word == "true"

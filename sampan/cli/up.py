@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from sampan import KUBERNETES_VERSION, __version__
-from sampan.cli.common import add_name, complain
+from sampan.cli.authentication_flags import add_authentication, given
+from sampan.cli.common import add_name, complain, truth
 
 
 def register(subparsers: Any) -> None:
@@ -39,19 +40,14 @@ def register(subparsers: Any) -> None:
         "--encryption-provider-config-automatic-reload",
         nargs="?",
         const=True,
-        type=_truth,
+        type=truth,
         metavar="true|false",
         help="follow changes of that file",
     )
+    add_authentication(command)
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
-
-
-def _truth(word: str) -> bool:
-    if word not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{word!r} is neither true nor false")
-    return word == "true"
 
 
 def _port(word: str) -> int:
@@ -115,6 +111,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         cluster_signing_duration=arguments.cluster_signing_duration or "",
         encryption_provider_config=arguments.encryption_provider_config,
         encryption_reload=arguments.encryption_provider_config_automatic_reload,
+        authentication=given(arguments),
     )
 
 

@@ -19,6 +19,7 @@ from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.cluster.admission import admission_of
+from sampan.cluster.authentication import options_of
 from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
 from sampan.controllers.app import run_controllers
@@ -129,6 +130,8 @@ def _api_config(
         issuer=f"https://kubernetes.default.svc.{config.domain}",
         legacy_discovery=LegacyDiscovery(config.legacy_discovery),
         admission=admission_of(config),
+        authentication=options_of(config),
+        identity=config.name,
         metrics=metrics,
         health={"kms-providers": encryption.health} if encryption and encryption.has_health else {},
     )

@@ -6,10 +6,11 @@ Written once by `sampan up`, read by the server process and by every later comma
 import json
 import os
 import socket
-from collections.abc import Iterator
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 NODE_PREFIX = 24  # of a node's pod range
 FIRST_API_PORT, FIRST_KUBELET_PORT, FIRST_DNS_PORT, FIRST_REGISTRY_PORT = 6443, 10250, 10053, 10500
@@ -51,6 +52,7 @@ class ClusterConfig:
     cluster_signing_duration: str = "8760h"  # of certificates for CertificateSigningRequests, at most
     encryption_provider_config: str = ""  # a file
     encryption_provider_config_automatic_reload: bool = False
+    authentication: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-apiserver, by name; files absolute
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property
@@ -117,7 +119,7 @@ def _unfit(values: object) -> str:
     """Why this is no configuration; "" if it is one."""
     if not isinstance(values, dict):
         return "it holds no object"
-    known = {field.name: field.default is MISSING for field in fields(ClusterConfig)}
+    known = {one.name: one.default is MISSING and one.default_factory is MISSING for one in fields(ClusterConfig)}
     lacking = [name for name, required in known.items() if required and name not in values]
     return (
         f"it lacks {', '.join(lacking)}"

@@ -7,9 +7,9 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ class Wishes:
     admission_config_file: str | None = None
     encryption_provider_config: str | None = None
     encryption_reload: bool | None = None
+    authentication: Mapping[str, Any] = field(default_factory=dict)
 
 
 def settle(wishes: Wishes) -> ClusterConfig:
@@ -98,6 +99,7 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     _check_listen(config.listen)
     _check_admission(config)
     _check_encryption(config)
+    _check_authentication(config)
     if not config.control_plane_only:
         claim(config)
     return config
@@ -120,6 +122,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         cluster_signing_duration=wishes.cluster_signing_duration or existing.cluster_signing_duration,
         **_admission(wishes),
         **_encryption(wishes),
+        **_authentication(wishes, existing),
     )
     if process.server_pid(existing) is not None:
         return config
@@ -158,6 +161,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         cluster_signing_duration=wishes.cluster_signing_duration or "8760h",
         **_admission(wishes),
         **_encryption(wishes),
+        **_authentication(wishes),
     )
 
 
@@ -230,6 +234,26 @@ def _check_encryption(config: ClusterConfig) -> None:
         try:
             check(config)
         except EncryptionError as error:
+            raise LifecycleError(str(error)) from None
+
+
+def _authentication(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any]:
+    """What was said about authentication, on top of what was said before."""
+    kept = existing.authentication if existing else {}
+    if not wishes.authentication:
+        return {"authentication": kept}
+    from sampan.cluster.authentication import merged
+
+    return {"authentication": merged(kept, wishes.authentication)}
+
+
+def _check_authentication(config: ClusterConfig) -> None:
+    if config.authentication:
+        from sampan.cluster.authentication import AuthenticationError, check
+
+        try:
+            check(config)
+        except AuthenticationError as error:
             raise LifecycleError(str(error)) from None
 
 
