@@ -3,6 +3,7 @@
     guard (panics, time)                          App.handle
     -> what is asked for       requestinfo.py     App._serve
     -> who asks                authentication/
+    -> is it to be told        audit/
     -> on whose behalf         authorization/guard.py (impersonation)
     -> may they                authorization/
     -> is it another server's  aggregation/
@@ -20,12 +21,16 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.local import encoded
 from sampan.apiserver.aggregation.proxy import Proxy
+from sampan.apiserver.audit.annotations import Annotations
+from sampan.apiserver.audit.answers import deprecated, render_told, tell_document
+from sampan.apiserver.audit.ids import audit_id, named, passed_on
+from sampan.apiserver.audit.record import Record
 from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.guard import authorize, impersonate, impersonates
@@ -36,14 +41,17 @@ from sampan.apiserver.query import parse_query
 from sampan.apiserver.render.form import STREAMS, wanted_form
 from sampan.apiserver.render.pretty import pretty
 from sampan.apiserver.render.reply import render
-from sampan.apiserver.render.status import error_reply
+from sampan.apiserver.render.status import PlainError, error_reply
 from sampan.apiserver.requestinfo import RequestInfo, parse_request
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services, Verb
 from sampan.apiserver.warnings import deprecation, headers
 from sampan.machinery.catalogue import Catalogue
-from sampan.machinery.errors import APIError, InternalError, Timeout
+from sampan.machinery.errors import APIError, InternalError, Timeout, Unauthorized
 from sampan.transport.messages import Reply, Request, Response
+
+if TYPE_CHECKING:
+    from sampan.apiserver.audit.auditor import Auditor
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +65,7 @@ T = TypeVar("T")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("audit", "info", "passed_on", "request", "started", "warnings")
+    __slots__ = ("_name", "audit", "identified", "info", "passed_on", "record", "request", "started", "warnings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -65,7 +73,22 @@ class Trace:
         self.info = _UNKNOWN
         self.passed_on = False  # to another server, whose answer is left as it is
         self.warnings: list[str] = []  # an error carries them as well
-        self.audit: dict[str, str] = {}  # annotations for the audit log
+        self.identified = False  # whether its credentials are good
+        self.audit = Annotations()
+        self.record: Record | None = None  # what the audit log is told; None: nothing
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """The Audit-ID."""
+        if not self._name:
+            self._name = audit_id(self.request)
+        return self._name
+
+    def took(self, tracker: str, start: float) -> None:
+        """For the audit log, that a step is done which began at `start`."""
+        if self.record is not None:
+            self.audit.took(tracker, perf_counter() - start)
 
 
 class App:
@@ -85,6 +108,7 @@ class App:
         self.routes = routes
         self._nonresource = nonresource
         self._metrics = metrics
+        self.auditor: Auditor | None = None
 
     def install(self, catalogue: Catalogue, routes: Routes, nonresource: NonResource) -> None:
         """Serve another catalogue, and what was made of it, from the next request on."""
@@ -105,7 +129,7 @@ class App:
         try:
             reply = self._serve(request, trace)
         except Exception as error:  # noqa: BLE001 - the one place that turns every error into an answer
-            return self._finish(trace, _answer_to(error, trace))
+            return self._finish(trace, self._answer_to(error, trace))
         if inspect.isawaitable(reply):
             return self._await(reply, trace)
         return self._finish(trace, reply)
@@ -113,15 +137,39 @@ class App:
     async def _await(self, reply: Awaitable[Reply], trace: Trace) -> Reply:
         try:
             async with asyncio.timeout(None if trace.info.subresource in STREAMS else _TIMEOUT):
-                return self._finish(trace, await reply)
+                answer = await reply
         except TimeoutError:
-            return self._finish(trace, _answer_to(Timeout(_TOO_LATE), trace))
+            answer = self._answer_to(Timeout(_TOO_LATE), trace)
+        except asyncio.CancelledError:
+            if self.auditor is not None and trace.record is not None:
+                self.auditor.abandoned(trace.record)
+            raise
         except Exception as error:  # noqa: BLE001 - as above
-            return self._finish(trace, _answer_to(error, trace))
+            answer = self._answer_to(error, trace)
+        finished = self._finish(trace, answer)
+        return await finished if inspect.isawaitable(finished) else finished
 
-    def _finish(self, trace: Trace, reply: Reply) -> Reply:
-        self._metrics.observe(trace.info, getattr(reply, "status", 101), perf_counter() - trace.started)
-        return reply if trace.passed_on else pretty(trace.request, reply)
+    def _finish(self, trace: Trace, reply: Reply) -> Reply | Awaitable[Reply]:
+        seconds = perf_counter() - trace.started
+        self._metrics.observe(trace.info, getattr(reply, "status", 101), seconds)
+        reply = named(reply if trace.passed_on else pretty(trace.request, reply), trace.name)
+        if self.auditor is None or trace.record is None:
+            return reply
+        return self.auditor.finish(trace.record, reply, seconds)
+
+    def _answer_to(self, error: Exception, trace: Trace) -> Reply:
+        if self.auditor is not None:
+            self._tell_error(self.auditor, error, trace)
+        if not isinstance(error, APIError):
+            log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
+            error = InternalError("Internal error occurred: see the server's log")
+        return error_reply(error, trace.warnings, trace.request.headers.get("accept", ""))
+
+    def _tell_error(self, auditor: "Auditor", error: Exception, trace: Trace) -> None:
+        if isinstance(error, Unauthorized) and not trace.identified:
+            auditor.unauthenticated(trace.request, trace.info, trace.name, trace.audit)
+        elif trace.record is not None:
+            auditor.failed(trace.record, error)
 
     def _serve(self, request: Request, trace: Trace) -> Reply | Awaitable[Reply]:
         query = parse_query(request.raw_query)
@@ -130,54 +178,101 @@ class App:
         attempt = Attempt(self.services.now(), authenticator.audiences, trace.warnings, trace.audit)
         user = authenticator.authenticate(request, attempt)
         if isinstance(user, User):
-            return self._serve_caller(request, trace, query, user)
-        return _after(user, lambda user: self._serve_caller(request, trace, query, user))
+            return self._serve_identified(request, trace, query, user)
+        return _after(user, lambda user: self._serve_identified(request, trace, query, user))
+
+    def _serve_identified(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
+        trace.identified = True
+        if self.auditor is not None and (waiting := self._begin_audit(self.auditor, trace, user)) is not None:
+            return _after(waiting, lambda _: self._serve_caller(request, trace, query, user))
+        return self._serve_caller(request, trace, query, user)
+
+    def _begin_audit(self, auditor: "Auditor", trace: Trace, user: User) -> Awaitable[None] | None:
+        """Tell that the request has come; raises, or what it returns does, PlainError where that fails and may not."""
+        trace.record = auditor.begin(trace.request, trace.info, user, trace.name, trace.audit)
+        trace.took("authentication", trace.started)
+        waiting = auditor.received(trace.record) if trace.record is not None else None
+        return None if waiting is None else _received(waiting, trace)
 
     def _serve_caller(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
         if impersonates(request):
-            impersonated = impersonate(self.services.authorizers, user, request)
-            return _after(impersonated, lambda user: self._serve_user(request, trace, query, user))
+            impersonated, start = impersonate(self.services.authorizers, user, request), perf_counter()
+            return _after(impersonated, lambda acting: self._serve_acting(request, trace, query, acting, start))
         return self._serve_user(request, trace, query, user)
+
+    def _serve_acting(
+        self, request: Request, trace: Trace, query: Mapping[str, str], acting: User, start: float
+    ) -> Reply | Awaitable[Reply]:
+        trace.took("impersonation", start)
+        if trace.record is not None:
+            trace.record.impersonated(acting)
+        return self._serve_user(request, trace, query, acting)
 
     def _serve_user(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
-        if (waiting := authorize(self.services.authorizers, user, trace.info, request)) is not None:
-            return _after(waiting, lambda _: self._serve_allowed(request, trace, query, user))
-        return self._serve_allowed(request, trace, query, user)
+        start, notes = perf_counter(), trace.audit if trace.record is not None else None
+        if (waiting := authorize(self.services.authorizers, user, trace.info, request, notes)) is not None:
+            return _after(waiting, lambda _: self._serve_allowed(request, trace, query, user, start))
+        return self._serve_allowed(request, trace, query, user, start)
 
     def _serve_allowed(
-        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User, start: float
     ) -> Reply | Awaitable[Reply]:
+        trace.took("authorization", start)
         info = trace.info
         if (backend := self._backends.of(info)) is not None:
             trace.passed_on = True
-            return self._proxy.serve(backend, request, user)
+            return self._proxy.serve(backend, passed_on(request, trace.name), user)
         if not info.is_resource:
-            return _warned(self._nonresource.serve(request, user, info), trace.warnings)
+            return self._serve_document(request, trace, user)
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, verb = self._route(request, user, info, query, payload, trace)
         wanted = wanted_form(call)
         result = verb(self.services, call)
+        if call.record is not None:
+            return render_told(call.record, call, result, wanted)
         if inspect.isawaitable(result):
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
+
+    def _serve_document(self, request: Request, trace: Trace, user: User) -> Response | Awaitable[Response]:
+        """What is no resource."""
+        reply = self._nonresource.serve(request, user, trace.info)
+        if trace.record is not None and isinstance(reply, Response):
+            tell_document(trace.record, reply)
+        return _warned(reply, trace.warnings)
 
     async def dispatch(
         self, request: Request, user: User, payload: Payload
     ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
-        query = parse_query(request.raw_query)
-        info = parse_request(request.method, request.path, query)
-        if (waiting := authorize(self.services.authorizers, user, info, request)) is not None:
+        trace = Trace(request)
+        trace.info = parse_request(request.method, request.path, parse_query(request.raw_query))
+        if self.auditor is None:
+            return await self._dispatch(trace, user, payload)
+        if (waiting := self._begin_audit(self.auditor, trace, user)) is not None:
+            await waiting
+        if trace.record is None:
+            return await self._dispatch(trace, user, payload)
+        return await self.auditor.dispatched(trace.record, self._dispatch(trace, user, payload))
+
+    async def _dispatch(
+        self, trace: Trace, user: User, payload: Payload
+    ) -> tuple[Call | None, Result | Awaitable[Result]]:
+        request, info, notes = trace.request, trace.info, trace.audit if trace.record is not None else None
+        if (waiting := authorize(self.services.authorizers, user, info, request, notes)) is not None:
             await waiting
         if (backend := self._backends.of(info)) is not None:
-            return None, _in_time(self._proxy.serve(backend, encoded(request, payload), user))
+            request = passed_on(encoded(request, payload), trace.name)
+            return None, _in_time(self._proxy.serve(backend, request, user))
         if not info.is_resource:
             return None, self._nonresource.serve(request, user, info)
-        call, verb = self._route(request, user, info, query, payload, Trace(request))
+        call, verb = self._route(request, user, info, parse_query(request.raw_query), payload, trace)
         return call, verb(self.services, call)
 
     def _route(
@@ -194,7 +289,10 @@ class App:
         served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
         if text := deprecation(served):
             trace.warnings.append(text)
-        return Call(request, info, user, query, served, catalogue, payload, now, trace.warnings, trace.audit), verb
+        audit, record = trace.audit, trace.record
+        if record is not None and served.version.deprecated:
+            record.late |= deprecated(served)
+        return Call(request, info, user, query, served, catalogue, payload, now, trace.warnings, audit, record), verb
 
 
 def _warned(reply: Response | Awaitable[Response], warnings: Sequence[str]) -> Response | Awaitable[Response]:
@@ -217,6 +315,13 @@ async def _after(step: Awaitable[T], go_on: Callable[[T], Reply | Awaitable[Repl
     return await reply if inspect.isawaitable(reply) else reply
 
 
+async def _received(waiting: Awaitable[bool], trace: Trace) -> None:
+    if not await waiting:
+        trace.record = None
+        uri = f"{trace.request.raw_path}?{trace.request.raw_query}".rstrip("?")
+        raise PlainError(500, f'Internal Server Error: "{uri}": failed to store audit event')
+
+
 async def _in_time(reply: Awaitable[Reply]) -> Reply:
     """For those who wait without a limit of their own; of a watch or a log, the beginning counts."""
     try:
@@ -229,10 +334,3 @@ async def _in_time(reply: Awaitable[Reply]) -> Reply:
 async def _render_later(call: Call, result: Awaitable[Result], wanted: MediaTypeOptions) -> Reply:
     reply = render(call, await result, wanted)
     return await reply if inspect.isawaitable(reply) else reply
-
-
-def _answer_to(error: Exception, trace: Trace) -> Reply:
-    if not isinstance(error, APIError):
-        log.error("request failed: %s %s", trace.request.method, trace.request.path, exc_info=error)
-        error = InternalError("Internal error occurred: see the server's log")
-    return error_reply(error, trace.warnings, trace.request.headers.get("accept", ""))

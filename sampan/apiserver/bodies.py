@@ -16,7 +16,7 @@ from sampan.machinery.scalars import json_name
 
 _JSON, _YAML = "application/json", "application/yaml"
 _TYPES = (_JSON, _YAML, protobuf.MEDIA_TYPE)
-_OPTIONS = "DeleteOptions"
+_OPTIONS, _META = "DeleteOptions", "meta.k8s.io/v1"
 _UNTYPED = "couldn't get version/kind; json parse error: "
 _SHOWN = 30  # bytes of a body that nobody could read
 _NO_MESSAGE = (
@@ -45,23 +45,33 @@ def read_body(call: Call, kind: str, api_version: str = "") -> Object:
         cause = codec.not_convertible(version, said, group, kind) if known else codec.no_kind(version, said)
         shown = version.rpartition("/")[2]
         raise BadRequest(f'{said} in version "{shown}" cannot be handled as a {kind}: {cause}')
+    if call.record is not None:
+        call.record.sent_object(tree)
     return tree
 
 
 def read_options(call: Call) -> Any:
     """The tree of a body that is DeleteOptions, of any group; None where there is none. Raises as above."""
-    if call.payload.is_empty or call.payload.tree is not None:
-        return call.payload.tree
-    tree, _ = _read(call, _OPTIONS, "v1")
-    if (kind := tree.get("kind") or _OPTIONS) != _OPTIONS:
-        raise BadRequest(codec.no_kind(tree.get("apiVersion") or "meta.k8s.io/v1", kind))
-    return {**tree, "kind": kind}
+    if call.payload.is_empty:
+        return None
+    tree = call.payload.tree
+    if tree is None:
+        tree, _ = _read(call, _OPTIONS, "v1")
+        if (kind := tree.get("kind") or _OPTIONS) != _OPTIONS:
+            raise BadRequest(codec.no_kind(tree.get("apiVersion") or _META, kind))
+        tree = {**tree, "kind": kind}
+    if call.record is not None:
+        call.record.sent({"kind": _OPTIONS, "apiVersion": _META, **tree})
+    return tree
 
 
 def read_json(call: Call) -> Any:
     """The tree of a body that is JSON whatever its content type is called (a patch). Raises BadRequest."""
     payload = call.payload
-    return jsonio.parse_json(payload.raw) if payload.tree is None else _copy(payload.tree)
+    tree = jsonio.parse_json(payload.raw) if payload.tree is None else _copy(payload.tree)
+    if call.record is not None:
+        call.record.sent(tree)
+    return tree
 
 
 def read_object(call: Call, validation: str) -> Object:
@@ -71,7 +81,10 @@ def read_object(call: Call, validation: str) -> Object:
     """
     kind = call.served.kind.name
     tree, duplicates = _parse(call, kind, strict=validation != "Ignore")
-    return to_storage(call, tree, validation, duplicates)
+    obj = to_storage(call, tree, validation, duplicates)
+    if call.record is not None:
+        call.record.sent_object(obj, call.catalogue.codec(call.served).encode)
+    return obj
 
 
 def _parse(call: Call, kind: str, api_version: str = "", *, strict: bool = False) -> tuple[Any, list[str]]:

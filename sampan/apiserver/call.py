@@ -4,11 +4,13 @@ Verbs know neither HTTP nor in-process clients: app.py makes Calls of requests a
 local.py does both without any bytes.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
+from sampan.apiserver.audit.annotations import Annotations
+from sampan.apiserver.audit.record import Record
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.requestinfo import RequestInfo
 from sampan.machinery.catalogue import Catalogue
@@ -43,7 +45,8 @@ class Call(NamedTuple):
     payload: Payload
     now: datetime
     warnings: list[str]  # become Warning headers, of an error too
-    audit: dict[str, str]  # annotations for the audit log: domain/key -> text
+    audit: Annotations  # for the audit log: domain/key -> text
+    record: Record | None = None  # what is told of the request, where it is audited
 
 
 @dataclass(slots=True)
@@ -97,11 +100,19 @@ class Change(NamedTuple):
     ends_initial: bool = False  # the bookmark after the initial objects
 
 
+class Changes(Protocol):
+    """Batches of changes, until they end or are closed."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Change]]: ...
+    async def __anext__(self) -> Sequence[Change]: ...
+    async def aclose(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Watching:
     """A watch: batches of changes until the client goes away or the time is up. Raises Expired from the iterator."""
 
-    changes: AsyncGenerator[Sequence[Change], None]
+    changes: Changes
     now: Callable[[], datetime]  # a watch may last for an hour, and ages are those of the moment
 
 

@@ -61,7 +61,7 @@ class LocalTransport:
             return
         if not isinstance(result, Watching):
             raise InternalError(f"{path} cannot be watched")
-        async with aclosing(_events(call, result)) as changes:
+        async with aclosing(result.changes), aclosing(_events(call, result)) as changes:
             yield changes
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
@@ -165,10 +165,9 @@ def _object(call: Call, entry: Cached) -> Object:
 
 
 async def _events(call: Call, result: Watching) -> AsyncGenerator[WatchEvent, None]:
-    async with aclosing(result.changes) as changes:
-        async for batch in changes:
-            for change in batch:
-                yield WatchEvent(change.type, _changed(call, change))
+    async for batch in result.changes:
+        for change in batch:
+            yield WatchEvent(change.type, _changed(call, change))
 
 
 def _changed(call: Call, change: Change) -> Object:

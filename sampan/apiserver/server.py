@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from prometheus_client.registry import CollectorRegistry
@@ -76,6 +76,9 @@ from sampan.storage.protocol import Store
 from sampan.transport.server import HTTPServer
 from sampan.transport.tls import asking_context, client_context
 
+if TYPE_CHECKING:
+    from sampan.apiserver.audit.options import AuditOptions
+
 log = logging.getLogger(__name__)
 
 SERVICE_RANGE = IPv4Network("10.96.0.0/12")
@@ -110,6 +113,7 @@ class APIServerConfig:
     identity: str = "kube-apiserver"  # by which metrics tell servers apart
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
+    audit: "AuditOptions | None" = None  # None: no audit log
     health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -150,6 +154,10 @@ class APIServer:
         self.app = App(
             self.services, routes, nonresource(self, routes), self.metrics, aggregation.backends, aggregation.proxy
         )
+        if config.audit is not None:
+            from sampan.apiserver.audit.setup import auditor_of
+
+            self.app.auditor = auditor_of(config.audit, config.metrics, config.now)
         aggregation.discovery.on_change(self._tell_again)
         aggregation.specs.on_change(self.openapi.serve_again)
         self._http = HTTPServer(self.app.handle, error_response=transport_error, streamed=self.app.streamed)
@@ -208,6 +216,8 @@ class APIServer:
     async def start(self) -> None:
         """Open for business: raises OSError where the port is taken, StoreError where storage fails."""
         config = self.config
+        if self.app.auditor is not None:
+            await self.app.auditor.start()
         await self._cache.start()
         self._definitions.load()
         self.aggregation.backends.refresh()
@@ -275,6 +285,8 @@ class APIServer:
         await self._http.stop(grace)
         for unfollow in self._unfollow:
             unfollow()
+        if self.app.auditor is not None:
+            await self.app.auditor.close()
         await self.services.webhooks.close()
         await self.authentication.close()
         await self.services.proxied.close()

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from sampan import KUBERNETES_VERSION, __version__
+from sampan.cli import audit_flags
 from sampan.cli.authentication_flags import add_authentication, given
 from sampan.cli.common import add_name, complain, truth
 
@@ -45,6 +46,7 @@ def register(subparsers: Any) -> None:
         help="follow changes of that file",
     )
     add_authentication(command)
+    audit_flags.add_audit(command)
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -95,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _wishes(arguments: argparse.Namespace) -> Any:
-    from sampan.cluster.settle import Wishes
+    from sampan.cluster.wishes import Wishes
 
     return Wishes(
         name=arguments.name,
@@ -112,6 +114,7 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         encryption_provider_config=arguments.encryption_provider_config,
         encryption_reload=arguments.encryption_provider_config_automatic_reload,
         authentication=given(arguments),
+        audit=audit_flags.given(arguments),
     )
 
 

@@ -31,6 +31,7 @@ from sampan.storage import compactor
 from sampan.storage.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
+    from sampan.apiserver.audit.options import AuditOptions
     from sampan.storage.encryption.encryption import Encryption
 
 Report = Callable[[str], None]
@@ -107,6 +108,15 @@ async def _encryption(config: ClusterConfig, clock: Clock, metrics: CollectorReg
     return await encryption_of(config, clock, metrics)
 
 
+def _audit(config: ClusterConfig) -> "AuditOptions | None":
+    """Auditing, loaded only where there is some."""
+    if not config.audit:
+        return None
+    from sampan.cluster.audit import audit_of
+
+    return audit_of(config)
+
+
 def _api_config(
     config: ClusterConfig, store: SQLiteStore, encryption: "Encryption | None", metrics: CollectorRegistry
 ) -> APIServerConfig:
@@ -133,6 +143,7 @@ def _api_config(
         authentication=options_of(config),
         identity=config.name,
         metrics=metrics,
+        audit=_audit(config),
         health={"kms-providers": encryption.health} if encryption and encryption.has_health else {},
     )
 

@@ -7,14 +7,12 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
 
-from sampan.cluster import process
+from sampan.cluster import api_flags, process
 from sampan.cluster.claims import Claimed, claim, claims, recall
 from sampan.cluster.config import (
     FIRST_API_PORT,
@@ -32,26 +30,7 @@ from sampan.cluster.config import (
 from sampan.cluster.lifecycle import LifecycleError
 from sampan.cluster.network import node_address
 from sampan.cluster.ranges import host_networks, pick_ranges
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked of `sampan up`; empty or None leaves the choice to us."""
-
-    name: str = "sampan"
-    state_dir: str = ""
-    kubeconfig: str = ""
-    api_port: int | None = None
-    listen: str = ""
-    control_plane_only: bool = False
-    legacy_discovery: str = ""
-    cluster_signing_duration: str = ""
-    enable_admission_plugins: str | None = None
-    disable_admission_plugins: str | None = None
-    admission_config_file: str | None = None
-    encryption_provider_config: str | None = None
-    encryption_reload: bool | None = None
-    authentication: Mapping[str, Any] = field(default_factory=dict)
+from sampan.cluster.wishes import Wishes
 
 
 def settle(wishes: Wishes) -> ClusterConfig:
@@ -97,9 +76,7 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     existing = recall(directory)
     config = _new(wishes, directory) if existing is None else _again(wishes, existing)
     _check_listen(config.listen)
-    _check_admission(config)
-    _check_encryption(config)
-    _check_authentication(config)
+    _check_flags(config)
     if not config.control_plane_only:
         claim(config)
     return config
@@ -120,9 +97,7 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
         kubeconfig=wishes.kubeconfig or existing.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or existing.legacy_discovery,
         cluster_signing_duration=wishes.cluster_signing_duration or existing.cluster_signing_duration,
-        **_admission(wishes),
-        **_encryption(wishes),
-        **_authentication(wishes, existing),
+        **api_flags.kept(wishes, existing),
     )
     if process.server_pid(existing) is not None:
         return config
@@ -159,9 +134,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         kubeconfig=wishes.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or "auto",
         cluster_signing_duration=wishes.cluster_signing_duration or "8760h",
-        **_admission(wishes),
-        **_encryption(wishes),
-        **_authentication(wishes),
+        **api_flags.kept(wishes),
     )
 
 
@@ -194,67 +167,11 @@ def _check_listen(address: str) -> None:
         )
 
 
-def _admission(wishes: Wishes) -> dict[str, Any]:
-    """What was said about admission; an empty text takes back what was said before."""
-    file = wishes.admission_config_file
-    said = {
-        "enable_admission_plugins": wishes.enable_admission_plugins,
-        "disable_admission_plugins": wishes.disable_admission_plugins,
-        "admission_config_file": str(Path(file).absolute()) if file else file,
-    }
-    return {field: value for field, value in said.items() if value is not None}
-
-
-def _check_admission(config: ClusterConfig) -> None:
-    if config.enable_admission_plugins or config.disable_admission_plugins or config.admission_config_file:
-        # The plugins bring all kinds with them: half the time of an `up` that need not know them.
-        from sampan.cluster.admission import AdmissionError, admission_of
-
-        try:
-            admission_of(config)
-        except AdmissionError as error:
-            raise LifecycleError(str(error)) from None
-
-
-def _encryption(wishes: Wishes) -> dict[str, Any]:
-    """What was said about encryption at rest; an empty text takes back what was said before."""
-    file = wishes.encryption_provider_config
-    said: dict[str, Any] = {}
-    if file is not None:
-        said["encryption_provider_config"] = str(Path(file).absolute()) if file else ""
-    if wishes.encryption_reload is not None or file == "":
-        said["encryption_provider_config_automatic_reload"] = bool(file != "" and wishes.encryption_reload)
-    return said
-
-
-def _check_encryption(config: ClusterConfig) -> None:
-    if config.encryption_provider_config or config.encryption_provider_config_automatic_reload:
-        from sampan.cluster.encryption import EncryptionError, check
-
-        try:
-            check(config)
-        except EncryptionError as error:
-            raise LifecycleError(str(error)) from None
-
-
-def _authentication(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any]:
-    """What was said about authentication, on top of what was said before."""
-    kept = existing.authentication if existing else {}
-    if not wishes.authentication:
-        return {"authentication": kept}
-    from sampan.cluster.authentication import merged
-
-    return {"authentication": merged(kept, wishes.authentication)}
-
-
-def _check_authentication(config: ClusterConfig) -> None:
-    if config.authentication:
-        from sampan.cluster.authentication import AuthenticationError, check
-
-        try:
-            check(config)
-        except AuthenticationError as error:
-            raise LifecycleError(str(error)) from None
+def _check_flags(config: ClusterConfig) -> None:
+    try:
+        api_flags.check(config)
+    except api_flags.FlagError as error:
+        raise LifecycleError(str(error)) from None
 
 
 def _check_ranges(config: ClusterConfig) -> None:

@@ -7,6 +7,7 @@ CONNECT; read and, in the first phase, changed by plugins. Rules: k8s.io/apiserv
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from sampan.apiserver.audit.annotations import Annotations
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call
 from sampan.apiserver.options import DeleteOptions, WriteOptions
@@ -69,7 +70,7 @@ class Admission:
         return self.call.warnings
 
     @property
-    def audit(self) -> dict[str, str]:
+    def audit(self) -> Annotations:
         """Annotations for the audit log: domain/key -> text."""
         return self.call.audit
 

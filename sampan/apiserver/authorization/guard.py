@@ -27,14 +27,19 @@ _USER, _GROUP, _UID, _EXTRA = (
 )
 
 
-def authorize(authorizers: Authorizers, user: User, info: RequestInfo, request: Request) -> Awaitable[None] | None:
-    """Raises Forbidden unless the request is allowed; what is to be waited for where somebody else has to be asked."""
+def authorize(
+    authorizers: Authorizers, user: User, info: RequestInfo, request: Request, notes: dict[str, str] | None = None
+) -> Awaitable[None] | None:
+    """Raises Forbidden unless the request is allowed; what is to be waited for where somebody else has to be asked.
+
+    `notes` are for the audit log.
+    """
     attributes = of_request(user, info)
     decision = authorizers.decide(attributes)
     if isinstance(decision, Decision):
-        _check(decision, attributes, request)
+        _check(decision, attributes, request, notes)
         return None
-    return _check_later(decision, attributes, request)
+    return _check_later(decision, attributes, request, notes)
 
 
 async def authorized(authorizers: Authorizers, call: Call, verb: str) -> None:
@@ -43,17 +48,30 @@ async def authorized(authorizers: Authorizers, call: Call, verb: str) -> None:
         await waiting
 
 
-async def _check_later(waiting: Awaitable[Decision], attributes: Attributes, request: Request) -> None:
-    _check(await waiting, attributes, request)
+async def _check_later(
+    waiting: Awaitable[Decision], attributes: Attributes, request: Request, notes: dict[str, str] | None
+) -> None:
+    _check(await waiting, attributes, request, notes)
 
 
-def _check(decision: Decision, attributes: Attributes, request: Request) -> None:
+def _check(decision: Decision, attributes: Attributes, request: Request, notes: dict[str, str] | None) -> None:
+    if notes is not None:
+        _note(decision, notes)
     if decision.allowed:
         return
     if decision.error:
         uri = f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
         raise PlainError(500, f'Internal Server Error: "{uri}": {decision.error}')
     raise forbidden(attributes, decision.reason)
+
+
+def _note(decision: Decision, notes: dict[str, str]) -> None:
+    """For the audit log (k8s.io/apiserver/pkg/endpoints/filters/authorization.go)."""
+    if decision.error and not decision.allowed:
+        notes["authorization.k8s.io/reason"] = "internal error"
+        return
+    notes["authorization.k8s.io/decision"] = "allow" if decision.allowed else "forbid"
+    notes["authorization.k8s.io/reason"] = decision.reason
 
 
 def impersonates(request: Request) -> bool:

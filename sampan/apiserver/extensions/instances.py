@@ -5,6 +5,7 @@ is asked as for any deletion. Called by controller.py. Upstream: GetCustomResour
 k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go.
 """
 
+from sampan.apiserver.audit.annotations import Annotations
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call, Payload
 from sampan.apiserver.keys import storage_prefix
@@ -50,7 +51,8 @@ class Instances:
             is_collection=True,
         )
         request, served, services = Request("DELETE", path, "", {}), Served(kind, version), self._services
-        return Call(request, info, self._user, {}, served, services.catalogue, Payload(), services.now(), [], {})
+        now, audit = services.now(), Annotations()
+        return Call(request, info, self._user, {}, served, services.catalogue, Payload(), now, [], audit)
 
 
 def stored_kind(definition: Object, builtin: Catalogue) -> Kind:

@@ -1,11 +1,11 @@
 """Watch streams: frames by the table of serializers, shared between watchers; errors are ERROR events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from sampan.apiserver.accept import MediaTypeOptions
-from sampan.apiserver.call import Call, Change, Watching
+from sampan.apiserver.call import Call, Change, Changes, Watching
 from sampan.apiserver.extensions.views import working
 from sampan.apiserver.render.serializer import Encode, Serializer
 from sampan.apiserver.render.serializers import SERIALIZERS
@@ -31,7 +31,7 @@ def watch_reply(
 
 
 async def _frames(
-    changes: AsyncGenerator[Sequence[Change], None], encode: Encode, serializer: Serializer, quick: bool
+    changes: Changes, encode: Encode, serializer: Serializer, quick: bool
 ) -> AsyncIterator[bytes]:
     try:
         async for batch in changes:

@@ -61,6 +61,8 @@ def _configuration(call: Call, options: WriteOptions) -> Object:
         tree, repeated = _parse(call.payload.raw)
     if isinstance(tree, dict) and not (tree.get("apiVersion") and tree.get("kind")):
         raise BadRequest("error decoding YAML: Object 'Kind' or 'apiVersion' is missing")
+    if call.record is not None:
+        call.record.sent(tree)
     codec = call.catalogue.codec(call.served)
     applied, unknown = codec.read(deep_copy(tree))
     if unknown:

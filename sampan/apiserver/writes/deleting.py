@@ -67,8 +67,9 @@ async def _attempt(services: Services, call: Call, entry: Cached, options: Delet
     if options.dry_run:
         return Deleted(Tree(old if finished else new, stored=True), finished)
     if not finished:
-        return Deleted(await replace(services, served, entry, new, dry_run=False), False)
-    gone = await remove(services, served.kind, entry)
+        replaced = await call.audit.timed("etcd", replace(services, served, entry, new, dry_run=False))
+        return Deleted(replaced, False)
+    gone = await call.audit.timed("etcd", remove(services, served.kind, entry))
     if waiting := prepare(services, served, (gone,)):
         await waiting
     return Deleted(One(gone), True)

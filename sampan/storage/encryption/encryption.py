@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sampan.machinery.durations import parse_duration
 from sampan.storage.clock import Clock
 from sampan.storage.encryption import providers
 from sampan.storage.encryption.config_file import KMS, ConfigFileError, read
@@ -45,12 +46,11 @@ class Plan:
         self.overrides: Overrides = providers.overrides(loaded.configuration, self._make_kms, metrics.transformed)
 
     def _make_kms(self, kms: KMS) -> Transformer:
-        from sampan.machinery.cel.library.moments import parse_duration
         from sampan.storage.encryption.kms.envelope import Envelope
         from sampan.storage.encryption.kms.probe import Probe
         from sampan.storage.encryption.kms.service import Service
 
-        timeout = parse_duration(kms.timeout).nanos / 1e9
+        timeout = parse_duration(kms.timeout)
         self.timeouts += timeout
         service = Service(kms.name, kms.endpoint, timeout, self._metrics)
         probe = Probe(service, self._clock, self._metrics)

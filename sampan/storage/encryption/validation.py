@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from urllib.parse import urlsplit
 
-from sampan.machinery.cel.errors import EvaluationError
-from sampan.machinery.cel.library.moments import parse_duration
+from sampan.machinery.durations import parse_duration
 from sampan.machinery.errors import FIELD_INVALID, FIELD_REQUIRED, OMITTED, FieldError
 from sampan.storage.encryption.config_file import KMS, Configuration, Key, Provider
 from sampan.storage.encryption.transformers import ANY, GroupResource
@@ -127,8 +126,8 @@ def _kms(kms: KMS, path: str, names: set[str], reload: bool) -> Iterator[FieldEr
 
 def _timeout(text: str) -> str:
     try:
-        return "" if parse_duration(text).nanos > 0 else "timeout should be a positive value"
-    except EvaluationError as error:
+        return "" if parse_duration(text) > 0 else "timeout should be a positive value"
+    except ValueError as error:
         return str(error)
 
 

@@ -4,13 +4,15 @@ A call fails (CallFailed, which failurePolicy may ignore), or is answered by a y
 k8s.io/apiserver/pkg/admission/plugin/webhook (mutating and validating dispatcher.go).
 """
 
+import logging
+from collections.abc import Iterator
 from time import perf_counter
 from uuid import uuid4
 
 from sampan.apiserver.admission.dynamic.request import request_tree
 from sampan.apiserver.admission.dynamic.rules import Place
 from sampan.apiserver.admission.dynamic.versions import Versions, internal
-from sampan.apiserver.admission.webhook.hooks import MUTATING, Hook
+from sampan.apiserver.admission.webhook.hooks import MUTATING, VALIDATING, Hook
 from sampan.apiserver.admission.webhook.review import (
     BadResponse,
     Response,
@@ -21,7 +23,11 @@ from sampan.apiserver.admission.webhook.review import (
 )
 from sampan.apiserver.webhooks.client import WebhookFailed
 from sampan.machinery.errors import APIError, BadRequest
+from sampan.machinery.names import qualified_name
 
+log = logging.getLogger(__name__)
+
+_TRACKERS = {MUTATING: "mutating-webhook", VALIDATING: "validating-webhook"}
 _TIMEOUT = 10  # seconds
 _UNAVAILABLE = 503  # the code that metrics show for a webhook that cannot be asked
 _NO_VERSION = "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)"
@@ -55,17 +61,27 @@ async def ask(hook: Hook, versions: Versions, place: Place) -> Response:
     seconds = tree.get("timeoutSeconds") or _TIMEOUT
     try:
         client, config = versions.services.webhooks, tree["clientConfig"]
-        answer = await client.post(config, body, timeout=seconds, query=f"timeout={seconds}s")
+        posted = client.post(config, body, timeout=seconds, query=f"timeout={seconds}s")
+        answer = await admission.audit.timed(_TRACKERS[hook.type], posted)
         response = read_response(answer, version, uid, mutating=hook.type == MUTATING)
     except WebhookFailed as error:
         raise CallFailed(hook.name, f"failed to call webhook: {error}") from error
     except BadResponse as error:
         raise CallFailed(hook.name, str(error)) from error
-    admission.audit.update((f"{hook.name}/{key}", text) for key, text in response.annotations.items())
+    admission.audit.update(_annotations(hook, response))
     admission.warnings.extend(response.warnings)
     if not response.allowed:
         raise Denied(refusal(hook.name, response.result))
     return response
+
+
+def _annotations(hook: Hook, response: Response) -> Iterator[tuple[str, str]]:
+    """What the webhook notes for the audit log, as far as its keys can be some."""
+    for key, text in response.annotations.items():
+        if wrong := qualified_name(f"{hook.name}/{key}"):
+            log.warning('annotation "%s" of webhook "%s" is dropped: %s', key, hook.name, ", ".join(wrong))
+        else:
+            yield f"{hook.name}/{key}", text
 
 
 class Tally:

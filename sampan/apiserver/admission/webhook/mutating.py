@@ -20,6 +20,7 @@ from sampan.apiserver.admission.dynamic.versions import Versions, internal
 from sampan.apiserver.admission.webhook.calling import CallFailed, Denied, Tally, ask
 from sampan.apiserver.admission.webhook.hooks import MUTATING, Hook, hooks_of, invoked
 from sampan.apiserver.admission.webhook.review import Response
+from sampan.apiserver.audit.level import Level
 from sampan.apiserver.services import Services
 from sampan.kinds.admissionregistration.mutating_webhook_configuration import KIND
 from sampan.machinery.errors import APIError
@@ -108,7 +109,8 @@ class _Invocation:
             changed = await self.versions.put(self.place, json_patch(deep_copy(current), operations))
         except APIError as error:
             raise internal(error.message) from error
-        self._annotate(_PATCH, self._told(patch=operations, patchType="JSONPatch"))
+        audit, told = self.versions.admission.audit, self._told(patch=operations, patchType="JSONPatch")
+        audit.note(self._key(_PATCH), told, Level.REQUEST)
         return changed
 
     def _operations(self, response: Response) -> Any:
@@ -129,5 +131,7 @@ class _Invocation:
         return orjson.dumps({"configuration": self.hook.configuration, "webhook": self.hook.name, **more}).decode()
 
     def _annotate(self, domain: str, text: str) -> None:
-        admission = self.versions.admission
-        admission.audit[f"{domain}/round_{int(admission.reinvoking)}_index_{self.index}"] = text
+        self.versions.admission.audit[self._key(domain)] = text
+
+    def _key(self, domain: str) -> str:
+        return f"{domain}/round_{int(self.versions.admission.reinvoking)}_index_{self.index}"

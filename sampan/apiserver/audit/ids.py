@@ -1,0 +1,36 @@
+"""Audit-ID: the name of a request, its client's own or a new one, in every answer and in all of its audit events.
+
+Rules: k8s.io/apiserver/pkg/endpoints/filters/audit_init.go.
+"""
+
+from dataclasses import replace
+from itertools import count
+from uuid import uuid4
+
+from sampan.transport.messages import Reply, Request, Response, Upgrade
+
+HEADER = "audit-id"
+_SHOWN = "Audit-Id"
+_MOST = 1024  # characters that are taken from a client
+
+_prefix, _numbers = str(uuid4())[:24], count()  # a UUID that nobody has, and that costs a request next to nothing
+
+
+def audit_id(request: Request) -> str:
+    """The name that a request bears, or gets."""
+    return request.headers.get(HEADER, "")[:_MOST] or f"{_prefix}{next(_numbers):012x}"
+
+
+def named(reply: Reply, name: str) -> Reply:
+    """The answer with its request's name, unless another server has put it there."""
+    if isinstance(reply, Upgrade) or any(header.lower() == HEADER for header, _ in reply.headers):
+        return reply
+    headers = (*reply.headers, (_SHOWN, name))
+    if isinstance(reply, Response):
+        return Response(reply.status, reply.body, reply.content_type, headers, reply.chunks)
+    return replace(reply, headers=headers)
+
+
+def passed_on(request: Request, name: str) -> Request:
+    """The request as another server is to know it."""
+    return replace(request, headers={**request.headers, HEADER: name})
