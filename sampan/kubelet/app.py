@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
+from sampan.kinds.certificates.pod_certificate_request import KIND as POD_CERTIFICATE_REQUEST
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kubelet import service_env
@@ -29,13 +30,15 @@ from sampan.kubelet.machine import read_machine
 from sampan.kubelet.node import allocatable
 from sampan.kubelet.node_status import NodeReporter
 from sampan.kubelet.orphans import pods_on_disk, remove_orphan, remove_traces
+from sampan.kubelet.pod_certificates import PodCertificates
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
-from sampan.kubelet.volumes.manager import Volumes
+from sampan.kubelet.volumes.manager import Origins, Volumes
 from sampan.kubelet.volumes.tokens import Tokens
+from sampan.kubelet.volumes.trust_anchors import TrustAnchors
 from sampan.kubelet.worker import PodWorker
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
@@ -75,7 +78,7 @@ class Kubelet:
             handlers=Handlers(self.cri, clock),
             runtime=Runtime(self.cri),
             images=Images(self.cri, clock),
-            volumes=Volumes(config, sources, Tokens(client, clock), clock, lambda: self._allocatable),
+            volumes=Volumes(config, self._origins(client, sources, recorder), clock, lambda: self._allocatable),
             sources=sources,
             recorder=recorder,
             resolver=read_resolv_conf(config.resolv_conf),
@@ -85,6 +88,12 @@ class Kubelet:
         )
         self._reporter = NodeReporter(client, config, self.cri, clock, recorder, machine)
         self.server = KubeletServer(self.services, self.pods)
+
+    def _origins(self, client: Client, sources: SourceReader, recorder: EventRecorder) -> Origins:
+        name, clock = self.config.node_name, self.clock
+        requests = self.informers.of(POD_CERTIFICATE_REQUEST, fields=f"spec.nodeName={name}")
+        certificates = PodCertificates(client, name, requests, recorder.event, clock)
+        return Origins(sources, Tokens(client, clock), TrustAnchors(client), certificates)
 
     @property
     def port(self) -> int:

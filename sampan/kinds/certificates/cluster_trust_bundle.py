@@ -40,17 +40,17 @@ def _define_alpha(known: Schema) -> None:
 def _validate(bundle: Object) -> Errors:
     meta, signer = bundle["metadata"], signer_of(bundle)
     if prefix := meta.get("generateName"):  # what is generated follows a dash at its end
-        for wrong in _name_errors(prefix[:-1] + "a" if prefix.endswith("-") else prefix, signer):
+        for wrong in name_errors(prefix[:-1] + "a" if prefix.endswith("-") else prefix, signer):
             yield invalid("metadata.generateName", prefix, wrong)
     if name := meta.get("name"):
-        for wrong in _name_errors(name, signer):
+        for wrong in name_errors(name, signer):
             yield invalid("metadata.name", name, wrong)
     if signer:
         yield from validate_signer_name(signer, _SIGNER)
 
 
-def _name_errors(name: str, signer: str) -> list[str]:
-    """A bundle is named after its signer, so that nobody can take the place of another signer's."""
+def name_errors(name: str, signer: str) -> list[str]:
+    """What is wrong with the name: it says whose bundle this is, so that nobody can take another signer's place."""
     if not signer and ":" in name:
         return ['ClusterTrustBundle without signer name must not have ":" in its name']
     if not signer:

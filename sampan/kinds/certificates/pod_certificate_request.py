@@ -51,15 +51,15 @@ def _validate_create(request: Object) -> Errors:
     if spec.get("maxExpirationSeconds") is None:
         yield required(_SECONDS, "must be set")
         return
-    yield from validate_seconds(spec["maxExpirationSeconds"], spec.get("signerName") or "", _SECONDS)
+    most = max_seconds(spec.get("signerName") or "")
+    if not MIN_SECONDS <= (seconds := spec["maxExpirationSeconds"]) <= most:
+        yield invalid(_SECONDS, seconds, f"must be in the range [{MIN_SECONDS}, {most}]")
     yield from _stub_errors(base64.b64decode(spec.get("stubPKCS10Request") or ""))
 
 
-def validate_seconds(seconds: int, signer: str, path: Path) -> Errors:
-    """How long a certificate may be asked for; Kubernetes' own signers keep it short. Of projections, too."""
-    most = _KUBERNETES_MAX_SECONDS if is_kubernetes(signer) else _MAX_SECONDS
-    if not MIN_SECONDS <= seconds <= most:
-        yield invalid(path, seconds, f"must be in the range [{MIN_SECONDS}, {most}]")
+def max_seconds(signer: str) -> int:
+    """For how long a certificate may be asked; Kubernetes' own signers keep it short."""
+    return _KUBERNETES_MAX_SECONDS if is_kubernetes(signer) else _MAX_SECONDS
 
 
 def validate_user_annotations(annotations: Mapping[str, str], path: Path) -> Errors:

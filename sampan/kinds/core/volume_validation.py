@@ -6,6 +6,7 @@ Sources with rules of their own have a function; the rest only need some fields,
 from collections.abc import Callable, Iterable
 
 from sampan.kinds.checks import Errors, each, supported
+from sampan.kinds.core.certificate_projections import files_of, validate_pod_certificate, validate_trust_bundle
 from sampan.kinds.core.env_validation import VOLUME_FIELDS, validate_field_ref, validate_resource_ref
 from sampan.kinds.core.mount_validation import local_path, no_backsteps
 from sampan.machinery import quantity
@@ -167,6 +168,10 @@ def _projection(projection: Object, path: Path) -> Errors:
             yield from each(at, source.get("items"), _downward_file)
         elif type_ == "serviceAccountToken":
             yield from _token(source, at)
+        elif type_ == "clusterTrustBundle":
+            yield from validate_trust_bundle(source, at)
+        elif type_ == "podCertificate":
+            yield from validate_pod_certificate(source, at)
 
 
 def _token(source: Object, path: Path) -> Errors:
@@ -186,6 +191,7 @@ def _files(projection: Object) -> Iterable[str]:
         yield from (item["path"] for item in (source or {}).get("items") or () if item.get("path"))
         if (source or {}).get("path"):
             yield source["path"]
+    yield from files_of(projection.get("podCertificate") or {})
 
 
 _SOURCES: dict[str, Callable[[Object, Path], Errors]] = {

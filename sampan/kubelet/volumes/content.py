@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sampan.kubelet.downward import FieldUnavailable, field_value, resource_value
+from sampan.kubelet.pod_certificate_state import Credentials
 from sampan.kubelet.pod_env import Source, data_of
+from sampan.kubelet.podspec import containers, init_containers
 from sampan.kubelet.volumes.atomic import Content
+from sampan.machinery import selectors
 from sampan.machinery.meta import Object
 
 DEFAULT_MODE = 0o644
@@ -28,12 +31,32 @@ class Token(NamedTuple):
     expiration: int  # seconds
 
 
+class Anchors(NamedTuple):
+    """The authorities that a projected volume asks for: those of a bundle, or of a signer's bundles."""
+
+    name: str
+    signer: str
+    labels: str | None  # a selector; None selects nothing, "" everything
+    optional: bool
+
+
+class Wanted(NamedTuple):
+    """What a volume is made of."""
+
+    objects: set[Source]
+    tokens: set[Token]
+    anchors: set[Anchors]
+    certificates: dict[int, Object]  # podCertificate sources, by their position in the volume
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the files are made of."""
 
     objects: Mapping[Source, Object | None] = field(default_factory=dict)
     tokens: Mapping[Token, str] = field(default_factory=dict)
+    anchors: Mapping[Anchors, bytes] = field(default_factory=dict)
+    certificates: Mapping[int, Credentials] = field(default_factory=dict)
     allocatable: Mapping[str, str] = field(default_factory=dict)  # of the node
 
 
@@ -52,19 +75,24 @@ def parts(volume: Object) -> list[tuple[Object, int]]:
     return []
 
 
-def wanted(volume: Object) -> tuple[set[Source], set[Token]]:
-    """The ConfigMaps, Secrets and tokens that a volume is made of."""
+def wanted(volume: Object) -> Wanted:
+    """What has to be fetched for a volume."""
     sources = [source for source, _ in parts(volume)]
     objects = {Source("configmap", s["configMap"]["name"]) for s in sources if "configMap" in s}
     objects |= {Source("secret", s["secret"]["name"]) for s in sources if "secret" in s}
-    return objects, {_token(s["serviceAccountToken"]) for s in sources if "serviceAccountToken" in s}
+    tokens = {_token(s["serviceAccountToken"]) for s in sources if "serviceAccountToken" in s}
+    anchors = {_anchors(s["clusterTrustBundle"]) for s in sources if "clusterTrustBundle" in s}
+    certificates = {index: s["podCertificate"] for index, s in enumerate(sources) if "podCertificate" in s}
+    return Wanted(objects, tokens, anchors, certificates)
 
 
 def files(volume: Object, pod: Object, sources: Sources) -> dict[str, Content]:
     """The files of a volume by path; raises VolumeError."""
     found: dict[str, Content] = {}
-    for source, mode in parts(volume):
+    for position, (source, mode) in enumerate(parts(volume)):
         found |= dict(_files_of(source, mode, pod, sources))
+        if "podCertificate" in source:
+            found |= dict(_credentials(source["podCertificate"], mode, pod, sources.certificates[position]))
     return found
 
 
@@ -77,8 +105,34 @@ def _files_of(source: Object, mode: int, pod: Object, sources: Sources) -> Itera
         yield item["path"], Content(_downward(item, pod, sources).encode(), item.get("mode") or mode)
     if "serviceAccountToken" in source:
         wish = source["serviceAccountToken"]
-        restricted = (pod["spec"].get("securityContext") or {}).get("fsGroup") is not None
-        yield wish["path"], Content(sources.tokens[_token(wish)].encode(), 0o600 if restricted else mode)
+        yield wish["path"], _confined(sources.tokens[_token(wish)].encode(), mode, pod)
+    if "clusterTrustBundle" in source:
+        wish = source["clusterTrustBundle"]
+        yield wish["path"], _confined(sources.anchors[_anchors(wish)], mode, pod)
+
+
+def _credentials(wish: Object, mode: int, pod: Object, held: Credentials) -> Iterator[tuple[str, Content]]:
+    for setting, data in (
+        ("credentialBundlePath", held.key + held.chain),
+        ("keyPath", held.key),
+        ("certificateChainPath", held.chain),
+    ):
+        if path := wish.get(setting):
+            yield path, _confined(data, mode, pod)
+
+
+def _confined(data: bytes, mode: int, pod: Object) -> Content:
+    """A file for nobody but the pod's user or group, where it has one."""
+    group, user = (pod["spec"].get("securityContext") or {}).get("fsGroup"), _only_user(pod)
+    return Content(data, mode if group is None and user is None else 0o600, -1 if user is None else user)
+
+
+def _only_user(pod: Object) -> int | None:
+    """The user as which all containers run."""
+    default = (pod["spec"].get("securityContext") or {}).get("runAsUser")
+    own = [(spec.get("securityContext") or {}).get("runAsUser") for spec in (*init_containers(pod), *containers(pod))]
+    users = {default if user is None else user for user in own}
+    return users.pop() if len(users) == 1 else None
 
 
 def _keys(kind: str, wish: Object, mode: int, pod: Object, sources: Sources) -> Iterator[tuple[str, Content]]:
@@ -111,6 +165,12 @@ def _downward(item: Object, pod: Object, sources: Sources) -> str:
 
 def _token(wish: Object) -> Token:
     return Token(wish.get("audience") or "", int(wish.get("expirationSeconds") or DEFAULT_EXPIRATION))
+
+
+def _anchors(wish: Object) -> Anchors:
+    selector = wish.get("labelSelector")
+    labels = None if selector is None else str(selectors.from_label_selector(selector))
+    return Anchors(wish.get("name") or "", wish.get("signerName") or "", labels, bool(wish.get("optional")))
 
 
 def _mode(source: Object) -> int:

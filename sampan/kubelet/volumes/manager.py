@@ -9,17 +9,20 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.mounting import is_mounted, mount_tmpfs, unmount_below
+from sampan.kubelet.pod_certificates import PodCertificates
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.volumes import atomic
-from sampan.kubelet.volumes.content import Sources, Token, VolumeError, files, wanted
+from sampan.kubelet.volumes.content import Sources, VolumeError, files, wanted
 from sampan.kubelet.volumes.host_path import prepare_host_path
 from sampan.kubelet.volumes.tokens import Tokens
+from sampan.kubelet.volumes.trust_anchors import TrustAnchors
 from sampan.machinery.meta import Object
 from sampan.machinery.quantity import parse
 from sampan.reconcile.clock import Clock
@@ -35,20 +38,28 @@ _PLUGINS = {
 _IN_MEMORY = ("secret", "projected")  # never written to a disk
 
 
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the content of volumes comes from."""
+
+    sources: SourceReader
+    tokens: Tokens
+    anchors: TrustAnchors
+    certificates: PodCertificates
+
+
 class Volumes:
     """The volumes of the node's pods."""
 
     def __init__(
         self,
         config: KubeletConfig,
-        sources: SourceReader,
-        tokens: Tokens,
+        origins: Origins,
         clock: Clock,
         allocatable: Callable[[], Mapping[str, str]],
     ) -> None:
         self._config = config
-        self._sources = sources
-        self._tokens = tokens
+        self._origins = origins
         self._clock = clock
         self._allocatable = allocatable
 
@@ -68,7 +79,8 @@ class Volumes:
     async def tear_down(self, uid: str) -> None:
         """Unmount and remove everything of a pod; raises OSError."""
         await asyncio.to_thread(_remove, self._config.pod_dir(uid))
-        self._tokens.forget(uid)
+        self._origins.tokens.forget(uid)
+        self._origins.certificates.forget(uid)
 
     async def _prepare_one(self, pod: Object, volume: Object) -> None:
         try:
@@ -78,10 +90,15 @@ class Volumes:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
 
     async def _content(self, pod: Object, volume: Object) -> dict[str, atomic.Content]:
-        objects, tokens = wanted(volume)
-        found = await self._sources.read(pod["metadata"]["namespace"], objects)
-        made: dict[Token, str] = {token: await self._tokens.get(pod, token) for token in tokens}
-        return files(volume, pod, Sources(found, made, self._allocatable()))
+        wish, origins = wanted(volume), self._origins
+        found = await origins.sources.read(pod["metadata"]["namespace"], wish.objects)
+        tokens = {token: await origins.tokens.get(pod, token) for token in wish.tokens}
+        anchors = {one: await origins.anchors.get(one) for one in wish.anchors}
+        certificates = {
+            position: await origins.certificates.get(pod, volume["name"], position, source)
+            for position, source in wish.certificates.items()
+        }
+        return files(volume, pod, Sources(found, tokens, anchors, certificates, self._allocatable()))
 
     def _make(self, pod: Object, volume: Object, content: dict[str, atomic.Content]) -> None:
         """On the node's file system; runs in a thread."""
