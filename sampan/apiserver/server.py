@@ -41,9 +41,10 @@ from sampan.apiserver.authorization.follow import follow, listeners
 from sampan.apiserver.authorization.node.authorizer import NodeAuthorizer
 from sampan.apiserver.authorization.node.graph import Graph
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.bootstrap.keeper import Keeper
 from sampan.apiserver.bootstrap.policy import node_rules
 from sampan.apiserver.bootstrap.service_range import ensure_service_range
-from sampan.apiserver.bootstrap.start import Bootstrap
+from sampan.apiserver.bootstrap.start import Bootstrap, Place
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
@@ -113,6 +114,7 @@ class APIServerConfig:
     identity: str = "kube-apiserver"  # by which metrics tell servers apart
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
+    objects: Sequence[Object] = ()  # that the cluster needs besides; kept as they are, but for what others add
     audit: "AuditOptions | None" = None  # None: no audit log
     health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
@@ -264,16 +266,16 @@ class APIServer:
 
     def _bootstrap(self) -> Bootstrap:
         config = self.config
-        return Bootstrap(
-            client=self.local_client(),
-            catalogue=self.services.catalogue,
+        place = Place(
             service_range=config.service_range,
-            now=config.now,
             address=config.advertise_address,
             port=self.port,
             client_ca=config.client_ca,
             front_proxies=self._front_proxies,
         )
+        client = self.local_client()
+        keeper = Keeper(client, config.catalogue, self.services.find)
+        return Bootstrap(client, keeper, self.services.all, config.now, place, config.objects)
 
     async def stop(self, grace: float = 1.0) -> None:
         """Stop accepting, end watches, finish what is under way."""

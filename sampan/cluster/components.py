@@ -6,7 +6,7 @@ server and is told nothing about the others.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network
@@ -22,9 +22,11 @@ from sampan.cluster.admission import admission_of
 from sampan.cluster.authentication import options_of
 from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
+from sampan.controllers.accounts import accounts
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config as ControllersConfig
 from sampan.machinery.durations import parse_duration
+from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock, SystemClock
 from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
@@ -68,8 +70,10 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def control_plane(config: ClusterConfig, report: Report) -> AsyncIterator[Cluster]:
-    """Certificates, store and API server; closed in the opposite order."""
+async def control_plane(
+    config: ClusterConfig, report: Report, objects: Sequence[Object] = ()
+) -> AsyncIterator[Cluster]:
+    """Certificates, store and API server; closed in the opposite order. `objects` are what its node's parts need."""
     pki = config.directory / "pki"
     first_service_ip = str(IPv4Network(config.service_cidr)[1])
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{config.domain}")
@@ -82,7 +86,7 @@ async def control_plane(config: ClusterConfig, report: Report) -> AsyncIterator[
         encryption = await _encryption(config, clock, metrics)
         store = await SQLiteStore.open(config.directory / "store.db", encryption.transformers if encryption else None)
         stack.push_async_callback(store.close)
-        api = APIServer(_api_config(config, store, encryption, metrics))
+        api = APIServer(_api_config(config, store, encryption, metrics, objects))
         await api.start()
         stack.push_async_callback(api.stop)
         report("API server")
@@ -118,7 +122,11 @@ def _audit(config: ClusterConfig) -> "AuditOptions | None":
 
 
 def _api_config(
-    config: ClusterConfig, store: SQLiteStore, encryption: "Encryption | None", metrics: CollectorRegistry
+    config: ClusterConfig,
+    store: SQLiteStore,
+    encryption: "Encryption | None",
+    metrics: CollectorRegistry,
+    objects: Sequence[Object],
 ) -> APIServerConfig:
     pem = {path.name: path.read_bytes() for path in (config.directory / "pki").iterdir()}
     return APIServerConfig(
@@ -143,6 +151,7 @@ def _api_config(
         authentication=options_of(config),
         identity=config.name,
         metrics=metrics,
+        objects=[*accounts(), *objects],
         audit=_audit(config),
         health={"kms-providers": encryption.health} if encryption and encryption.has_health else {},
     )

@@ -1,22 +1,6 @@
-"""Objects that the cluster itself makes: created, or brought back to their form when they differ."""
+"""Objects that this cluster needs beside those of any API server, which keeps them: see bootstrap/start.py."""
 
-from collections.abc import Iterable
-
-from sampan.client.api import Client
-from sampan.machinery.catalogue import Catalogue
-from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Object
-
-
-async def ensure(client: Client, catalogue: Catalogue, objects: Iterable[Object]) -> None:
-    """Create each object; one that exists is merged with what is given, and keeps what others added."""
-    for obj in objects:
-        kind = catalogue.by_kind[obj["apiVersion"], obj["kind"]].kind
-        meta = obj["metadata"]
-        try:
-            await client.patch(kind, meta["name"], obj, meta.get("namespace", ""))
-        except NotFound:
-            await client.create(kind, obj)
 
 
 def proxy_role(user: str) -> list[Object]:

@@ -11,7 +11,7 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.cluster.components import Cluster, Report, Task
 from sampan.cluster.config import ClusterConfig
-from sampan.cluster.manifests import ensure, proxy_role
+from sampan.cluster.manifests import proxy_role
 from sampan.cluster.network_watch import keep_up
 from sampan.cluster.node import (
     cgroup_root,
@@ -33,7 +33,6 @@ from sampan.kubelet.config import KubeletConfig
 from sampan.machinery.meta import Object
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.proxy import Proxy
-from sampan.reconcile.upkeep import keep_restored
 from sampan.transport.server import HTTPServer
 
 PROXY_USER = "system:kube-proxy"
@@ -52,8 +51,6 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     containerd = containerd_of(config)
     await containerd.ensure_running()
     report("containerd")
-    own_objects = partial(ensure, cluster.api.local_client(), cluster.api.services.catalogue, _objects(cluster))
-    await own_objects()
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     dns = DNSServer(cluster.account_client(DNS_ACCOUNT), _dns_config(config), clock)
@@ -61,7 +58,6 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
         ("node role", partial(mark_control_plane, cluster.api.local_client(), cluster.node_name, clock.sleep)),
-        ("objects", partial(keep_restored, own_objects, clock.sleep)),
         ("image registry", partial(_serve_registry, config)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
         ("proxy", partial(proxy.run, cluster.ready("proxy").set)),
@@ -116,10 +112,9 @@ def _dns_config(config: ClusterConfig) -> DNSConfig:
     )
 
 
-def _objects(cluster: Cluster) -> list[Object]:
+def objects(config: ClusterConfig) -> list[Object]:
     """What the node's components need in the API."""
-    config = cluster.config
-    dns = dns_objects(config.dns_ip, config.gateway, config.dns_port, cluster.node_name)
+    dns = dns_objects(config.dns_ip, config.gateway, config.dns_port, config.name)
     return [*proxy_role(PROXY_USER), *dns]
 
 

@@ -24,7 +24,8 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
     if node:
         await node.network(config, steps.done)
     async with contextlib.AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(components.control_plane(config, steps.done))
+        objects = node.objects(config) if node else ()
+        cluster = await stack.enter_async_context(components.control_plane(config, steps.done, objects))
         running = [*components.control_plane_tasks(cluster)]
         if node:
             running += await node.tasks(cluster, steps.done)

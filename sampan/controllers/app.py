@@ -7,6 +7,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
+from sampan.controllers.accounts import account_of
 from sampan.controllers.config import Config, ControllerContext
 from sampan.controllers.registry import all_controllers
 from sampan.machinery.meta import Key
@@ -46,7 +47,7 @@ async def run_controllers(
             return ControllerContext(own, informers, clock, metrics, discovery=discovery, config=config)
 
         made = [
-            controller(context(controller.account or controller.name))
+            controller(context(account_of(controller)))
             for controller in all_controllers()
             if controller.name not in config.disabled
         ]

@@ -1,6 +1,6 @@
 """Doing something again and again: what a cluster's own objects need, as anybody may delete them.
 
-Called by the API server for the objects of its bootstrap, and by cluster/ for those of the node's components.
+Called by the API server for the objects of its bootstrap.
 """
 
 import logging

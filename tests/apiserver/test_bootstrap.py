@@ -45,40 +45,6 @@ async def test_the_service_leads_to_the_server() -> None:
         assert (await api.get(slices))["endpoints"][0]["addresses"] == ["192.0.2.7"]
 
 
-async def test_what_the_cluster_needs_comes_back() -> None:
-    """Whoever deletes everything must not lose the way to the API: `kubectl delete svc --all`."""
-    clock = VirtualClock()
-    default = "/api/v1/namespaces/default"
-    needed = [
-        f"{default}/services/kubernetes",
-        f"{default}/endpoints/kubernetes",
-        "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
-        "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication",
-        f"{ROLES}/cluster-admin",
-        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/cluster-admin",
-        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles/extension-apiserver-authentication-reader",
-    ]
-    async with running(advertise_address="192.0.2.7", sleep=clock.sleep) as api:
-        before = [await api.get(path) for path in needed]
-        for path in needed:
-            assert (await api.call("DELETE", path)).status == 200
-        ports = {"spec": {"ports": [{"name": "https", "port": 443, "targetPort": 1}]}}
-        await clock.advance(9)
-        assert (await api.call("GET", needed[0])).status == 404
-        await clock.advance(1)
-        after = [await api.get(path) for path in needed]
-        await api.patch(needed[0], ports)
-        await clock.advance(10)
-        service = await api.get(needed[0])
-    assert [_without_identity(obj) for obj in after] == [_without_identity(obj) for obj in before]
-    assert service["spec"] == before[0]["spec"]
-
-
-def _without_identity(obj: dict[str, Any]) -> dict[str, Any]:
-    meta = {k: v for k, v in obj["metadata"].items() if k in ("name", "namespace", "labels", "annotations")}
-    return {**obj, "metadata": meta}
-
-
 async def test_what_an_administrator_changes_stays_until_a_restart() -> None:
     clock = VirtualClock()
     async with running(sleep=clock.sleep) as api:
