@@ -4,7 +4,7 @@
     -> what is asked for       requestinfo.py     App._serve
     -> who asks                authentication/
     -> is it to be told        audit/
-    -> on whose behalf         authorization/guard.py (impersonation)
+    -> on whose behalf         impersonation/
     -> may they                authorization/
     -> is it another server's  aggregation/
     -> where it goes           routes.py
@@ -33,8 +33,11 @@ from sampan.apiserver.audit.ids import audit_id, named, passed_on
 from sampan.apiserver.audit.record import Record
 from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
-from sampan.apiserver.authorization.guard import authorize, impersonate, impersonates
+from sampan.apiserver.authorization.attributes import of_request
+from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.call import Call, Payload, Result
+from sampan.apiserver.impersonation.headers import wanted as wanted_user
+from sampan.apiserver.impersonation.impersonator import Acting
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.paths import NonResource
 from sampan.apiserver.query import parse_query
@@ -199,18 +202,19 @@ class App:
     def _serve_caller(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
-        if impersonates(request):
-            impersonated, start = impersonate(self.services.authorizers, user, request), perf_counter()
-            return _after(impersonated, lambda acting: self._serve_acting(request, trace, query, acting, start))
+        if (wanted := wanted_user(request)) is not None:
+            start = perf_counter()
+            acting = self.services.impersonator.act(wanted, of_request(user, trace.info))
+            return _after(acting, lambda acting: self._serve_acting(request, trace, query, acting, start))
         return self._serve_user(request, trace, query, user)
 
     def _serve_acting(
-        self, request: Request, trace: Trace, query: Mapping[str, str], acting: User, start: float
+        self, request: Request, trace: Trace, query: Mapping[str, str], acting: Acting, start: float
     ) -> Reply | Awaitable[Reply]:
         trace.took("impersonation", start)
         if trace.record is not None:
-            trace.record.impersonated(acting)
-        return self._serve_user(request, trace, query, acting)
+            trace.record.impersonated(acting.user, acting.constraint)
+        return self._serve_user(request, trace, query, acting.user)
 
     def _serve_user(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User

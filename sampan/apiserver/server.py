@@ -50,6 +50,8 @@ from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.extensions.instances import Instances
+from sampan.apiserver.impersonation.impersonator import Impersonator
+from sampan.apiserver.impersonation.metrics import ImpersonationMetrics
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks
@@ -168,12 +170,14 @@ class APIServer:
         config = self.config
         kubelet_tls, rbac = self._kubelet_tls(), RBAC()
         chain = (Named("node", NodeAuthorizer(self._graph, node_rules())), Named("rbac", rbac))
+        authorizers = Authorizers(chain)
         return Services(
             cache=self._cache,
             catalogue=config.catalogue,
             rbac=rbac,
-            authorizers=Authorizers(chain),
+            authorizers=authorizers,
             authenticator=self.authentication.authenticator,
+            impersonator=Impersonator(authorizers, ImpersonationMetrics(config.metrics)),
             admission=Chain(chosen(config.admission)),
             allocators={"services": self._allocators},
             now=config.now,

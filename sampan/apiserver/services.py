@@ -13,6 +13,7 @@ from sampan.apiserver.authentication.authenticate import Authenticator
 from sampan.apiserver.authorization.authorizer import Authorizers
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.call import Call, Result
+from sampan.apiserver.impersonation.impersonator import Impersonator
 from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.webhooks.client import WebhookClient
@@ -53,6 +54,7 @@ class Services:
     rbac: RBAC  # for what roles hold; who may do what, authorizers say
     authorizers: Authorizers
     authenticator: Authenticator
+    impersonator: Impersonator
     admission: AdmissionChain
     allocators: Mapping[str, Allocator]  # by the name that kinds use
     now: Callable[[], datetime]

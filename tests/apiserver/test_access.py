@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from sampan.transport.messages import Request
 from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -97,49 +96,6 @@ async def test_nobody_grants_what_they_lack(api: API) -> None:
     assert (
         await api.call("POST", f"{base}/rolebindings", {**bind, "subjects": [user("joe")]}, user="joe")
     ).status == 403
-
-
-async def test_impersonation(api: API) -> None:
-    await grant(api, user("jane"), verbs=["list"], resources=["configmaps"])
-    as_jane = {"impersonate-user": "jane"}
-    assert (await api.call("GET", CONFIG_MAPS, headers=as_jane)).status == 200
-    assert (await api.call("GET", PODS, headers=as_jane)).status == 403
-    refused = await api.call("GET", CONFIG_MAPS, headers=as_jane, user="joe")
-    assert refused.body["message"] == (
-        'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group "" at the cluster scope'
-    )
-    account = {"impersonate-user": "system:serviceaccount:default:x"}
-    review = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
-    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-    found = (await api.create(path, review, headers=account))["status"]["userInfo"]
-    assert found["groups"] == ["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"]
-    assert (await api.call("GET", PODS, headers={"impersonate-group": "a"})).status == 400
-
-
-async def test_a_line_of_impersonate_group_is_one_group(api: API) -> None:
-    await grant(api, {"kind": "Group", "name": "cn=admins,ou=groups"}, verbs=["list"], resources=["configmaps"])
-    for groups, status in ((["cn=admins,ou=groups"], 200), (["x", "cn=admins,ou=groups"], 200), (["cn=admins"], 403)):
-        repeated = {"impersonate-group": groups}
-        headers = {"authorization": "Bearer admin", "impersonate-user": "u", "impersonate-group": ", ".join(groups)}
-        reply = await api.raw(Request("GET", CONFIG_MAPS, "", headers, repeated=repeated))
-        assert reply.status == status
-
-
-async def test_groups_are_impersonated_by_whom_it_is_allowed(api: API) -> None:
-    base = f"{RBAC}/clusterroles"
-    rule = {"apiGroups": [""], "verbs": ["impersonate"], "resources": ["users"]}
-    await api.create(base, {"metadata": {"name": "impersonator"}, "rules": [rule]})
-    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "impersonator"}
-    binding = {"metadata": {"name": "i"}, "roleRef": ref, "subjects": [user("joe")]}
-    await api.create(f"{RBAC}/clusterrolebindings", binding)
-    assert (await api.call("GET", "/version", user="joe", headers={"impersonate-user": "u"})).status == 200
-    as_masters = {"impersonate-user": "u", "impersonate-group": "system:masters"}
-    refused = await api.call("GET", "/version", user="joe", headers=as_masters)
-    assert (refused.status, refused.body["message"]) == (
-        403,
-        'groups "system:masters" is forbidden: User "joe" cannot impersonate resource "groups" in API group "" '
-        "at the cluster scope",
-    )
 
 
 async def test_access_reviews(api: API) -> None:

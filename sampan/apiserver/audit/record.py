@@ -53,6 +53,7 @@ class Record:
         self._status: dict[str, Any] = {}
         self._sent: Body | None = None
         self._answered: Body | None = None
+        self._constraint = ""
 
     @property
     def long_running(self) -> bool:
@@ -64,9 +65,9 @@ class Record:
         """Whether the answer's object is to be told."""
         return self.config.level >= Level.REQUEST_RESPONSE
 
-    def impersonated(self, user: User) -> None:
-        """On whose behalf the user acts."""
-        self._acting = user
+    def impersonated(self, user: User, constraint: str = "") -> None:
+        """On whose behalf the user acts, and by which constrained way (KEP-5284)."""
+        self._acting, self._constraint = user, constraint
 
     def sent(self, obj: Any) -> None:
         """The object that was sent, in the client's version; of a patch or of options what they are."""
@@ -108,6 +109,7 @@ class Record:
         yield "verb", self.info.verb
         yield "user", user_info(self._user) if self._user else _NOBODY
         yield "impersonatedUser", self._acting and user_info(self._acting)
+        yield "authenticationMetadata", self._constraint and {"impersonationConstraint": self._constraint}
         yield "sourceIPs", source_ips(request)
         yield "userAgent", _agent(request.headers.get("user-agent", ""))
         yield "objectRef", {field: self._subject[field] for field in _REFERENCE if self._subject.get(field)}

@@ -1,1 +1,1 @@
-"""Who is calling: client certificates, bearer tokens, impersonation, anonymous."""
+"""Who is calling: front proxies, client certificates, bearer tokens, anonymous."""

@@ -11,8 +11,18 @@ from typing import Any, NamedTuple, Protocol
 from sampan.apiserver.authentication.user import User
 
 
+def aggregated(errors: Iterable[str]) -> str:
+    """Several errors as one text. Form: k8s.io/apimachinery/pkg/util/errors (Aggregate)."""
+    found = list(dict.fromkeys(errors))
+    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+
+
 class Refused(Exception):
     """A credential that is not, or no longer, good; the text is for TokenReview and the log."""
+
+    def __init__(self, *errors: str) -> None:
+        super().__init__(aggregated(errors))
+        self.errors = errors
 
 
 class Verified(NamedTuple):
@@ -41,12 +51,6 @@ class TokenAuthenticator(Protocol):
 
     def authenticate(self, token: str, attempt: Attempt) -> Opinion:
         """Its opinion of a token. Raises Refused; so may the coroutine."""
-
-
-def aggregated(errors: Iterable[str]) -> str:
-    """Several errors as one text. Form: k8s.io/apimachinery/pkg/util/errors (Aggregate)."""
-    found = list(dict.fromkeys(errors))
-    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
 
 def common(ours: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:

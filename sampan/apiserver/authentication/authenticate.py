@@ -48,7 +48,7 @@ class Authenticator:
                 token = header_token(request.headers, attempt) or websocket_token(request)
                 verified = self.tokens.authenticate(token, attempt) if token else None
             except Refused as error:
-                errors.append(str(error))
+                errors += error.errors
             else:
                 if verified is not None and not isinstance(verified, Verified):
                     return self._later(verified, request, errors, began)
@@ -64,7 +64,7 @@ class Authenticator:
         try:
             verified = await waiting
         except Refused as error:
-            errors.append(str(error))
+            errors += error.errors
         else:
             user = verified.user if verified else None
             errors += [] if verified else [_NO_TOKEN]
@@ -93,12 +93,15 @@ class Authenticator:
     async def review(self, token: str, attempt: Attempt) -> Verified:
         """TokenReview's question, of a token alone. Raises Refused, InternalError."""
         found = header_token({"authorization": f"Bearer {token}"}, attempt)
-        opinion = self.tokens.authenticate(found, attempt) if found else None
-        verified = opinion if opinion is None or isinstance(opinion, Verified) else await opinion
+        try:
+            opinion = self.tokens.authenticate(found, attempt) if found else None
+            verified = opinion if opinion is None or isinstance(opinion, Verified) else await opinion
+        except Refused as error:
+            raise Refused(_NO_TOKEN, *error.errors) from error  # upstream's own token is not it, either
         if found is None and (nobody := self.anonymous.user("")) is not None:
             return Verified(nobody, tuple(attempt.audiences))
         if verified is None:
             raise Refused(_NO_TOKEN)
         if not common(verified.audiences, attempt.audiences):
-            raise InternalError("Internal error occurred: unable to validate audience for token")
+            raise InternalError("Internal error occurred: error validating audiences")
         return verified

@@ -4,7 +4,8 @@ Headers and rules: kubernetes documentation, "Authenticating Proxy"; k8s.io/apis
 headerrequest. Whoever has no such certificate may send what it likes: nothing here looks at it.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from sampan.apiserver.authentication.user import User, authenticated
 from sampan.transport.messages import Request
 
 _EXTRA = "x-remote-extra-"
+_BROKEN = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,18 @@ def named_user(request: Request) -> User | None:
         return None
     uids = [line for line in request.lines("x-remote-uid") if line]
     groups = tuple(line for line in request.lines("x-remote-group") if line)
-    return authenticated(names[0], groups, uids[0] if uids else "", dict(_extra(request)))
+    return authenticated(names[0], groups, uids[0] if uids else "", _extra(request))
 
 
-def _extra(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _extra(request: Request) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
     for header in request.headers:
         if header.startswith(_EXTRA):
-            yield unquote(header[len(_EXTRA) :]), tuple(request.lines(header))
+            key = path_unescaped(header[len(_EXTRA) :])
+            found[key] = (*found.get(key, ()), *request.lines(header))
+    return found
+
+
+def path_unescaped(text: str) -> str:
+    """A key of extra as a header's name has it, percent-encoded; one that is not stays as it is."""
+    return text if _BROKEN.search(text) else unquote(text)

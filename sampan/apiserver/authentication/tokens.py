@@ -16,7 +16,6 @@ from sampan.apiserver.authentication.attempt import (
     Refused,
     TokenAuthenticator,
     Verified,
-    aggregated,
     common,
 )
 from sampan.apiserver.authentication.user import User
@@ -37,14 +36,14 @@ class Tokens:
             try:
                 opinion = authenticator.authenticate(token, attempt)
             except Refused as error:
-                errors.append(str(error))
+                errors += error.errors
                 continue
             if isinstance(opinion, Verified):
                 return opinion
             if opinion is not None:
                 return self._after(opinion, at, token, attempt, errors)
         if errors:
-            raise Refused(aggregated(errors))
+            raise Refused(*errors)
         return None
 
     async def _after(
@@ -58,7 +57,7 @@ class Tokens:
         try:
             verified = await waiting
         except Refused as error:
-            errors.append(str(error))
+            errors += error.errors
             verified = None
         if verified is not None:
             return verified

@@ -30,7 +30,11 @@ _GROUP = "authentication.k8s.io"
 _DEFAULT_SECONDS = 3600
 _MIN_SECONDS, _MAX_SECONDS = 600, 1 << 32
 _BOUND = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
-_WEBHOOKS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+_REGISTRATION = "admissionregistration.k8s.io/v1"
+_WEBHOOKS = (
+    (_REGISTRATION, "ValidatingWebhookConfiguration"),
+    (_REGISTRATION, "MutatingWebhookConfiguration"),
+)
 
 
 async def create_token(services: Services, call: Call) -> Tree:
@@ -122,10 +126,10 @@ def _checked(request: Any) -> Object:
     if not isinstance(audiences, list) or not all(isinstance(audience, str) for audience in audiences):
         raise unrecognized("TokenRequest")
     seconds = spec.get("expirationSeconds")
-    if seconds is None:
-        return dict(spec)
+    seconds = _DEFAULT_SECONDS if seconds is None else seconds
     if type(seconds) is not int:
         raise unrecognized("TokenRequest")
+    _check_attestations(spec, audiences)
     detail = ""
     if seconds < _MIN_SECONDS:
         detail = "may not specify a duration less than 10 minutes"
@@ -134,6 +138,20 @@ def _checked(request: Any) -> Object:
     if detail:
         raise _invalid("spec.expirationSeconds", seconds, detail)
     return dict(spec)
+
+
+def _check_attestations(spec: Object, audiences: Sequence[str]) -> None:
+    """What only a token for a webhook may say, and must."""
+    attestations, ref = spec.get("attestations"), spec.get("boundObjectRef")
+    if not isinstance(ref, Mapping) or (ref.get("apiVersion"), ref.get("kind")) not in _WEBHOOKS:
+        if attestations:
+            detail = "attestations may only be specified with a webhook bound object reference"
+            raise _invalid("spec.attestations", attestations, detail)
+    elif len(audiences) > 1:  # none are those of the server
+        raise _invalid("spec.audiences", audiences, "must be length 1 when bound to a webhook config")
+    elif not isinstance(attestations, dict) or len(attestations) != 1:
+        detail = "webhook bound requests require exactly one admissionReviewAPIGroups attestation"
+        raise _invalid("spec.attestations", attestations, detail)
 
 
 def _invalid(path: str, value: Any, detail: str, name: str = "") -> Invalid:
@@ -176,7 +194,7 @@ def _type(ref: Any) -> tuple[str, str]:
 
 def _unboundable(version: str, word: str) -> BadRequest:
     shown = f"{version if '/' in version else '/' + version}, Kind={word}"
-    if version == "admissionregistration.k8s.io/v1" and word in _WEBHOOKS:
+    if (version, word) in _WEBHOOKS:
         shown += " (feature gate APIServerWebhookAuthenticationToken is disabled)"
     return BadRequest(f"cannot bind token to object of type {shown}")
 

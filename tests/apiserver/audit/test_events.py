@@ -119,6 +119,7 @@ async def test_on_whose_behalf_is_told_beside_who_asks(tmp_path: Path) -> None:
         event = api.last("list")
     assert event["user"]["username"] == "admin"
     assert event["impersonatedUser"] == {"username": "jane", "uid": "7", "groups": ["devs", "system:authenticated"]}
+    assert event["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
     assert 'User "jane" cannot list' in event["responseStatus"]["message"]
 
 
