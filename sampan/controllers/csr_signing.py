@@ -9,7 +9,7 @@ import base64
 from datetime import timedelta
 
 from sampan.controllers.config import ControllerContext
-from sampan.controllers.csr_sign import Authority, refusal, sign
+from sampan.controllers.csr_sign import Authority, SigningError, refusal, sign
 from sampan.kinds.certificates import pkcs10
 from sampan.kinds.certificates.certificate_signing_request import KIND as REQUEST
 from sampan.kinds.certificates.request_rules import APPROVED, DENIED, FAILED, certificate_of, conditions_of
@@ -17,7 +17,7 @@ from sampan.kinds.certificates.signer_names import API_SERVER_CLIENT, KUBELET_CL
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object, format_time
 from sampan.machinery.tree import with_changes
-from sampan.reconcile.action import WAIT, Action
+from sampan.reconcile.action import WAIT, Action, TerminalError
 from sampan.reconcile.controller import Controller
 
 _OURS = frozenset((API_SERVER_CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY_UNKNOWN))
@@ -62,7 +62,10 @@ class SigningController(Controller):
             failed = {"type": FAILED, "status": "True", "reason": "SignerValidationFailure", "message": wrong}
             conditions = [*conditions_of(request), failed | {"lastUpdateTime": format_time(now)}]
             return with_changes(request, {_CONDITIONS: conditions})
-        chain = sign(authority, parsed, usages, spec.get("expirationSeconds"), now)
+        try:
+            chain = sign(authority, parsed, usages, spec.get("expirationSeconds"), now)
+        except SigningError as error:  # neither the request nor our authority will change
+            raise TerminalError(f"error auto signing csr: {error}") from error
         return with_changes(request, {("status", "certificate"): base64.b64encode(chain).decode()})
 
 

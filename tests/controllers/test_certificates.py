@@ -97,6 +97,16 @@ async def test_what_the_signer_does_not_take_fails(cluster: Cluster) -> None:
     assert not is_signed(found)
 
 
+async def test_what_cannot_be_signed_is_left_alone(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    body = csr("legacy-unknown", request(), ["invented"]) | {"kind": REQUEST.name}
+    path = "/apis/certificates.k8s.io/v1beta1/certificatesigningrequests"  # which never minded
+    await cluster.client.transport.request("POST", path, body={**body, "apiVersion": "certificates.k8s.io/v1beta1"})
+    await approve(cluster)
+    await cluster.clock.advance(600)
+    assert not is_signed(await cluster.client.get(REQUEST, "joe"))
+    assert caplog.text.count("unrecognized usage values") == 1
+
+
 ROLES = "system:certificates.k8s.io:certificatesigningrequests:"
 
 
