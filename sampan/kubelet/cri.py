@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import orjson
 
 from sampan.kubelet import cri_pb2 as pb
 
@@ -115,6 +116,11 @@ class CRI:
     async def container_status(self, container: str) -> Any:
         """ContainerStatus."""
         return (await self._call("ContainerStatus", container_id=container)).status
+
+    async def container_pid(self, container: str) -> int:
+        """The first process of a running container; 0 where the runtime does not tell."""
+        answer = await self._call("ContainerStatus", container_id=container, verbose=True)
+        return int(orjson.loads(answer.info.get("info", "{}")).get("pid") or 0)
 
     async def list_containers(self, labels: Mapping[str, str] | None = None) -> Sequence[Any]:
         """Container messages with these labels."""

@@ -22,6 +22,7 @@ from sampan.kubelet.probes import Prober
 from sampan.kubelet.runtime import Container, PodRuntime, State
 from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.status_writer import StatusWriter
+from sampan.kubelet.steadiness import steady_at
 from sampan.kubelet.stop import forget_pod, release_resources
 from sampan.kubelet.volumes.content import VolumeError
 from sampan.machinery.errors import APIError, Conflict, NotFound
@@ -120,7 +121,9 @@ class PodWorker:
         for action in found.actions:
             doing.launch(group, pod, runtime, action)
         self._tell_backoff(pod, runtime, found)
-        if not self.removed:
+        if moment := steady_at(pod, runtime, now):
+            found.wake(moment)
+        elif not self.removed:
             self._report(pod, runtime, now, found)
         if limit is not None:
             found.wake(limit)

@@ -172,8 +172,10 @@ class _Translation:
 
 
 async def _open(session: Session, channels: Mapping[Channel, str]) -> dict[Channel, Stream]:
+    """Asked for in order, and answered all at once: an attached container writes meanwhile."""
     async with asyncio.timeout(_OPEN_TIMEOUT):
-        return {channel: await session.open({"streamType": name}) for channel, name in channels.items()}
+        streams = await asyncio.gather(*(session.open({"streamType": name}) for name in channels.values()))
+    return dict(zip(channels, streams, strict=True))
 
 
 async def _run(session: Session) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.endpoints.answers import HTTPError, document
+from sampan.kubelet.endpoints.attaching import attached, is_alive
 from sampan.kubelet.endpoints.finding import Pods, pod_of, running_container
 from sampan.kubelet.podspec import uid_of
 from sampan.machinery.meta import format_time
@@ -43,7 +44,10 @@ class Streams:
         streams = _wanted(_query(request))
         _check_upgrade(request)
         container = await running_container(self._pods, self._context.runtime, rest)
-        return await _relay(request, await self._context.cri.attach_url(container.id, streams))
+        pid = await self._context.cri.container_pid(container.id)
+        if not is_alive(pid):
+            raise HTTPError(500, f'container not found ("{container.name}")')
+        return attached(await _relay(request, await self._context.cri.attach_url(container.id, streams)), pid)
 
     async def port_forward(self, request: Request, rest: Sequence[str]) -> Reply:
         """Connections into a pod's network."""
