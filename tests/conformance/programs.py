@@ -25,9 +25,13 @@ PACKAGES = {
     "nonewprivs": "k8s.io/kubernetes/test/images/nonewprivs",
     "sample-apiserver": "k8s.io/sample-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",  # to compare with; no test needs it
+    # To compare with, or as clients (tests/clients/test_components.py); no conformance test needs them.
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
 }
-NEEDED = tuple(name for name in PACKAGES if name != "kube-apiserver")
+NEEDED = tuple(name for name in PACKAGES if not name.startswith("kube-") and name != "kubelet")
 
 
 class GoMissing(Exception):
@@ -57,12 +61,17 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sampan" / "conformance"
 
 
+def built() -> Path:
+    """Where the programs are, once they are built."""
+    digest = hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes()).hexdigest()[:12]
+    return cache() / f"{release()}-{digest}"
+
+
 def ensure(names: Iterable[str] = NEEDED) -> Programs:
     """Build what is missing. Raises GoMissing, CalledProcessError."""
     if not shutil.which("go"):
         raise GoMissing("needs Go (https://go.dev/dl) in PATH; nothing else in Sampan does")
-    digest = hashlib.sha256((HERE / "go.mod").read_bytes() + (HERE / "go.sum").read_bytes()).hexdigest()[:12]
-    directory = cache() / f"{release()}-{digest}"
+    directory = built()
     with exclusive(directory):
         for name in names:
             if not (directory / name).exists():
