@@ -36,11 +36,13 @@ from sampan.apiserver.authentication.options import AuthenticationOptions, load
 from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.authentication.setup import Authentication, Material
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
-from sampan.apiserver.authorization.authorizer import Authorizers, Named
 from sampan.apiserver.authorization.follow import follow, listeners
 from sampan.apiserver.authorization.node.authorizer import NodeAuthorizer
 from sampan.apiserver.authorization.node.graph import Graph
+from sampan.apiserver.authorization.options import AuthorizationOptions
+from sampan.apiserver.authorization.options import load as load_authorization
 from sampan.apiserver.authorization.rbac import RBAC
+from sampan.apiserver.authorization.setup import Authorization, Surroundings
 from sampan.apiserver.bootstrap.keeper import Keeper
 from sampan.apiserver.bootstrap.policy import node_rules
 from sampan.apiserver.bootstrap.service_range import ensure_service_range
@@ -113,6 +115,7 @@ class APIServerConfig:
     issuer: str = "https://kubernetes.default.svc.cluster.local"
     admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
+    authorization: AuthorizationOptions = field(default_factory=AuthorizationOptions)
     identity: str = "kube-apiserver"  # by which metrics tell servers apart
     tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
@@ -142,9 +145,10 @@ class APIServer:
         self._ready = False
         self._unfollow: list[Callable[[], None]] = []
         self._upkeep: asyncio.Task[None] | None = None
-        self._graph = Graph()
+        self._graph, self._rbac = Graph(), RBAC()
         self._last_used = LastUsed()
         self.authentication = self._authentication()
+        self.authorization = self._authorization()
         self.services = self._services()
         catalogue = self.services.catalogue
         connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
@@ -168,13 +172,11 @@ class APIServer:
 
     def _services(self) -> Services:
         config = self.config
-        kubelet_tls, rbac = self._kubelet_tls(), RBAC()
-        chain = (Named("node", NodeAuthorizer(self._graph, node_rules())), Named("rbac", rbac))
-        authorizers = Authorizers(chain)
+        kubelet_tls, authorizers = self._kubelet_tls(), self.authorization.authorizers
         return Services(
             cache=self._cache,
             catalogue=config.catalogue,
-            rbac=rbac,
+            rbac=self._rbac,
             authorizers=authorizers,
             authenticator=self.authentication.authenticator,
             impersonator=Impersonator(authorizers, ImpersonationMetrics(config.metrics)),
@@ -202,6 +204,17 @@ class APIServer:
         )
         options = config.authentication
         return Authentication(options, load(options), material, self._lookup, self._last_used.note, config.metrics)
+
+    def _authorization(self) -> Authorization:
+        config = self.config
+        around = Surroundings(
+            resident={"Node": NodeAuthorizer(self._graph, node_rules()), "RBAC": self._rbac},
+            registry=config.metrics,
+            server=config.identity,
+            sleep=config.sleep,
+            monotonic=self._clock().monotonic,
+        )
+        return Authorization(load_authorization(config.authorization), around)
 
     @property
     def _front_proxies(self) -> FrontProxies:
@@ -259,6 +272,7 @@ class APIServer:
             repair = run_repair(self.services, self.local_client(), self.config.node_ports, clock)
             group.create_task(repair, name="repair of allocations")
             group.create_task(self.authentication.run(), name="authentication")
+            group.create_task(self.authorization.run(), name="authorization")
             group.create_task(self._last_used.run(self.local_client()), name="use of legacy tokens")
             group.create_task(run_definitions(self.local_client(), clock, instances), name="definitions")
             group.create_task(
@@ -295,6 +309,7 @@ class APIServer:
             await self.app.auditor.close()
         await self.services.webhooks.close()
         await self.authentication.close()
+        await self.authorization.close()
         await self.services.proxied.close()
         await self.aggregation.connections.close()
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sampan import KUBERNETES_VERSION, __version__
 from sampan.cli import audit_flags
-from sampan.cli.authentication_flags import add_authentication, given
+from sampan.cli.authentication_flags import AUTHENTICATION
+from sampan.cli.authorization_flags import AUTHORIZATION
 from sampan.cli.common import add_name, complain, truth
+from sampan.cli.flag_table import add_flags, given
 
 
 def register(subparsers: Any) -> None:
@@ -45,7 +47,8 @@ def register(subparsers: Any) -> None:
         metavar="true|false",
         help="follow changes of that file",
     )
-    add_authentication(command)
+    add_flags(command, "authentication", AUTHENTICATION)
+    add_flags(command, "authorization", AUTHORIZATION)
     audit_flags.add_audit(command)
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
@@ -113,7 +116,8 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         cluster_signing_duration=arguments.cluster_signing_duration or "",
         encryption_provider_config=arguments.encryption_provider_config,
         encryption_reload=arguments.encryption_provider_config_automatic_reload,
-        authentication=given(arguments),
+        authentication=given(arguments, AUTHENTICATION),
+        authorization=given(arguments, AUTHORIZATION),
         audit=audit_flags.given(arguments),
     )
 

@@ -1,8 +1,8 @@
 """Flags of the API server: what was said once is kept until it is taken back by an empty text, and refused where it
 can't be.
 
-Called by settle.py. What the flags mean is told in admission.py, encryption.py, authentication.py and audit.py, which
-bring half of the API server with them and so are loaded only where such a flag was given.
+Called by settle.py. What the flags mean is told in admission.py, encryption.py, authentication.py, authorization.py and
+audit.py, which bring half of the API server with them and so are loaded only where such a flag was given.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,13 @@ class FlagError(Exception):
 def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any]:
     """What is new in a configuration by the flags that were given."""
     authentication = existing.authentication if existing else {}
+    authorization = existing.authorization if existing else {}
     audit = existing.audit if existing else {}
     return {
         **_admission(wishes),
         **_encryption(wishes),
         "authentication": _authentication(wishes, authentication),
+        "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
     }
 
@@ -35,6 +37,7 @@ def check(config: ClusterConfig) -> None:
     _check_admission(config)
     _check_encryption(config)
     _check_authentication(config)
+    _check_authorization(config)
     _check_audit(config)
 
 
@@ -97,6 +100,25 @@ def _check_authentication(config: ClusterConfig) -> None:
         try:
             check(config)
         except AuthenticationError as error:
+            raise FlagError(str(error)) from None
+
+
+def _authorization(wishes: Wishes, before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was said about authorization, on top of what was said before."""
+    if not wishes.authorization:
+        return before
+    from sampan.cluster.authorization import merged
+
+    return merged(before, wishes.authorization)
+
+
+def _check_authorization(config: ClusterConfig) -> None:
+    if config.authorization:
+        from sampan.cluster.authorization import AuthorizationError, check
+
+        try:
+            check(config)
+        except AuthorizationError as error:
             raise FlagError(str(error)) from None
 
 

@@ -18,8 +18,8 @@ from sampan.apiserver.authentication.user import User, authenticated, service_ac
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
+from sampan.cluster import authentication, authorization
 from sampan.cluster.admission import admission_of
-from sampan.cluster.authentication import options_of
 from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
 from sampan.controllers.accounts import accounts
@@ -148,7 +148,8 @@ def _api_config(
         issuer=f"https://kubernetes.default.svc.{config.domain}",
         legacy_discovery=LegacyDiscovery(config.legacy_discovery),
         admission=admission_of(config),
-        authentication=options_of(config),
+        authentication=authentication.options_of(config),
+        authorization=authorization.options_of(config),
         identity=config.name,
         metrics=metrics,
         objects=[*accounts(), *objects],

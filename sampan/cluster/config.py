@@ -53,6 +53,7 @@ class ClusterConfig:
     encryption_provider_config: str = ""  # a file
     encryption_provider_config_automatic_reload: bool = False
     authentication: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-apiserver, by name; files absolute
+    authorization: Mapping[str, Any] = field(default_factory=dict)  # the same
     audit: Mapping[str, str] = field(default_factory=dict)  # what was said by flags --audit-*, by their names
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 

@@ -61,3 +61,24 @@ def parse_duration(text: str) -> float:
     if not end or end < len(unsigned) or seconds >= _LONGEST:
         raise ValueError(f'time: invalid duration "{text}"')
     return -seconds if text.startswith("-") else seconds
+
+
+def go_duration(seconds: float) -> str:
+    """As Go writes it: 1h0m5s, 1.5s, 100ms, 0s. Rule: time.Duration.String."""
+    nanoseconds = round(seconds * 1e9)
+    sign, left = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if not left:
+        return "0s"
+    if left < 10**9:
+        unit, size = next((unit, size) for unit, size in (("ns", 10**3), ("µs", 10**6), ("ms", 10**9)) if left < size)
+        return f"{sign}{_decimal(left * 1000, size)}{unit}"
+    minutes, left = divmod(left, 60 * 10**9)
+    hours, minutes = divmod(minutes, 60)
+    longer = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{longer}{_decimal(left, 10**9)}s"
+
+
+def _decimal(count: int, unit: int) -> str:
+    whole, rest = divmod(count, unit)
+    fraction = f"{rest * 10**9 // unit:09}".rstrip("0")
+    return f"{whole}.{fraction}" if fraction else str(whole)

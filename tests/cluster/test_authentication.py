@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sampan.apiserver.authentication.options import AuthenticationOptions
-from sampan.cli.authentication_flags import add_authentication, given
+from sampan.cli.authentication_flags import AUTHENTICATION
+from sampan.cli.flag_table import add_flags, given
 from sampan.cluster.authentication import options_of
 from sampan.cluster.config import load
 from sampan.cluster.lifecycle import LifecycleError
@@ -17,13 +18,13 @@ from sampan.cluster.settle import Wishes, settle
 def parsed(*words: str) -> dict[str, Any]:
     """What a command line says."""
     parser = argparse.ArgumentParser()
-    add_authentication(parser)
-    return given(parser.parse_args(words))
+    add_flags(parser, "authentication", AUTHENTICATION)
+    return given(parser.parse_args(words), AUTHENTICATION)
 
 
 def test_every_flag_is_an_option() -> None:
     parser = argparse.ArgumentParser(add_help=False)
-    add_authentication(parser)
+    add_flags(parser, "authentication", AUTHENTICATION)
     assert {action.dest for action in parser._actions} == set(AuthenticationOptions.__dataclass_fields__)
 
 

@@ -37,41 +37,70 @@ class Named(NamedTuple):
     """An authorizer by the name that reasons and metrics give it."""
 
     name: str
+    type: str  # the mode that it is
     authorizer: Authorizer
 
 
 class Authorizers:
-    """The chain."""
+    """The chain. It may be replaced at any time: a question goes through the one that it began with."""
 
-    def __init__(self, chain: Iterable[Named]) -> None:
+    def __init__(self, chain: Iterable[Named], counts: dict[tuple[str, str, str], int] | None = None) -> None:
         self.chain = tuple(chain)
+        self._counts = counts if counts is not None else {}  # of who decided what, for metrics
 
     def decide(self, attributes: Attributes) -> Opinion:
         """The first yes or no of the chain; nobody's is no opinion, with what each had to say."""
-        return ALLOWED if GROUP_MASTERS in attributes.user.groups else self._from(0, attributes, [])
+        if GROUP_MASTERS in attributes.user.groups:
+            return ALLOWED
+        said: list[tuple[str, Decision]] = []
+        opinion, rest = self._walk(self.chain, attributes, said)
+        return opinion if isinstance(opinion, Decision) else self._after(opinion, rest, attributes, said)
 
-    def _from(self, place: int, attributes: Attributes, said: list[tuple[str, Decision]]) -> Opinion:
-        for at, (name, authorizer) in enumerate(self.chain[place:], place):
-            decision = authorizer.decide(attributes)
+    def at_once(self, attributes: Attributes) -> Decision | None:
+        """`decide`, for those who can't wait; None where somebody has to be asked."""
+        if GROUP_MASTERS in attributes.user.groups:
+            return ALLOWED
+        opinion, _ = self._walk(self.chain, attributes, [])
+        if isinstance(opinion, Decision):
+            return opinion
+        opinion.close()
+        return None
+
+    def _walk(
+        self, chain: Sequence[Named], attributes: Attributes, said: list[tuple[str, Decision]]
+    ) -> tuple[Opinion, Sequence[Named]]:
+        """How far the chain comes without waiting, and who is left."""
+        for at, one in enumerate(chain):
+            decision = one.authorizer.decide(attributes)
             if not isinstance(decision, Decision):
-                return self._after(decision, at, attributes, said)
+                return decision, chain[at:]
             if decision.verdict is not Verdict.NO_OPINION:
-                return decision
-            said.append((name, decision))
-        return _nobody(said)
+                return self._counted(one, decision), ()
+            said.append((one.name, decision))
+        return _nobody(said), ()
 
     async def _after(
         self,
         waiting: Coroutine[Any, Any, Decision],
-        at: int,
+        chain: Sequence[Named],
         attributes: Attributes,
         said: list[tuple[str, Decision]],
     ) -> Decision:
-        decision = await waiting
-        if decision.verdict is not Verdict.NO_OPINION:
-            return decision
-        rest = self._from(at + 1, attributes, [*said, (self.chain[at].name, decision)])
-        return rest if isinstance(rest, Decision) else await rest
+        """What the first of the chain comes to say, and if that is nothing, the others."""
+        while True:
+            decision = await waiting
+            if decision.verdict is not Verdict.NO_OPINION:
+                return self._counted(chain[0], decision)
+            said.append((chain[0].name, decision))
+            opinion, chain = self._walk(chain[1:], attributes, said)
+            if isinstance(opinion, Decision):
+                return opinion
+            waiting = opinion
+
+    def _counted(self, one: Named, decision: Decision) -> Decision:
+        key = (one.type, one.name, "allowed" if decision.allowed else "denied")
+        self._counts[key] = self._counts.get(key, 0) + 1
+        return decision
 
     async def ask(self, attributes: Attributes) -> Decision:
         """`decide`, for those who can wait."""
@@ -84,7 +113,7 @@ class Authorizers:
 
     def known_rules(self, user: User, namespace: str) -> Known:
         """All that the chain knows of what the user may do in a namespace."""
-        found = [authorizer.known_rules(user, namespace) for _, authorizer in self.chain]
+        found = [one.authorizer.known_rules(user, namespace) for one in self.chain]
         rules = [rule for known in found for rule in known.rules]
         return Known(rules, any(known.incomplete for known in found), aggregated(known.error for known in found))
 

@@ -3,10 +3,9 @@
 Rules: k8s.io/kubernetes/pkg/registry/authorization.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
-from sampan.apiserver.admission.foreign import admitted_review
+from sampan.apiserver.admission.foreign import mutated
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import Attributes, Verdict
 from sampan.apiserver.authorization.rules import Rule
@@ -15,37 +14,20 @@ from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
 from sampan.apiserver.services import Services
-from sampan.machinery.errors import FIELD_INVALID, FIELD_REQUIRED, BadRequest, FieldError, Invalid
+from sampan.machinery.errors import BadRequest, Invalid
 from sampan.machinery.meta import Object
-
-_ONE_OF = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
 
 
 async def subject(services: Services, call: Call) -> Tree:
-    """Any user."""
+    """Any user; in one namespace, where the request is in one."""
     review = await _read(services, call)
-    spec = review["spec"]
-    return await _answer(services, review, _user(call, spec), spec)
-
-
-async def local_subject(services: Services, call: Call) -> Tree:
-    """Any user, in the namespace of the request."""
-    review = await _read(services, call)
-    spec = review["spec"]
-    attributes = spec.get("resourceAttributes")
-    if attributes is None or attributes.get("namespace") != call.info.namespace:
-        raise BadRequest(
-            f"spec.resourceAttributes.namespace must match namespace: {call.info.namespace}"
-            if attributes is not None
-            else "spec.resourceAttributes must be specified"
-        )
-    return await _answer(services, review, _user(call, spec), spec)
+    return await _answer(services, review, _user(review["spec"]))
 
 
 async def self_subject(services: Services, call: Call) -> Tree:
     """The caller."""
     review = await _read(services, call)
-    return await _answer(services, review, call.user, review["spec"])
+    return await _answer(services, review, call.user)
 
 
 async def self_rules(services: Services, call: Call) -> Tree:
@@ -70,21 +52,21 @@ async def _read(services: Services, call: Call) -> Object:
     review = read_object(call, options.validation)
     review.setdefault("spec", {})
     review.pop("status", None)
-    return await admitted_review(services, call, review, options)
+    admission = await mutated(services, call, review, options, "", foreign=False)
+    kind, review = call.served.kind, admission.new
+    if errors := list(kind.validate(review)) if kind.validate else []:
+        raise Invalid.of(kind.name, kind.group, "", errors)
+    await services.admission.validate(services, admission)
+    return review
 
 
-def _user(call: Call, spec: Object) -> User:
-    name, groups = spec.get("user") or "", tuple(spec.get("groups") or ())
-    if not name and not groups:
-        detail = "at least one of user or group must be specified"
-        kind = call.served.kind
-        raise Invalid.of(kind.name, kind.group, "", [FieldError(FIELD_INVALID, "spec.user", detail, "")])
+def _user(spec: Object) -> User:
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
-    return User(name, groups, spec.get("uid") or "", extra)
+    return User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
 
 
-async def _answer(services: Services, review: Object, user: User, spec: Object) -> Tree:
-    attributes = _attributes(review["kind"], user, spec)
+async def _answer(services: Services, review: Object, user: User) -> Tree:
+    attributes = _attributes(user, review["spec"])
     decision = await services.authorizers.ask(attributes)
     errors = "; ".join(error for error in (decision.error, *attributes.selectors.errors()) if error)
     texts = {"reason": decision.reason, "evaluationError": errors}
@@ -96,17 +78,11 @@ async def _answer(services: Services, review: Object, user: User, spec: Object) 
     return Tree(review, 201, stored=True)
 
 
-def _attributes(kind: str, user: User, spec: Object) -> Attributes:
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if (resource is None) == (path is None):
-        error = FieldError(FIELD_REQUIRED, "spec.resourceAttributes", _ONE_OF)
-        if resource is not None:
-            error = FieldError(FIELD_INVALID, "spec.nonResourceAttributes", f"{_ONE_OF}, but not both", path)
-        raise Invalid.of(kind, "authorization.k8s.io", "", [error])
-    if path is not None:
+def _attributes(user: User, spec: Object) -> Attributes:
+    if (path := spec.get("nonResourceAttributes")) is not None:
         return Attributes(user, path.get("verb") or "", False, path=path.get("path") or "")
-    assert resource is not None
-    names: Iterable[str] = ("namespace", "group", "resource", "subresource", "name")
+    resource = spec["resourceAttributes"]
+    names = ("namespace", "group", "resource", "subresource", "name")
     values: dict[str, Any] = {name: resource.get(name) or "" for name in names}
     selectors = of_review(resource.get("fieldSelector"), resource.get("labelSelector"))
     version = resource.get("version") or "*"

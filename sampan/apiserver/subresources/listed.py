@@ -65,7 +65,7 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     (_CERTIFICATES, "certificatesigningrequests/status"): certificate_requests.REQUEST_STATUS,
     (_CERTIFICATES, "podcertificaterequests/status"): pod_certificates.STATUS,
     (_AUTHORIZATION, "subjectaccessreviews"): Subresource({"create": access_reviews.subject}),
-    (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.local_subject}),
+    (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.subject}),
     (_AUTHORIZATION, "selfsubjectaccessreviews"): Subresource({"create": access_reviews.self_subject}),
     (_AUTHORIZATION, "selfsubjectrulesreviews"): Subresource({"create": access_reviews.self_rules}),
     (_AUTHENTICATION, "tokenreviews"): Subresource({"create": identity.token_review}),

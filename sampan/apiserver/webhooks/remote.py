@@ -16,6 +16,7 @@ import orjson
 from sampan.client.https import authorization, user_agent
 from sampan.client.kubeconfig import Access
 from sampan.client.wire import failure
+from sampan.machinery.durations import go_duration
 from sampan.machinery.errors import APIError
 from sampan.transport.connection import HTTPClient
 from sampan.transport.go_errors import dial_text
@@ -30,16 +31,16 @@ _TRANSIENT = frozenset({"InternalError", "Timeout", "TooManyRequests"})
 class RemoteWebhook:
     """Made at the start: reads the machine's certificates where the file names none."""
 
-    def __init__(self, access: Access, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(self, access: Access, sleep: Callable[[float], Awaitable[None]], timeout: float = TIMEOUT) -> None:
         """Raises ssl.SSLError, ValueError."""
         server = access.server if "://" in access.server else f"https://{access.server}"
         parts = urlsplit(server)
         context = None
         if parts.scheme == "https":
             context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
-        self._url, self._sleep = server, sleep
+        self._url, self._sleep, self._timeout = server, sleep, timeout
         self._host, self._port = parts.hostname or "", parts.port or (443 if context else 80)
-        self._target = f"{parts.path.rstrip('/') or '/'}?timeout={TIMEOUT:.0f}s"
+        self._target = f"{parts.path.rstrip('/') or '/'}?timeout={go_duration(timeout)}"
         headers = {
             "User-Agent": user_agent("kube-apiserver"),
             "Accept": "application/json, */*",
@@ -64,7 +65,7 @@ class RemoteWebhook:
 
     async def _post(self, data: bytes) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(TIMEOUT), self._http.stream("POST", self._target, (), data) as answer:
+            async with asyncio.timeout(self._timeout), self._http.stream("POST", self._target, (), data) as answer:
                 found = bytearray()
                 async for piece in answer.body:
                     found += piece

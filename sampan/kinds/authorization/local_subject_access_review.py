@@ -1,6 +1,12 @@
 """LocalSubjectAccessReview: asks whether a user may do something in one namespace."""
 
-from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups, with_groups
+from sampan.kinds.authorization.reviews import (
+    validate_attributes,
+    validate_metadata,
+    validate_subject,
+    versions_with_groups,
+    with_groups,
+)
 from sampan.kinds.checks import SPEC, Errors
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -11,6 +17,7 @@ from sampan.machinery.validation import invalid
 def _validate(review: Object) -> Errors:
     yield from validate_attributes(review)
     yield from validate_subject(review)
+    yield from validate_metadata(review, "namespace")
     asked = get_path(review, ("spec", "resourceAttributes", "namespace"), "")
     resource = get_path(review, ("spec", "resourceAttributes"))
     if resource is not None and asked != review["metadata"].get("namespace"):

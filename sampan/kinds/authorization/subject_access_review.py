@@ -1,6 +1,12 @@
 """SubjectAccessReview: asks whether a user may do something."""
 
-from sampan.kinds.authorization.reviews import validate_attributes, validate_subject, versions_with_groups, with_groups
+from sampan.kinds.authorization.reviews import (
+    validate_attributes,
+    validate_metadata,
+    validate_subject,
+    versions_with_groups,
+    with_groups,
+)
 from sampan.kinds.checks import Errors
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -9,6 +15,7 @@ from sampan.machinery.meta import Object
 def _validate(review: Object) -> Errors:
     yield from validate_attributes(review)
     yield from validate_subject(review)
+    yield from validate_metadata(review)
 
 
 KIND = Kind(

@@ -97,7 +97,7 @@ RESULTS: Mapping[str, tuple[Type, ...]] = {
 
 def admission_environment(*, params: bool = False, authorizer: bool = True, patches: bool = False) -> Environment:
     """The environment of an expression. `patches`: it may construct what a mutating policy makes."""
-    types = _declared_types()
+    types = declared_types(_TYPES)
     known = {"object": DYN, "oldObject": DYN}
     known |= {"namespaceObject": types["Namespace"], "request": types["AdmissionRequest"]}
     known |= {"params": DYN} if params else {}
@@ -134,12 +134,13 @@ def compiled(environment: Environment, text: str, result: str) -> tuple[Type, st
 
 def user_info_type() -> Type:
     """kubernetes.UserInfo."""
-    return _declared_types()["UserInfo"]
+    return declared_types(_TYPES)["UserInfo"]
 
 
-def _declared_types() -> dict[str, Type]:
+def declared_types(table: Mapping[str, Mapping[str, str]]) -> dict[str, Type]:
+    """The types of a table from names to fields; each may be made of those before it."""
     known: dict[str, Type] = {}
-    for name, texts in _TYPES.items():
+    for name, texts in table.items():
         fields = {field: DeclaredField(field, _of(_type(text, known))) for field, text in texts.items()}
         known[name] = _struct(name, fields)
     return known

@@ -32,11 +32,9 @@ def authorizer_variables(services: Services, admission: Admission) -> dict[str, 
 
 def _ask(services: Services, user: User, loop: asyncio.AbstractEventLoop) -> Any:
     def here(attributes: Attributes) -> Decision:
-        decision = services.authorizers.decide(attributes)
-        if isinstance(decision, Decision):
-            return decision
-        decision.close()
-        raise BudgetExceeded(0)
+        if (decision := services.authorizers.at_once(attributes)) is None:
+            raise BudgetExceeded(0)
+        return decision
 
     def ask(question: "Question") -> "Answer":
         attributes = _attributes(user, question)

@@ -1,0 +1,1 @@
+"""Asking somebody else, by SubjectAccessReview: what is asked, when, and for how long the answer is remembered."""
