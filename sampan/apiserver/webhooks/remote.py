@@ -31,16 +31,16 @@ _TRANSIENT = frozenset({"InternalError", "Timeout", "TooManyRequests"})
 class RemoteWebhook:
     """Made at the start: reads the machine's certificates where the file names none."""
 
-    def __init__(self, access: Access, sleep: Callable[[float], Awaitable[None]], timeout: float = TIMEOUT) -> None:
+    def __init__(self, access: Access, sleep: Callable[[float], Awaitable[None]], timeout: float | None = None) -> None:
         """Raises ssl.SSLError, ValueError."""
         server = access.server if "://" in access.server else f"https://{access.server}"
         parts = urlsplit(server)
         context = None
         if parts.scheme == "https":
             context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
-        self._url, self._sleep, self._timeout = server, sleep, timeout
+        self._url, self._sleep, self._timeout = server, sleep, TIMEOUT if timeout is None else timeout
         self._host, self._port = parts.hostname or "", parts.port or (443 if context else 80)
-        self._target = f"{parts.path.rstrip('/') or '/'}?timeout={go_duration(timeout)}"
+        self._target = f"{parts.path.rstrip('/') or '/'}?timeout={go_duration(self._timeout)}"
         headers = {
             "User-Agent": user_agent("kube-apiserver"),
             "Accept": "application/json, */*",
