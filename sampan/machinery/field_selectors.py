@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sampan.machinery.kind import Kind
+from sampan.machinery.remember import remembered
 from sampan.machinery.requirements import SelectorError
 from sampan.machinery.selector_parser import MAX_REQUIREMENTS
 
@@ -55,6 +56,7 @@ class FieldSelector:
 EVERYTHING: Final = FieldSelector()
 
 
+@remembered(1024)
 def parse(text: str) -> FieldSelector:
     """The selector of a text; "" selects everything. Raises SelectorError (400)."""
     if not text:

@@ -59,9 +59,8 @@ class RuleSet(Generic[T]):
     """
 
     def __init__(self, granted: Iterable[tuple[Rule, T]] = ()) -> None:
-        # (verb, group, resource) -> what allows it, for all names, and for single ones
-        self._resources: dict[tuple[str, str, str], T] = {}
-        self._names: dict[tuple[str, str, str], dict[str, T]] = {}
+        # (verb, group, resource) -> what allows it for single names, and under None for all
+        self._resources: dict[tuple[str, str, str], dict[str | None, T]] = {}
         self._urls: dict[tuple[str, str], T] = {}
         self._url_prefixes: list[tuple[str, str, T]] = []
         for rule, grant in granted:
@@ -69,10 +68,9 @@ class RuleSet(Generic[T]):
 
     def _add(self, rule: Rule, grant: T) -> None:
         for place in product(rule.verbs, rule.groups, rule.resources):
-            if rule.names:
-                self._names.setdefault(place, {}).update(dict.fromkeys(rule.names, grant))
-            else:
-                self._resources.setdefault(place, grant)
+            known = self._resources.setdefault(place, {})
+            for name in rule.names or (None,):
+                known.setdefault(name, grant)
         for verb, url in product(rule.verbs, rule.urls):
             if url.endswith(ALL):
                 self._url_prefixes.append((verb, url.rstrip(ALL), grant))
@@ -83,14 +81,14 @@ class RuleSet(Generic[T]):
         """What allows the request; None where nothing does."""
         if not attributes.is_resource:
             return self._find_url(attributes.verb, attributes.path)
-        resources = [ALL, attributes.full_resource]
+        resources: tuple[str, ...] = (attributes.resource, ALL)
         if attributes.subresource:
-            resources.append(f"*/{attributes.subresource}")
-        for place in product((ALL, attributes.verb), (ALL, attributes.group), resources):
-            if (grant := self._resources.get(place)) is not None:
-                return grant
-            if self._names and (grant := self._names.get(place, {}).get(attributes.name)) is not None:
-                return grant
+            resources = (attributes.full_resource, ALL, f"*/{attributes.subresource}")
+        for place in product((attributes.verb, ALL), (attributes.group, ALL), resources):
+            if (known := self._resources.get(place)) is not None:
+                grant = known.get(None) or known.get(attributes.name)
+                if grant is not None:
+                    return grant
         return None
 
     def _find_url(self, verb: str, path: str) -> T | None:
