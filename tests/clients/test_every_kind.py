@@ -24,9 +24,9 @@ def test_there_is_an_object_of_every_kind() -> None:
 
 
 @pytest.fixture
-async def minor(every_kubectl: Command) -> int:
+async def minor(patient_kubectl: Command) -> int:
     """The minor version of the kubectl that is tested."""
-    said = json.loads(await every_kubectl("version --client -o json"))
+    said = json.loads(await patient_kubectl("version --client -o json"))
     return int(re.sub(r"\D", "", said["clientVersion"]["minor"] or said["clientVersion"]["gitVersion"].split(".")[1]))
 
 
@@ -43,8 +43,8 @@ def names(said: str) -> set[str]:
     return set(said.split())
 
 
-async def test_kubectl_on_every_kind(every_kubectl: Command, minor: int, everything: Path, tmp_path: Path) -> None:
-    kubectl, file = every_kubectl.using(every_kubectl.binary, **ENVIRONMENT), everything
+async def test_kubectl_on_every_kind(patient_kubectl: Command, minor: int, everything: Path, tmp_path: Path) -> None:
+    kubectl, file = patient_kubectl.using(patient_kubectl.binary, **ENVIRONMENT), everything
     made = names(await kubectl(f"create --save-config -f {file} -o name"))
     assert len(made) == len(objects())
     assert names(await kubectl(f"get -f {file} -o name")) == made
@@ -99,17 +99,17 @@ async def edited(kubectl: Command, file: Path, folder: Path, made: set[str]) -> 
     assert {found["seen"] for found in await labels(kubectl, file)} == {"twice"}
 
 
-async def test_kubectl_explains_every_kind(every_kubectl: Command, tls: API) -> None:
+async def test_kubectl_explains_every_kind(patient_kubectl: Command, tls: API) -> None:
     for kind in kept():
         version = kind.versions[0]
-        said = await every_kubectl(f"explain {kind.plural} --api-version={version.api_version}")
+        said = await patient_kubectl(f"explain {kind.plural} --api-version={version.api_version}")
         assert re.search(rf"KIND: +{kind.name}\b", said)
         assert "DESCRIPTION:" in said
 
 
-async def test_kubectl_knows_what_is_allowed(every_kubectl: Command) -> None:
+async def test_kubectl_knows_what_is_allowed(patient_kubectl: Command) -> None:
     for kind in kept():
         where = f"{kind.plural}.{kind.versions[0].group}".rstrip(".")
-        assert (await every_kubectl(f"auth can-i delete {where}")).strip() == "yes"
-        status, said, _ = await every_kubectl.run(*f"auth can-i delete {where} --as=nobody".split())
+        assert (await patient_kubectl(f"auth can-i delete {where}")).strip() == "yes"
+        status, said, _ = await patient_kubectl.run(*f"auth can-i delete {where} --as=nobody".split())
         assert (status, said.strip().split(" ")[0]) == (1, "no")
