@@ -27,9 +27,9 @@ from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.aggregation.follow import Backends
 from sampan.apiserver.aggregation.local import encoded
 from sampan.apiserver.aggregation.proxy import Proxy
-from sampan.apiserver.audit.annotations import Annotations
+from sampan.apiserver.audit.annotations import NOWHERE, Annotations
 from sampan.apiserver.audit.answers import deprecated, render_told, tell_document
-from sampan.apiserver.audit.ids import audit_id, named, passed_on
+from sampan.apiserver.audit.ids import audit_id, name_own, named, passed_on
 from sampan.apiserver.audit.record import Record
 from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
@@ -68,7 +68,7 @@ T = TypeVar("T")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("_name", "audit", "identified", "info", "passed_on", "record", "request", "started", "warnings")
+    __slots__ = ("audit", "info", "name", "passed_on", "record", "request", "started", "user", "warnings")
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -76,22 +76,11 @@ class Trace:
         self.info = _UNKNOWN
         self.passed_on = False  # to another server, whose answer is left as it is
         self.warnings: list[str] = []  # an error carries them as well
-        self.identified = False  # whether its credentials are good
-        self.audit = Annotations()
+        self.name = audit_id(request)
+        self.user: User | None = None  # who asks, where that is audited
+        self.audit = NOWHERE
         self.record: Record | None = None  # what the audit log is told; None: nothing
-        self._name = ""
 
-    @property
-    def name(self) -> str:
-        """The Audit-ID."""
-        if not self._name:
-            self._name = audit_id(self.request)
-        return self._name
-
-    def took(self, tracker: str, start: float) -> None:
-        """For the audit log, that a step is done which began at `start`."""
-        if self.record is not None:
-            self.audit.took(tracker, perf_counter() - start)
 
 
 class App:
@@ -129,6 +118,8 @@ class App:
     def handle(self, request: Request) -> Reply | Awaitable[Reply]:
         """One request; never raises."""
         trace = Trace(request)
+        if self.auditor is not None:
+            trace.audit = Annotations()
         try:
             reply = self._serve(request, trace)
         except Exception as error:  # noqa: BLE001 - the one place that turns every error into an answer
@@ -155,7 +146,12 @@ class App:
     def _finish(self, trace: Trace, reply: Reply) -> Reply | Awaitable[Reply]:
         seconds = perf_counter() - trace.started
         self._metrics.observe(trace.info, getattr(reply, "status", 101), seconds)
-        reply = named(reply if trace.passed_on else pretty(trace.request, reply), trace.name)
+        if trace.info.is_resource and not trace.passed_on and type(reply) is Response:
+            name_own(reply, trace.name)
+        else:
+            reply = named(reply, trace.name)
+        if not trace.passed_on:
+            reply = pretty(trace.request, reply)
         if self.auditor is None or trace.record is None:
             return reply
         return self.auditor.finish(trace.record, reply, seconds)
@@ -169,7 +165,7 @@ class App:
         return error_reply(error, trace.warnings, trace.request.headers.get("accept", ""))
 
     def _tell_error(self, auditor: "Auditor", error: Exception, trace: Trace) -> None:
-        if isinstance(error, Unauthorized) and not trace.identified:
+        if isinstance(error, Unauthorized) and trace.user is None:
             auditor.unauthenticated(trace.request, trace.info, trace.name, trace.audit)
         elif trace.record is not None:
             auditor.failed(trace.record, error)
@@ -180,22 +176,24 @@ class App:
         authenticator = self.services.authenticator
         attempt = Attempt(self.services.now(), authenticator.audiences, trace.warnings, trace.audit)
         user = authenticator.authenticate(request, attempt)
+        serve = self._serve_caller if self.auditor is None else self._serve_audited
         if isinstance(user, User):
-            return self._serve_identified(request, trace, query, user)
-        return _after(user, lambda user: self._serve_identified(request, trace, query, user))
+            return serve(request, trace, query, user)
+        return _after(user, lambda user: serve(request, trace, query, user))
 
-    def _serve_identified(
+    def _serve_audited(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
-        trace.identified = True
-        if self.auditor is not None and (waiting := self._begin_audit(self.auditor, trace, user)) is not None:
+        assert self.auditor is not None
+        trace.user = user
+        if (waiting := self._begin_audit(self.auditor, trace, user)) is not None:
             return _after(waiting, lambda _: self._serve_caller(request, trace, query, user))
         return self._serve_caller(request, trace, query, user)
 
     def _begin_audit(self, auditor: "Auditor", trace: Trace, user: User) -> Awaitable[None] | None:
         """Tell that the request has come; raises, or what it returns does, PlainError where that fails and may not."""
         trace.record = auditor.begin(trace.request, trace.info, user, trace.name, trace.audit)
-        trace.took("authentication", trace.started)
+        trace.audit.took("authentication", perf_counter() - trace.started)
         waiting = auditor.received(trace.record) if trace.record is not None else None
         return None if waiting is None else _received(waiting, trace)
 
@@ -203,15 +201,15 @@ class App:
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
         if (wanted := wanted_user(request)) is not None:
-            start = perf_counter()
-            acting = self.services.impersonator.act(wanted, of_request(user, trace.info))
-            return _after(acting, lambda acting: self._serve_acting(request, trace, query, acting, start))
+            acting = trace.audit.timed(
+                "impersonation", self.services.impersonator.act(wanted, of_request(user, trace.info))
+            )
+            return _after(acting, lambda acting: self._serve_acting(request, trace, query, acting))
         return self._serve_user(request, trace, query, user)
 
     def _serve_acting(
-        self, request: Request, trace: Trace, query: Mapping[str, str], acting: Acting, start: float
+        self, request: Request, trace: Trace, query: Mapping[str, str], acting: Acting
     ) -> Reply | Awaitable[Reply]:
-        trace.took("impersonation", start)
         if trace.record is not None:
             trace.record.impersonated(acting.user, acting.constraint)
         return self._serve_user(request, trace, query, acting.user)
@@ -219,15 +217,15 @@ class App:
     def _serve_user(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
-        start, notes = perf_counter(), trace.audit if trace.record is not None else None
+        notes = trace.audit if trace.record is not None else None
         if (waiting := authorize(self.services.authorizers, user, trace.info, request, notes)) is not None:
-            return _after(waiting, lambda _: self._serve_allowed(request, trace, query, user, start))
-        return self._serve_allowed(request, trace, query, user, start)
+            waiting = trace.audit.timed("authorization", waiting)
+            return _after(waiting, lambda _: self._serve_allowed(request, trace, query, user))
+        return self._serve_allowed(request, trace, query, user)
 
     def _serve_allowed(
-        self, request: Request, trace: Trace, query: Mapping[str, str], user: User, start: float
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
-        trace.took("authorization", start)
         info = trace.info
         if (backend := self._backends.of(info)) is not None:
             trace.passed_on = True
@@ -259,6 +257,7 @@ class App:
         trace.info = parse_request(request.method, request.path, parse_query(request.raw_query))
         if self.auditor is None:
             return await self._dispatch(trace, user, payload)
+        trace.audit = Annotations()
         if (waiting := self._begin_audit(self.auditor, trace, user)) is not None:
             await waiting
         if trace.record is None:

@@ -5,9 +5,9 @@ that they need not know whether anybody reads.
 """
 
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sampan.apiserver.audit.level import Level
 
@@ -20,14 +20,10 @@ _AT_ONCE = frozenset({"validating-webhook", "authorization"})
 
 
 class Annotations(dict[str, str]):
-    """Made with each request; `level` is that of its event once the policy has spoken."""
+    """Made with each request of a server that audits; all others share NOWHERE."""
 
-    __slots__ = ("latencies", "level")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.level = Level.METADATA
-        self.latencies: dict[str, float] = {}  # seconds by tracker; of interest where a request takes long
+    level = Level.METADATA  # of the request's event, once the policy has spoken
+    latencies: dict[str, float] | None = None  # seconds by tracker, where the request is audited
 
     def __setitem__(self, key: str, text: str) -> None:
         if (before := self.setdefault(key, text)) != text:
@@ -45,11 +41,16 @@ class Annotations(dict[str, str]):
 
     def took(self, tracker: str, seconds: float) -> None:
         """Time that a part of the server has had, of several times the sum or, of what is done at once, the longest."""
+        if self.latencies is None:
+            return
         before = self.latencies.get(tracker, 0.0)
         self.latencies[tracker] = max(before, seconds) if tracker in _AT_ONCE else before + seconds
 
-    async def timed(self, tracker: str, step: Awaitable[T]) -> T:
-        """What comes of a step, and the time that it has had."""
+    def timed(self, tracker: str, step: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """A step, of which the time is taken where it matters."""
+        return step if self.latencies is None else self._timed(tracker, step)
+
+    async def _timed(self, tracker: str, step: Coroutine[Any, Any, T]) -> T:
         start = perf_counter()
         try:
             return await step
@@ -61,6 +62,18 @@ class Annotations(dict[str, str]):
         if total > _LONG and self.latencies:
             for tracker, seconds in {**self.latencies, "total": total}.items():
                 self[f"apiserver.latency.k8s.io/{tracker}"] = go_duration(seconds)
+
+
+class _Unheard(Annotations):
+    """Takes notes and forgets them."""
+
+    level = Level.NONE
+
+    def __setitem__(self, key: str, text: str) -> None:
+        """Nobody reads."""
+
+
+NOWHERE: Annotations = _Unheard()
 
 
 def go_duration(seconds: float) -> str:

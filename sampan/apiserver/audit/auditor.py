@@ -58,6 +58,7 @@ class Auditor:
         annotations.level = config.level
         if config.level is Level.NONE:
             return None
+        annotations.latencies = {}
         return Record(config, audit_id, request, info, user, self._now(), annotations)
 
     def received(self, record: Record) -> Awaitable[bool] | None:

@@ -18,17 +18,20 @@ _prefix, _numbers = str(uuid4())[:24], count()  # a UUID that nobody has, and th
 
 def audit_id(request: Request) -> str:
     """The name that a request bears, or gets."""
-    return request.headers.get(HEADER, "")[:_MOST] or f"{_prefix}{next(_numbers):012x}"
+    given = request.headers.get(HEADER)
+    return given[:_MOST] if given else "%s%012x" % (_prefix, next(_numbers))  # noqa: UP031 - half of an f-string's time
 
 
 def named(reply: Reply, name: str) -> Reply:
     """The answer with its request's name, unless another server has put it there."""
     if isinstance(reply, Upgrade) or any(header.lower() == HEADER for header, _ in reply.headers):
         return reply
-    headers = (*reply.headers, (_SHOWN, name))
-    if isinstance(reply, Response):
-        return Response(reply.status, reply.body, reply.content_type, headers, reply.chunks)
-    return replace(reply, headers=headers)
+    return replace(reply, headers=(*reply.headers, (_SHOWN, name)))
+
+
+def name_own(reply: Response, name: str) -> None:
+    """The same for an answer that was made for this request alone, in place."""
+    reply.headers = (*reply.headers, (_SHOWN, name))
 
 
 def passed_on(request: Request, name: str) -> Request:

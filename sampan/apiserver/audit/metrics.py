@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from time import monotonic
 
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
@@ -12,6 +13,7 @@ from sampan.apiserver.audit.level import Level
 log = logging.getLogger(__name__)
 
 _SHOWN = 10  # lost events that the log shows; there may be thousands
+_PAUSE = 1.0  # seconds between two such entries of a plugin: whoever loses events loses many
 
 
 class AuditMetrics:
@@ -40,6 +42,7 @@ class AuditMetrics:
             "Counter of apiserver requests rejected due to an error in audit logging backend.",
             registry=registry,
         )
+        self._quiet_until: dict[str, float] = {}
         self._by_level = {level: self._levels.labels(level.label) for level in Level}
 
     def generated(self) -> None:
@@ -57,5 +60,8 @@ class AuditMetrics:
     def lost(self, plugin: str, why: object, events: Sequence[Event]) -> None:
         """Events did not get where they should."""
         self._errors.labels(plugin).inc(len(events))
+        if monotonic() < self._quiet_until.get(plugin, 0.0):
+            return
+        self._quiet_until[plugin] = monotonic() + _PAUSE
         shown = "\n".join(line(event) for event in events[:_SHOWN])
         log.error("Error in audit plugin '%s' affecting %d audit events: %s\n%s", plugin, len(events), why, shown)

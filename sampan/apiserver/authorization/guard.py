@@ -1,6 +1,7 @@
 """The authorization step of the request path: may they."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
+from typing import Any
 
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import Attributes, Decision, forbidden, of_request
@@ -13,7 +14,7 @@ from sampan.transport.messages import Request
 
 def authorize(
     authorizers: Authorizers, user: User, info: RequestInfo, request: Request, notes: dict[str, str] | None = None
-) -> Awaitable[None] | None:
+) -> Coroutine[Any, Any, None] | None:
     """Raises Forbidden unless the request is allowed; what is to be waited for where somebody else has to be asked.
 
     `notes` are for the audit log.

@@ -5,7 +5,7 @@ is asked as for any deletion. Called by controller.py. Upstream: GetCustomResour
 k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go.
 """
 
-from sampan.apiserver.audit.annotations import Annotations
+from sampan.apiserver.audit.annotations import NOWHERE
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.call import Call, Payload
 from sampan.apiserver.keys import storage_prefix
@@ -51,8 +51,8 @@ class Instances:
             is_collection=True,
         )
         request, served, services = Request("DELETE", path, "", {}), Served(kind, version), self._services
-        now, audit = services.now(), Annotations()
-        return Call(request, info, self._user, {}, served, services.catalogue, Payload(), now, [], audit)
+        now = services.now()
+        return Call(request, info, self._user, {}, served, services.catalogue, Payload(), now, [], NOWHERE)
 
 
 def stored_kind(definition: Object, builtin: Catalogue) -> Kind:

@@ -373,6 +373,7 @@ def test_some_annotations_are_for_closer_levels_only() -> None:
 
 def test_where_the_time_went_is_told_of_what_takes_long() -> None:
     notes = Annotations()
+    notes.latencies = {}
     for seconds in (0.2, 0.1):
         notes.took("etcd", seconds)
         notes.took("validating-webhook", seconds)

@@ -12,6 +12,7 @@ from sampan.apiserver.audit.backends.backend import Backend, together
 from sampan.apiserver.audit.event import Event, encoded
 from sampan.apiserver.audit.level import Level
 from sampan.apiserver.audit.metrics import AuditMetrics
+from sampan.apiserver.beside import LARGE
 
 _PLUGIN, _TOO_LARGE = "truncate", "event is too large even after truncating"
 
@@ -35,8 +36,19 @@ class Truncated:
         await self._delegate.start()
 
     def process(self, events: Sequence[Event]) -> "asyncio.Future[bool] | None":
-        sized = [(fitting, size) for event in events for fitting, size in self._fitting(event)]
+        if any(_takes_long(event) for event in events):
+            return asyncio.ensure_future(self._process_beside(events))
+        return self._pass_on(self._sized(events))
+
+    async def _process_beside(self, events: Sequence[Event]) -> bool:
+        waiting = self._pass_on(await asyncio.to_thread(self._sized, events))
+        return waiting is None or await waiting
+
+    def _pass_on(self, sized: Sequence[tuple[Event, int]]) -> "asyncio.Future[bool] | None":
         return together(self._delegate.process(batch) for batch in batches(sized, self._limits.batch))
+
+    def _sized(self, events: Sequence[Event]) -> list[tuple[Event, int]]:
+        return [sized for event in events for sized in self._fitting(event)]
 
     async def close(self) -> None:
         await self._delegate.close()
@@ -55,6 +67,11 @@ class Truncated:
 def _size(event: Event, limit: int) -> int:
     """Of the encoded event; what is larger by its objects alone is not encoded."""
     return event.size if event.size > limit and not _may_shrink(event) else len(encoded(event)) + 1
+
+
+def _takes_long(event: Event) -> bool:
+    """Whether its size is to be found out beside the event loop."""
+    return event.size > LARGE and _may_shrink(event)
 
 
 def _may_shrink(event: Event) -> bool:
