@@ -109,7 +109,7 @@ class Auditor:
             await tell_result(record, call, found, MediaTypeOptions())
         if isinstance(found, Watching):
             record.ended(200)
-            self._send(record, Stage.RESPONSE_STARTED)
+            await _wait(self._send(record, Stage.RESPONSE_STARTED))
             return call, replace(found, changes=Ending(found.changes, lambda: self.complete(record)))
         if isinstance(found, Response | StreamResponse | Upgrade):
             finished = self.finish(record, found, 0.0)
