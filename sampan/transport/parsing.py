@@ -76,6 +76,7 @@ class RequestParser:
         "_received",
         "_remote",
         "_repeated",
+        "_request",
         "_streamed",
         "_url",
         "expects_continue",
@@ -111,6 +112,7 @@ class RequestParser:
     def _reset(self) -> None:
         self._url.clear()
         self._headers: dict[str, str] = {}
+        self._request: Request | None = None  # made before its body has come
         self._body: bytearray | None = None
         self.stream: IncomingBody | None = None  # the body that is coming now, of a request that is ready already
         self._received = 0  # bytes fed since the head began, and perhaps more
@@ -164,30 +166,27 @@ class RequestParser:
             raise Refusal(400, "missing required Host header")
         self._check_head_size()
         self.in_body = True
-        length = int(headers["content-length"]) if "content-length" in headers else None
-        if length is None and "transfer-encoding" in headers:
-            self._check_coding(headers["transfer-encoding"])
         if "expect" in headers:
             self._check_expectation(headers)
-        if self._streams(length):
-            return
+        if "content-length" in headers:
+            self._check_body(int(headers["content-length"]))
+        elif "transfer-encoding" in headers:
+            self._check_coding(headers["transfer-encoding"])
+            self._check_body(None)
+        elif _method(self._parser.get_method()) not in _SAFE:
+            self._check_body(0)
+
+    def _check_body(self, length: int | None) -> None:
+        """A body is going to come: as the handler reads it, where that is wanted, or else at once, up to the limit."""
+        if "upgrade" not in self._headers:
+            request = self._request = self._make_request()
+            if self._streamed(request):
+                self.stream = request.stream = IncomingBody(length, expects_continue=self.expects_continue)
+                self.expects_continue = False
+                self.ready.append((request, self._framing()))
+                return
         if length is not None and length > self._limits.body_bytes:
             raise self._too_large()
-
-    def _streams(self, length: int | None) -> bool:
-        """Make the request ready before its body has come, where that is wanted."""
-        headers = self._headers
-        bodiless = length is None and "transfer-encoding" not in headers
-        if "upgrade" in headers or (bodiless and _method(self._parser.get_method()) in _SAFE):
-            return False
-        request = self._request(b"")
-        if not self._streamed(request):
-            return False
-        self.stream = IncomingBody(0 if bodiless else length, expects_continue=self.expects_continue)
-        self.expects_continue = False
-        request.stream = self.stream
-        self.ready.append((request, self._framing()))
-        return True
 
     def on_body(self, piece: bytes) -> None:
         if self.stream is not None:
@@ -206,11 +205,14 @@ class RequestParser:
         if self.stream is not None:
             self.stream.end()
         else:
-            self.ready.append((self._request(b"" if self._body is None else bytes(self._body)), framing))
+            request = self._request or self._make_request()
+            if self._body is not None:
+                request.body = bytes(self._body)
+            self.ready.append((request, framing))
         self.finished = not framing.keep_alive
         self._reset()
 
-    def _request(self, body: bytes) -> Request:
+    def _make_request(self) -> Request:
         method = _method(self._parser.get_method())
         if method == "CONNECT":
             raise Refusal(405, "CONNECT is not supported")
@@ -220,7 +222,7 @@ class RequestParser:
         except ValueError as error:
             raise Refusal(400, str(error)) from error
         (peer, chain), lines = self._peer, self._lines
-        return Request(method, path, query, self._headers, body, peer, self._remote, raw_path, lines, peer_chain=chain)
+        return Request(method, path, query, self._headers, b"", peer, self._remote, raw_path, lines, peer_chain=chain)
 
     def _framing(self) -> Framing:
         keep_alive = self._parser.should_keep_alive()

@@ -135,6 +135,16 @@ async def test_log_goes_to_the_kubelet_of_the_node(bound: API, monkeypatch: pyte
     )
 
 
+@pytest.mark.parametrize("address", ["[::1]", "a/b", "x y", "-", "host:80"])
+async def test_what_is_no_address_is_named(bound: API, address: str) -> None:
+    status = {"status": {"addresses": [{"type": "InternalIP", "address": address}]}}
+    assert (await bound.patch("/api/v1/nodes/n1/status", status)).status == 200
+    for path in (f"{PODS}/one/log", "/api/v1/nodes/n1/proxy/"):
+        refused = await bound.call("GET", path)
+        assert (refused.status, refused.body["reason"]) == (500, "InternalError")
+        assert f'the node\'s address "{address}" is neither' in refused.body["message"]
+
+
 async def test_a_log_is_text_for_clients_that_take_only_text(bound: API) -> None:
     headers = {"authorization": "Bearer admin", "accept": "text/plain"}
     reply = await bound.raw(Request("GET", f"{PODS}/two/log", "", headers))

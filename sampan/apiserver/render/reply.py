@@ -12,8 +12,10 @@ from sampan.apiserver.render.trees import computed_list, list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.apiserver.render.views import tree_view, view
 from sampan.apiserver.render.watch import watch_reply
+from sampan.apiserver.streaming.messages import watch_messages
 from sampan.machinery.meta import Object
 from sampan.transport.messages import Reply, Response
+from sampan.transport.websocket import is_websocket
 
 Headers = Sequence[tuple[str, str]]
 Answer = One | Many | Tree | Computed
@@ -26,7 +28,8 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awai
     if call.warnings:
         headers = (*headers, *warnings.headers(call.warnings))
     if isinstance(result, Watching):
-        return watch_reply(call, result, wanted, headers)
+        reply = watch_reply(call, result, wanted, headers)
+        return watch_messages(call.request, reply) if is_websocket(call.request) else reply
     if not isinstance(result, One | Many | Tree | Computed):
         return result
     if _is_slow(call, result, wanted):

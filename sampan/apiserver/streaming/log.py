@@ -5,7 +5,7 @@ Errors are those of k8s.io/apiserver/pkg/registry/generic/rest (GenericHttpRespo
 
 from contextlib import AsyncExitStack
 
-from sampan.apiserver.streaming.messages import as_messages
+from sampan.apiserver.streaming.messages import log_messages
 from sampan.apiserver.streaming.target import KubeletTarget, dial_error
 from sampan.machinery.errors import APIError, BadRequest, InternalError, NotFound
 from sampan.transport.connection import Streaming
@@ -29,7 +29,7 @@ async def proxy_log(target: KubeletTarget, request: Request) -> Reply:
             text = f'Get "{target.base_url}{target.location}": {dial_error(target, error)}'
             raise APIError(text, code=500, reason="") from error
         reply = StreamResponse(200, OwnedBody(stack.pop_all(), answer.body), "text/plain")
-    return await as_messages(request, reply) if is_websocket(request) else reply
+    return await log_messages(request, reply) if is_websocket(request) else reply
 
 
 async def _message(answer: Streaming) -> str:

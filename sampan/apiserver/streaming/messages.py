@@ -1,13 +1,14 @@
-"""A stream for a WebSocket client: each piece a message, as it is or in base64. For logs.
+"""Streams for WebSocket clients, as browsers are: a log, each piece a message; a watch, each event a message.
 
-After k8s.io/streaming/pkg/httpstream/wsstream (Reader). An empty message tells that the stream is there; what a client
-sends is dropped, and the connection ends with the stream or when the client closes it.
+After k8s.io/streaming/pkg/httpstream/wsstream (Reader) and k8s.io/apiserver/pkg/endpoints/handlers (WatchServer). Of a
+log, an empty message tells that the stream is there. What a client sends is dropped, and the connection ends with the
+stream or when the client closes it.
 """
 
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sampan.machinery.errors import BadRequest, Forbidden
@@ -19,42 +20,56 @@ from sampan.transport.websocket import BadHandshake
 if TYPE_CHECKING:
     from sampan.transport.websocket_stream import WebSocket
 
-Encode = Callable[[bytes], bytes | str]
+Encode = Callable[[bytes], Iterable[bytes | str]]  # a piece of the stream as messages
 
 
-def _plain(data: bytes) -> bytes | str:
-    return data
+def _plain(data: bytes) -> Iterable[bytes | str]:
+    return (data,)
 
 
-def _base64(data: bytes) -> bytes | str:
-    return base64.b64encode(data).decode("ascii")
+def _base64(data: bytes) -> Iterable[bytes | str]:
+    return (base64.b64encode(data).decode("ascii"),)
+
+
+def _lines(data: bytes) -> Iterable[bytes | str]:
+    return data.decode().splitlines(keepends=True)
 
 
 _PROTOCOLS: Mapping[str, Encode] = {"": _plain, "binary.k8s.io": _plain, "base64.binary.k8s.io": _base64}
 
 
-async def as_messages(request: Request, reply: StreamResponse) -> Upgrade:
-    """The stream of `reply` for a client that asks for a WebSocket. Raises BadRequest, Forbidden."""
+async def log_messages(request: Request, reply: StreamResponse) -> Upgrade:
+    """A log for a client that asks for a WebSocket. Raises BadRequest, Forbidden."""
     offered = websocket.offered_protocols(request) or [""]
     chosen = next((name for name in offered if name in _PROTOCOLS), None)
+    if chosen is None:
+        await close(reply)
+        shown, supported = " ".join(offered), " ".join(_PROTOCOLS)
+        text = f"requested protocol(s) are not supported: [{shown}]; supports [{supported}]"
+        raise Forbidden(text, details={})
+    encode = _PROTOCOLS[chosen]
+    return await _accepted(request, _Messages(reply, encode, encode(b"")), chosen)
+
+
+async def watch_messages(request: Request, reply: StreamResponse) -> Upgrade:
+    """A watch in JSON for a client that asks for a WebSocket. Raises BadRequest."""
+    if reply.content_type != "application/json":
+        await close(reply)
+        raise BadRequest("over a WebSocket, events are in application/json only")
+    return await _accepted(request, _Messages(reply, _lines), "")
+
+
+async def _accepted(request: Request, messages: "_Messages", protocol: str) -> Upgrade:
     try:
-        if chosen is None:
-            supported = " ".join(_PROTOCOLS)
-            raise Forbidden(
-                f"requested protocol(s) are not supported: [{' '.join(offered)}]; supports [{supported}]", details={}
-            )
-        return websocket.accept(request, _Messages(reply, _PROTOCOLS[chosen]).run, chosen)
+        return websocket.accept(request, messages.run, protocol)
     except BadHandshake as error:
-        await close(reply)
+        await close(messages.reply)
         raise BadRequest(str(error)) from error
-    except Forbidden:
-        await close(reply)
-        raise
 
 
 class _Messages:
-    def __init__(self, reply: StreamResponse, encode: Encode) -> None:
-        self._reply, self._encode = reply, encode
+    def __init__(self, reply: StreamResponse, encode: Encode, greeting: Iterable[bytes | str] = ()) -> None:
+        self.reply, self._encode, self._greeting = reply, encode, greeting
 
     async def run(self, socket: "WebSocket") -> None:
         """Until either side ends."""
@@ -65,14 +80,15 @@ class _Messages:
                 for way in ways:
                     way.cancel()
         finally:
-            await close(self._reply)
+            await close(self.reply)
 
     async def _send(self, socket: "WebSocket") -> None:
         with contextlib.suppress(ConnectionError):  # either end broke: that ends the stream
-            await socket.send(self._encode(b""))
-            async for piece in self._reply.stream:
-                if piece:
-                    await socket.send(self._encode(piece))
+            for message in self._greeting:
+                await socket.send(message)
+            async for piece in self.reply.stream:
+                for message in self._encode(piece) if piece else ():
+                    await socket.send(message)
 
 
 async def _drop(socket: "WebSocket") -> None:

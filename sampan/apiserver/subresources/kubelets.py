@@ -3,12 +3,15 @@
 Rules: k8s.io/kubernetes/pkg/kubelet/client (GetConnectionInfo), with the types of addresses that kubeadm sets.
 """
 
+import re
 from typing import Any
 
+from sampan.kinds.addresses import is_ipv4, is_ipv6
 from sampan.machinery.errors import InternalError
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
 
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _DEFAULT_PORT = 10250
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
 
@@ -19,8 +22,15 @@ def node_address(node: Object) -> str:
     for wanted in _ADDRESS_TYPES:
         for address in addresses:
             if address.get("type") == wanted and address.get("address"):
-                return str(address["address"])
+                return _checked(str(address["address"]))
     raise InternalError(f"no preferred addresses found; known addresses: {addresses}")
+
+
+def _checked(address: str) -> str:
+    """What can stand in a URL as a host; nodes may call themselves anything."""
+    if is_ipv4(address) or is_ipv6(address) or _NAME.fullmatch(address):
+        return address
+    raise InternalError(f'Internal error occurred: the node\'s address "{address}" is neither an IP address nor a name')
 
 
 def node_port(node: Object) -> int:
