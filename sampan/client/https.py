@@ -24,16 +24,22 @@ def user_agent(component: str = "sampan") -> str:
     return f"{component}/{version('sampan')} ({platform.system().lower()}/{machine})"
 
 
+def connection(base: str, access: Access, component: str, headers: Mapping[str, str]) -> HTTPClient:
+    """Connections to `base`, scheme://host:port, as an access has it: whom to trust and who asks. Reads the machine's
+    certificates where the access names none. Raises ssl.SSLError, ValueError."""
+    context = None
+    if base.startswith("https:"):
+        context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
+    ours = {"User-Agent": user_agent(component), **headers, **authorization(access)}
+    return HTTPClient(base, context, ours, server_name=access.tls_server_name)
+
+
 class HTTPSTransport:
     """Implements client.transport.Transport. Failures of the API are raised as APIError, those of the connection as
     OSError (ConnectionError, TimeoutError, ssl.SSLError)."""
 
     def __init__(self, access: Access, *, component: str = "sampan", timeout: float = 60.0) -> None:
-        headers = {"User-Agent": user_agent(component), "Accept": "application/json", **authorization(access)}
-        context = None
-        if access.server.startswith("https:"):
-            context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
-        self._http = HTTPClient(access.server, context, headers, server_name=access.tls_server_name)
+        self._http = connection(access.server, access, component, {"Accept": "application/json"})
         self._timeout = timeout  # of one call; watches and streams have none
 
     async def request(

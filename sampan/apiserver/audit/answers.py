@@ -75,4 +75,3 @@ def deprecated(served: Served) -> dict[str, str]:
 
 def _pieces(reply: Response) -> Sequence[bytes]:
     return (reply.body, *reply.chunks)
-

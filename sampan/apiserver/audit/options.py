@@ -110,9 +110,7 @@ def _delivery_errors(name: str, delivery: Delivery) -> Iterator[str]:
     if event <= 0:
         yield f"invalid audit truncate {name} max event size {event}, must be a positive number"
     elif batch < event:
-        yield (
-            f"invalid audit truncate {name} max batch size {batch}, must be greater than max event size ({event})"
-        )
+        yield f"invalid audit truncate {name} max batch size {batch}, must be greater than max event size ({event})"
     if delivery.version != _VERSION:
         yield f'invalid group version, allowed versions are ["{_VERSION}"]'
 

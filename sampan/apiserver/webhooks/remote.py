@@ -13,17 +13,16 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from sampan.client.https import authorization, user_agent
+from sampan.client.https import connection
 from sampan.client.kubeconfig import Access
 from sampan.client.wire import failure
 from sampan.machinery.durations import go_duration
 from sampan.machinery.errors import APIError
-from sampan.transport.connection import HTTPClient
 from sampan.transport.go_errors import dial_text
-from sampan.transport.tls import client_context
 
 TIMEOUT = 30.0  # seconds of one call
 LONGEST = 3 << 20  # bytes of an answer
+_HEADERS = {"Content-Type": "application/json", "Accept": "application/json, */*"}
 _PAUSE, _FACTOR, _JITTER, _STEPS = 0.5, 1.5, 0.2, 5
 _TRANSIENT = frozenset({"InternalError", "Timeout", "TooManyRequests"})
 
@@ -35,20 +34,10 @@ class RemoteWebhook:
         """Raises ssl.SSLError, ValueError."""
         server = access.server if "://" in access.server else f"https://{access.server}"
         parts = urlsplit(server)
-        context = None
-        if parts.scheme == "https":
-            context = client_context(access.ca, access.certificate, access.key, verify=access.verify)
         self._url, self._sleep, self._timeout = server, sleep, TIMEOUT if timeout is None else timeout
-        self._host, self._port = parts.hostname or "", parts.port or (443 if context else 80)
+        self._host, self._port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         self._target = f"{parts.path.rstrip('/') or '/'}?timeout={go_duration(self._timeout)}"
-        headers = {
-            "User-Agent": user_agent("kube-apiserver"),
-            "Accept": "application/json, */*",
-            "Content-Type": "application/json",
-            **authorization(access),
-        }
-        base = f"{parts.scheme}://{parts.netloc}"
-        self._http = HTTPClient(base, context, headers, server_name=access.tls_server_name)
+        self._http = connection(f"{parts.scheme}://{parts.netloc}", access, "kube-apiserver", _HEADERS)
 
     async def post(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to an object, an object too. Raises APIError, OSError."""

@@ -101,6 +101,7 @@ class Encryption:
 
     async def run(self, reread: Reread) -> None:
         """Poll the plugins, and follow the file if so configured; `reread` is called when more may be readable."""
+
         async def recovered() -> None:
             await _reread(reread)
 

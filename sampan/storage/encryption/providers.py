@@ -45,9 +45,7 @@ def load(path: Path, *, reload: bool) -> Loaded:
     return Loaded(content_hash, configuration)
 
 
-def overrides(
-    configuration: Configuration, make_kms: MakeKMS, observe: Observe = lambda *_: None
-) -> Overrides:
+def overrides(configuration: Configuration, make_kms: MakeKMS, observe: Observe = lambda *_: None) -> Overrides:
     """The transformers of each resource. Raises ConfigFileError."""
     found: dict[GroupResource, list[Prefixed]] = {}
     for resources, providers in configuration:

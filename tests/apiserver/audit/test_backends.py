@@ -343,13 +343,14 @@ async def test_after_five_failures_events_are_lost(
 
 
 async def test_a_server_that_is_not_there_holds_nobody_in_batches(
-    metrics: AuditMetrics, registry: CollectorRegistry
+    metrics: AuditMetrics, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    access = Access("https://127.0.0.1:1/", ca=authority().certificate)
+    access = Access("127.0.0.1:1", ca=authority().certificate)
     backend = Buffered(Webhook(access, 0.001, metrics), Batching(max_size=2), metrics)
     async with started(backend):
         assert backend.process([event("a"), event("b")]) is None
     assert lost(registry, "webhook") == 2
+    assert 'Post "127.0.0.1:1": dial tcp 127.0.0.1:1: connect: connection refused' in caplog.text
 
 
 # Annotations

@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ("names", "where", "why"),
     [
         (["Secrets"], "[0]", 'Invalid value: "Secrets": resource name should not contain capital letters'),
-        (["*"], "[0]", 'Invalid value: "*": use \'*.\' to encrypt all the resources from core API group or *.* to'),
+        (["*"], "[0]", "Invalid value: \"*\": use '*.' to encrypt all the resources from core API group or *.* to"),
         (["serviceipallocations"], "[0]", "resources which do not have REST API/s cannot be encrypted"),
         (["events.events.k8s.io"], "[0]", "'*.events.k8s.io' objects are stored using the 'events' API group in etcd."),
         (["*.extensions"], "[0]", "'extensions' group has been removed and cannot be used for encryption"),

@@ -75,4 +75,3 @@ class IgnoreErrors:
 
     async def close(self) -> None:
         await self._delegate.close()
-

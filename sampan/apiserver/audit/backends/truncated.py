@@ -90,4 +90,3 @@ def batches(sized: Sequence[tuple[Event, int]], limit: int) -> Iterator[list[Eve
         total += size
     if batch:
         yield batch
-

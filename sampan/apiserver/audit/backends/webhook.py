@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 from sampan.apiserver.audit.event import Event, encoded_list
 from sampan.apiserver.audit.metrics import AuditMetrics
-from sampan.client.https import authorization, user_agent
+from sampan.client.https import connection
 from sampan.client.kubeconfig import Access
 from sampan.transport.connection import HTTPClient
-from sampan.transport.go_errors import go_text
-from sampan.transport.tls import client_context
+from sampan.transport.go_errors import dial_text
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +38,11 @@ class Webhook:
         self._tasks: set[asyncio.Task[bool]] = set()
 
     async def start(self) -> None:
-        access = self._access
-        context = None
-        if access.server.startswith("https:"):
-            context = await asyncio.to_thread(
-                client_context, access.ca, access.certificate, access.key, verify=access.verify
-            )
-        parts = urlsplit(access.server)
-        headers = {"User-Agent": user_agent("kube-apiserver"), **_HEADERS, **authorization(access)}
+        server = self._access.server
+        parts = urlsplit(server if "://" in server else f"https://{server}")
         base = f"{parts.scheme}://{parts.netloc}"
-        self._client = HTTPClient(base, context, headers, server_name=access.tls_server_name)
+        self._client = await asyncio.to_thread(connection, base, self._access, "kube-apiserver", _HEADERS)
+        self._host, self._port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def process(self, events: Sequence[Event]) -> "asyncio.Future[bool]":
@@ -85,7 +79,7 @@ class Webhook:
         except TimeoutError:
             return f'Post "{self._access.server}": context deadline exceeded'
         except (OSError, ValueError) as error:
-            return f'Post "{self._access.server}": {go_text(error)}'
+            return f'Post "{self._access.server}": {dial_text(self._host, self._port, error)}'
         if 200 <= answer.status < 300:
             return ""
         text = answer.body[:_SHOWN].decode(errors="replace").strip() or f"status {answer.status}"
