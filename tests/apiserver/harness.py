@@ -94,6 +94,12 @@ class API:
         finally:
             await reply.stream.aclose()  # type: ignore[attr-defined]
 
+    async def samples(self, name: str) -> dict[str, float]:
+        """What /metrics says of names that begin so, labels included."""
+        text = (await self.call("GET", "/metrics")).body.decode()
+        lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith(name)]
+        return {labels: float(value) for labels, _, value in lines}
+
     async def service_account(self, namespace: str = "default", name: str = "default") -> Any:
         """What the controllers would have made."""
         return await self.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})

@@ -65,6 +65,15 @@ async def test_a_bad_one_is_answered(api: API, pair: Pair) -> None:
     assert (await get(api, None, "/version"))[0] == 200
 
 
+async def test_how_long_they_last_is_told(api: API) -> None:
+    name = "apiserver_client_certificate_expiration_seconds"
+    for pair in (authority().issue("jane"), authority().issue("jane", lifetime=PAST)):
+        await get(api, pair)
+        await get(api, pair)
+    samples = await api.samples(name)
+    assert [samples[f'{name}_bucket{{le="{bound}"}}'] for bound in ("0.0", "1800.0", "3600.0", "+Inf")] == [2, 2, 4, 4]
+
+
 async def test_a_token_beside_a_bad_one_counts(api: API) -> None:
     expired = authority().issue("jane", lifetime=PAST)
     assert (await get(api, expired, authorization="Bearer admin"))[0] == 200

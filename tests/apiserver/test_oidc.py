@@ -95,7 +95,7 @@ async def reloaded(api: API, status: str, times: int) -> None:
     name = "apiserver_authentication_config_controller_automatic_reloads_total"
 
     async def counted() -> bool:
-        return sum(count for labels, count in (await metric(api, name)).items() if status in labels) >= times
+        return sum(count for labels, count in (await api.samples(name)).items() if status in labels) >= times
 
     await eventually(counted)
 
@@ -470,13 +470,6 @@ async def test_versions_and_anonymous_requests(issuer: OIDCIssuer, tmp_path: Pat
         assert (await api.call("GET", "/livez", user="nobody")).status == 401
 
 
-async def metric(api: API, name: str) -> dict[str, float]:
-    """The samples of a metric, by their labels."""
-    text = (await api.call("GET", "/metrics")).body.decode()
-    lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith(name)]
-    return {labels: float(value) for labels, _, value in lines}
-
-
 async def test_the_file_is_followed(issuer: OIDCIssuer, tmp_path: Path) -> None:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0.01 if seconds == 2 else seconds)
@@ -502,9 +495,9 @@ async def test_the_file_is_followed(issuer: OIDCIssuer, tmp_path: Path) -> None:
         written(path)
         await reloaded(api, "success", 2)
         assert await error(api, token) == "invalid bearer token"
-        keys = await metric(api, "apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds")
+        keys = await api.samples("apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds")
         assert any('result="success"' in labels for labels in keys)
-        attempts = await metric(api, "authentication_attempts")
+        attempts = await api.samples("authentication_attempts")
         assert {'authentication_attempts{result="error"}', 'authentication_attempts{result="success"}'} <= set(attempts)
 
 

@@ -183,6 +183,9 @@ async def test_the_token_that_pods_get_lives_longer_than_it_says(api: API) -> No
     late = Attempt(datetime.fromtimestamp(made["iat"] + 3700, UTC), tokens.audiences)
     assert tokens.authenticate(token, late) is not None
     assert late.annotations["authentication.k8s.io/stale-token"].endswith("seconds after warning threshold: 93")
+    await review(api, token)
+    assert (await api.samples("serviceaccount_stale_tokens_total")).popitem()[1] == 1
+    assert (await api.samples("serviceaccount_valid_tokens_total")).popitem()[1] == 1
     for spec in ({"expirationSeconds": 3607}, {"boundObjectRef": ref, "expirationSeconds": 3600}):
         made = claims((await token_of(api, **spec))["status"]["token"])
         assert made["exp"] - made["iat"] == spec["expirationSeconds"]
@@ -294,6 +297,14 @@ async def test_legacy_tokens(api: API) -> None:
     assert (await review(api, token))["error"] == "Token does not match server's copy"
     await api.call("DELETE", f"{SECRETS}/old")
     assert (await review(api, token))["error"] == "Token has been invalidated"
+    assert {name: count for name, count in (await api.samples("serviceaccount_")).items() if "_total" in name} == {
+        "serviceaccount_legacy_tokens_total": 6,
+        "serviceaccount_invalid_legacy_auto_token_uses_total": 1,
+        "serviceaccount_legacy_auto_token_uses_total": 1,
+        "serviceaccount_legacy_manual_token_uses_total": 2,
+        "serviceaccount_stale_tokens_total": 0,
+        "serviceaccount_valid_tokens_total": 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ async def test_answers_are_remembered(hook: HookServer, tmp_path: Path) -> None:
         api.server.services.now = lambda: now + timedelta(minutes=3)
         assert (await api.call("GET", "/version", user="t")).status == 401
         assert len(hook.asked) == 4
+        cache = "authentication_token_cache"
+        assert await api.samples(f"{cache}_request_total") == {
+            f'{cache}_request_total{{status="miss"}}': 13,  # of which ten at once
+            f'{cache}_request_total{{status="hit"}}': 5,
+        }
+        assert await api.samples(f"{cache}_fetch_total") == {f'{cache}_fetch_total{{status="ok"}}': 4}
+        assert set((await api.samples(f"{cache}_active_fetch_count")).values()) == {0}
 
 
 def failing(times: int, code: int, reason: str) -> Any:

@@ -85,10 +85,13 @@ class Authenticator:
         if request.peer_certificate is None:
             return None
         identity = self.certificates.identify((request.peer_certificate, *request.peer_chain), attempt.now)
-        user = (named_user(request) if identity.is_front_proxy else None) or identity.user
-        if user is None:
+        if identity.is_front_proxy and (named := named_user(request)) is not None:
+            return named
+        if identity.end is not None:
+            self.metrics.certificate((identity.end - attempt.now).total_seconds())
+        if identity.user is None:
             errors.extend(identity.errors)
-        return user
+        return identity.user
 
     async def review(self, token: str, attempt: Attempt) -> Verified:
         """TokenReview's question, of a token alone. Raises Refused, InternalError."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sampan.apiserver.authentication.attempt import Attempt, Refused
 from sampan.apiserver.authentication.lookup import Lookup
+from sampan.apiserver.authentication.token_metrics import STALE
 from sampan.apiserver.authentication.user import CREDENTIAL_ID, User, service_account
 from sampan.machinery.meta import Object, parse_time
 
@@ -77,7 +78,7 @@ def _note_age(claims: Claims, warn_after: Any, attempt: Attempt) -> None:
     late = int(attempt.now.timestamp()) - int(warn_after) if warn_after else 0
     if late > 0:
         text = f"subject: {claims.get('sub')}, seconds after warning threshold: {late}"
-        attempt.annotations["authentication.k8s.io/stale-token"] = text
+        attempt.annotations[STALE] = text
 
 
 def _extra(claims: Claims, pod: Claims | None, node: Claims | None) -> dict[str, tuple[str, ...]]:

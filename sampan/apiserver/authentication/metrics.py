@@ -14,7 +14,30 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from sampan.apiserver.authentication.user import User
 
 _BUCKETS = tuple(0.001 * 2**power for power in range(15))
+_HOUR, _DAY = 3600, 24 * 3600
+_LIFETIMES = tuple(hours * _HOUR for hours in (0, 0.5, 1, 2, 6, 12)) + tuple(
+    days * _DAY for days in (1, 2, 4, 7, 30, 90, 180, 360)
+)
 _WITH_NAME = frozenset({"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"})
+
+
+class _Histogram:
+    """Counts between bounds, and a sum."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more."""
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """As Prometheus wants them."""
+        bounds = (*(str(float(bound)) for bound in self._bounds), "+Inf")
+        return [(bound, sum(self.counts[: at + 1])) for at, bound in enumerate(bounds)]
 
 
 class AuthenticationMetrics(Collector):
@@ -22,22 +45,22 @@ class AuthenticationMetrics(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._users: Counter[str] = Counter()
-        self._results = {result: [0] * (len(_BUCKETS) + 1) for result in ("success", "failure", "error")}
-        self._seconds = dict.fromkeys(self._results, 0.0)
+        self._results = {result: _Histogram(_BUCKETS) for result in ("success", "failure", "error")}
+        self._certificates = _Histogram(_LIFETIMES)
         registry.register(self)
 
     def succeeded(self, user: User, seconds: float) -> None:
         """Somebody has been recognized."""
         self._users[_shown(user.name)] += 1
-        self._observe("success", seconds)
+        self._results["success"].observe(seconds)
 
     def failed(self, by_error: bool, seconds: float) -> None:
         """Nobody has been: a credential was bad, or there was none."""
-        self._observe("error" if by_error else "failure", seconds)
+        self._results["error" if by_error else "failure"].observe(seconds)
 
-    def _observe(self, result: str, seconds: float) -> None:
-        self._results[result][bisect_left(_BUCKETS, seconds)] += 1
-        self._seconds[result] += seconds
+    def certificate(self, remaining: float) -> None:
+        """A client's certificate ends in so many seconds."""
+        self._certificates.observe(remaining)
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client."""
@@ -49,19 +72,20 @@ class AuthenticationMetrics(Collector):
         duration = HistogramMetricFamily(
             "authentication_duration_seconds", "Authentication duration in seconds by result.", labels=("result",)
         )
-        for result, buckets in self._results.items():
-            if any(buckets):
-                attempts.add_sample(attempts.name, {"result": result}, sum(buckets))
-                duration.add_metric((result,), _cumulative(buckets), self._seconds[result])
+        for result, times in self._results.items():
+            if any(times.counts):
+                attempts.add_sample(attempts.name, {"result": result}, sum(times.counts))
+                duration.add_metric((result,), times.cumulative(), times.total)
         yield attempts
         yield duration
+        yield HistogramMetricFamily(
+            "apiserver_client_certificate_expiration_seconds",
+            "Distribution of the remaining lifetime of the certificates that requests are authenticated by.",
+            buckets=self._certificates.cumulative(),
+            sum_value=self._certificates.total,
+        )
 
 
 def _shown(name: str) -> str:
     """A user's name, made one of few."""
     return name if name in _WITH_NAME else "email_id" if "@" in name else "other"
-
-
-def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
-    bounds = (*map(str, _BUCKETS), "+Inf")
-    return [(bound, sum(counts[: at + 1])) for at, bound in enumerate(bounds)]

@@ -13,9 +13,10 @@ from uuid import uuid4
 from sampan.apiserver.authentication import bound_claims
 from sampan.apiserver.authentication.attempt import Attempt, Refused, Verified, common
 from sampan.apiserver.authentication.keys import KeyRing
-from sampan.apiserver.authentication.legacy_token import LegacyTokens
+from sampan.apiserver.authentication.legacy_token import Claims, LegacyTokens
 from sampan.apiserver.authentication.lookup import Lookup
 from sampan.apiserver.authentication.signed import SignedTokens
+from sampan.apiserver.authentication.token_metrics import LEGACY, STALE, ServiceAccountTokenMetrics
 from sampan.apiserver.authentication.user import service_account_name
 from sampan.kinds.core.service_account_token import ISSUER as LEGACY_ISSUER
 from sampan.machinery.meta import Object
@@ -59,6 +60,7 @@ class ServiceAccountTokens:
         audiences: Sequence[str],
         lookup: Lookup,
         legacy: LegacyTokens,
+        metrics: ServiceAccountTokenMetrics,
         expirations: Expirations = EXPIRATIONS,
     ) -> None:
         self.keys = keys
@@ -67,6 +69,7 @@ class ServiceAccountTokens:
         self.expirations = expirations
         self._lookup = lookup
         self._legacy = legacy
+        self._metrics = metrics
         self._signed = SignedTokens(keys, {*issuers, LEGACY_ISSUER})
 
     def issue(
@@ -102,9 +105,20 @@ class ServiceAccountTokens:
         claims = self._signed.claims(token)
         if claims is None:
             return None
+        own = Attempt(attempt.now, attempt.audiences, attempt.warnings)  # notes count even where nobody audits
+        try:
+            verified = self._verified(token, claims, own)
+        finally:
+            self._metrics.used(own.annotations)
+            attempt.annotations.update(own.annotations)
+        if (claims.get("kubernetes.io") or {}).get("warnafter") and STALE not in own.annotations:
+            self._metrics.valid()
+        return verified
+
+    def _verified(self, token: str, claims: Claims, attempt: Attempt) -> Verified:
         meant = _as_list(claims.get("aud"))
         if not meant:
-            attempt.annotations["authentication.k8s.io/legacy-token"] = claims.get("sub") or ""
+            attempt.annotations[LEGACY] = claims.get("sub") or ""
             meant = self.audiences
         audiences = common(meant, attempt.audiences)
         if not audiences:

@@ -23,6 +23,7 @@ from sampan.apiserver.authentication.options import AuthenticationOptions, Loade
 from sampan.apiserver.authentication.request_header import NO_FRONT_PROXIES, FrontProxies
 from sampan.apiserver.authentication.service_account import Expirations, ServiceAccountTokens
 from sampan.apiserver.authentication.token_cache import Lifetimes, TokenCache
+from sampan.apiserver.authentication.token_metrics import ServiceAccountTokenMetrics, TokenCacheMetrics
 from sampan.apiserver.authentication.tokens import StaticTokens, Tokens
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authentication.webhook import WebhookTokens
@@ -72,7 +73,13 @@ class Authentication:
         keys = KeyRing.from_pem(material.service_account_key, *material.service_account_verifiers, *loaded.verifiers)
         expirations = Expirations(options.service_account_extend_token_expiration, loaded.max_expiration)
         service_accounts = ServiceAccountTokens(
-            keys, issuers, audiences, lookup, LegacyTokens(lookup, note_use), expirations
+            keys,
+            issuers,
+            audiences,
+            lookup,
+            LegacyTokens(lookup, note_use),
+            ServiceAccountTokenMetrics(registry),
+            expirations,
         )
         tokens: list[TokenAuthenticator] = [
             StaticTokens({**loaded.tokens, **material.tokens}, audiences),
@@ -91,14 +98,15 @@ class Authentication:
 
     def _others(self, audiences: Sequence[str], issuers: Sequence[str]) -> list[TokenAuthenticator]:
         """Those that ask others."""
+        metrics = TokenCacheMetrics(self._registry)
         if self._loaded.jwt is not None and (self._loaded.jwt.jwt or self._loaded.jwt_file):
             self._live = self._jwt(audiences, issuers)
-            self._caches.append(TokenCache(self._live, _REMEMBERED))
+            self._caches.append(TokenCache(self._live, _REMEMBERED, metrics))
         if (webhook := self._loaded.webhook) is not None:
             remote = RemoteWebhook(webhook.access, self._material.sleep)
             self._webhook = WebhookTokens(remote, webhook.version, audiences)
             lifetime = timedelta(seconds=webhook.cache_ttl)
-            self._caches.append(TokenCache(self._webhook, Lifetimes(lifetime, lifetime)))
+            self._caches.append(TokenCache(self._webhook, Lifetimes(lifetime, lifetime), metrics))
         return list(self._caches)
 
     def _jwt(self, audiences: Sequence[str], issuers: Sequence[str]) -> "LiveTokens":

@@ -14,7 +14,8 @@ from hashlib import blake2b
 from os import urandom
 from typing import Any, NamedTuple
 
-from sampan.apiserver.authentication.attempt import Attempt, Opinion, TokenAuthenticator, Verified
+from sampan.apiserver.authentication.attempt import Attempt, Opinion, Refused, TokenAuthenticator, Verified
+from sampan.apiserver.authentication.token_metrics import TokenCacheMetrics
 
 _MOST = 32768  # tokens that are remembered
 _PATIENCE = 30.0  # seconds for one look-up, however many wait for it
@@ -38,8 +39,8 @@ class Lifetimes:
 class TokenCache:
     """A TokenAuthenticator in front of another."""
 
-    def __init__(self, behind: TokenAuthenticator, lifetimes: Lifetimes) -> None:
-        self._behind, self._lifetimes = behind, lifetimes
+    def __init__(self, behind: TokenAuthenticator, lifetimes: Lifetimes, metrics: TokenCacheMetrics) -> None:
+        self._behind, self._lifetimes, self._metrics = behind, lifetimes, metrics
         self._secret = urandom(32)
         self._found: OrderedDict[bytes, _Found] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[_Found]] = {}
@@ -49,13 +50,19 @@ class TokenCache:
         key = self._key(token, attempt)
         found = self._found.get(key)
         if found is not None and attempt.now < found.until:
+            self._metrics.hit()
             return _told(found, attempt)
         if (asking := self._asking.get(key)) is not None:
-            return _shared(asking, attempt)
+            return self._shared(asking, attempt)
         own = Attempt(attempt.now, attempt.audiences)
-        opinion = self._behind.authenticate(token, own)
+        try:
+            opinion = self._behind.authenticate(token, own)
+        except Refused:
+            with self._metrics.missing(), self._metrics.fetching():
+                raise
         if opinion is None or isinstance(opinion, Verified):
-            return _told(self._kept(key, opinion, own), attempt)
+            with self._metrics.missing(), self._metrics.fetching():
+                return _told(self._kept(key, opinion, own), attempt)
         return self._ask(key, opinion, own, attempt)
 
     def forget(self) -> None:
@@ -74,11 +81,16 @@ class TokenCache:
         asking = asyncio.get_running_loop().create_task(self._look_up(key, waiting, own), name="bearer token")
         self._asking[key] = asking
         asking.add_done_callback(lambda task: self._done(key, task))
-        return _shared(asking, attempt)
+        return self._shared(asking, attempt)
+
+    async def _shared(self, asking: asyncio.Task[_Found], attempt: Attempt) -> Verified | None:
+        with self._metrics.missing():
+            return _told(await asyncio.shield(asking), attempt)
 
     async def _look_up(self, key: bytes, waiting: Coroutine[Any, Any, Verified | None], own: Attempt) -> _Found:
-        async with asyncio.timeout(_PATIENCE):
-            return self._kept(key, await waiting, own)
+        with self._metrics.fetching():
+            async with asyncio.timeout(_PATIENCE):
+                return self._kept(key, await waiting, own)
 
     def _done(self, key: bytes, task: asyncio.Task[_Found]) -> None:
         if self._asking.get(key) is task:
@@ -104,11 +116,8 @@ class TokenCache:
         return digest.digest()
 
 
-async def _shared(asking: asyncio.Task[_Found], attempt: Attempt) -> Verified | None:
-    return _told(await asyncio.shield(asking), attempt)
-
-
 def _told(found: _Found, attempt: Attempt) -> Verified | None:
-    attempt.warnings += found.warnings
-    attempt.annotations.update(found.annotations)
+    if found.verified is not None:
+        attempt.warnings += found.warnings
+        attempt.annotations.update(found.annotations)
     return found.verified

@@ -36,6 +36,7 @@ class Identity(NamedTuple):
     user: User | None = None  # None: it names nobody
     is_front_proxy: bool = False  # whether headers may name somebody
     errors: tuple[str, ...] = ()  # why it is not good for one or the other
+    end: datetime | None = None  # of the certificate; None where clients' are not asked for
 
     def within(self, lifetime: Lifetime) -> Lifetime:
         """While both hold, what is known already and what is found now."""
@@ -98,6 +99,7 @@ class CertificateAuthenticator:
         return known._replace(lifetime=lifetime, is_front_proxy=True)
 
     def _as_client(self, known: Identity, leaf: Certificate, others: Sequence[Certificate], now: datetime) -> Identity:
+        known = known._replace(end=leaf.not_valid_after_utc)
         try:
             lifetime = self._clients.verify(leaf, others, now)
         except InvalidChain as error:
