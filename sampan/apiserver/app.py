@@ -82,7 +82,6 @@ class Trace:
         self.record: Record | None = None  # what the audit log is told; None: nothing
 
 
-
 class App:
     """The handler that server.py gives to the transport."""
 

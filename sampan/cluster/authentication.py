@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sampan.apiserver.authentication.options import AuthenticationOptions, OptionsError, load
+from sampan.apiserver.authentication.options import AuthenticationOptions, load
+from sampan.apiserver.flag_values import OptionsError
 from sampan.cluster.config import ClusterConfig
 
 _FILES = ("authentication_config", "authentication_token_webhook_config_file", "oidc_ca_file", "token_auth_file")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sampan.apiserver.authorization.options import AuthorizationOptions, OptionsError, load
+from sampan.apiserver.authorization.options import AuthorizationOptions, load
+from sampan.apiserver.flag_values import OptionsError
 from sampan.cluster.config import ClusterConfig
 
 _FILES = ("authorization_config", "authorization_policy_file", "authorization_webhook_config_file")

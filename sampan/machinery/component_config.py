@@ -5,7 +5,7 @@ reads them (k8s.io/apimachinery/pkg/runtime/serializer, strict): null is as good
 API, whose types are the schema's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sampan.machinery.errors import BadRequest
@@ -36,6 +36,17 @@ def parse(text: bytes) -> tuple[Mapping[str, Any], list[str]]:
             "{ APIVersion string; Kind string }"
         )
     return tree, [f'duplicate field "{path}"' for path in duplicates]
+
+
+def check_kind(tree: Mapping[str, Any], group: str, versions: Collection[str], kind: str) -> None:
+    """Raises Malformed unless the object says that it is of the kind, in one of its versions."""
+    said_version, said_kind = tree.get("apiVersion") or "", tree.get("kind") or ""
+    if not said_kind or not said_version:
+        lacking = "Kind" if not said_kind else "apiVersion"
+        raise Malformed(f"Object '{lacking}' is missing in '{{{','.join(sorted(map(str, tree)))}}}'")
+    said_group, _, version = str(said_version).rpartition("/")
+    if said_group != group or version not in versions or said_kind != kind:
+        raise Malformed(f'no kind "{said_kind}" is registered for version "{said_version}" in scheme')
 
 
 def held_to(tree: Mapping[str, Any], shape: Mapping[str, Shape]) -> tuple[dict[str, Any], list[str]]:

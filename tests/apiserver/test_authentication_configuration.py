@@ -8,7 +8,8 @@ import yaml
 
 from sampan.apiserver.authentication.jwt.config_file import parse
 from sampan.apiserver.authentication.jwt.validation import validate
-from sampan.apiserver.authentication.options import AuthenticationOptions, OptionsError, load
+from sampan.apiserver.authentication.options import AuthenticationOptions, load
+from sampan.apiserver.flag_values import OptionsError
 from sampan.machinery.component_config import Malformed
 from sampan.machinery.names import dns_subdomain
 from tests.apiserver.harness import API, running

@@ -12,7 +12,8 @@ import orjson
 import pytest
 import yaml
 
-from sampan.apiserver.authentication.options import AuthenticationOptions, OptionsError, load
+from sampan.apiserver.authentication.options import AuthenticationOptions, load
+from sampan.apiserver.flag_values import OptionsError
 from tests.apiserver.harness import API, running
 from tests.apiserver.hook_server import HookServer, serving
 from tests.apiserver.pki import authority

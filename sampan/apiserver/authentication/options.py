@@ -15,18 +15,14 @@ from typing import NamedTuple
 from sampan.apiserver.authentication.anonymous import Anonymous
 from sampan.apiserver.authentication.jwt import configuration as oidc
 from sampan.apiserver.authentication.user import User, authenticated
+from sampan.apiserver.flag_values import OptionsError, duration, read_file
 from sampan.client import kubeconfig
 from sampan.machinery.component_config import Malformed
-from sampan.machinery.durations import parse_duration
 
 log = logging.getLogger(__name__)
 
 _VERSIONS = ("v1", "v1beta1")
 _OIDC = ("issuer_url", "client_id", "ca_file", "username_prefix", "groups_claim", "groups_prefix", "required_claim")
-
-
-class OptionsError(ValueError):
-    """The flags, or a file that they name, ask for what can't be; str() says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +78,7 @@ class Loaded:
 
 def load(options: AuthenticationOptions) -> Loaded:
     """Raises OptionsError. What an AuthenticationConfiguration says is not judged yet."""
-    text = _read("authentication-config", options.authentication_config)
+    text = read_file("authentication-config", options.authentication_config)
     configuration = _configuration(options, text)
     return Loaded(
         anonymous=_anonymous(options, configuration),
@@ -92,8 +88,8 @@ def load(options: AuthenticationOptions) -> Loaded:
         jwt_text=text,
         algorithms=oidc.ALGORITHMS if options.authentication_config else _algorithms(options),
         webhook=_webhook(options),
-        verifiers=[_read("service-account-key-file", name) for name in options.service_account_key_file],
-        max_expiration=_duration("service-account-max-token-expiration", options.service_account_max_token_expiration),
+        verifiers=[read_file("service-account-key-file", name) for name in options.service_account_key_file],
+        max_expiration=duration("service-account-max-token-expiration", options.service_account_max_token_expiration),
     )
 
 
@@ -133,7 +129,7 @@ def _of_flags(options: AuthenticationOptions) -> oidc.JWTAuthenticator:
         oidc.Issuer(
             url=options.oidc_issuer_url,
             audiences=(options.oidc_client_id,),
-            certificate_authority=_read("oidc-ca-file", options.oidc_ca_file).decode(errors="replace"),
+            certificate_authority=read_file("oidc-ca-file", options.oidc_ca_file).decode(errors="replace"),
         ),
         tuple(oidc.ClaimValidationRule(claim, value) for claim, _, value in required),
         oidc.ClaimMappings(oidc.Mapping(options.oidc_username_claim, "" if prefix == "-" else prefix), groups),
@@ -160,7 +156,7 @@ def _anonymous(options: AuthenticationOptions, configuration: oidc.Authenticatio
 def _static_tokens(path: str) -> dict[str, User]:
     """The file of --token-auth-file: token, user name, uid, and perhaps groups."""
     found: dict[str, User] = {}
-    text = _read("token-auth-file", path).decode(errors="replace")
+    text = read_file("token-auth-file", path).decode(errors="replace")
     for number, record in enumerate(csv.reader(text.splitlines(), strict=True), 1):
         if not record:
             continue
@@ -193,20 +189,4 @@ def _webhook(options: AuthenticationOptions) -> Webhook | None:
     if not access.server:
         raise OptionsError(f"--authentication-token-webhook-config-file: {path}: the cluster has no server")
     name = "authentication-token-webhook-cache-ttl"
-    return Webhook(access, version, _duration(name, options.authentication_token_webhook_cache_ttl))
-
-
-def _read(flag: str, path: str) -> bytes:
-    if not path:
-        return b""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise OptionsError(f"--{flag}: open {path}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _duration(flag: str, text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise OptionsError(f"--{flag}: {error}") from error
+    return Webhook(access, version, duration(name, options.authentication_token_webhook_cache_ttl))

@@ -19,7 +19,7 @@ from sampan.apiserver.authentication.keys import KeyRing
 from sampan.apiserver.authentication.legacy_token import LegacyTokens, NoteUse
 from sampan.apiserver.authentication.lookup import Lookup
 from sampan.apiserver.authentication.metrics import AuthenticationMetrics
-from sampan.apiserver.authentication.options import AuthenticationOptions, Loaded, OptionsError
+from sampan.apiserver.authentication.options import AuthenticationOptions, Loaded
 from sampan.apiserver.authentication.request_header import NO_FRONT_PROXIES, FrontProxies
 from sampan.apiserver.authentication.service_account import Expirations, ServiceAccountTokens
 from sampan.apiserver.authentication.token_cache import Lifetimes, TokenCache
@@ -28,6 +28,7 @@ from sampan.apiserver.authentication.tokens import StaticTokens, Tokens
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authentication.webhook import WebhookTokens
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
+from sampan.apiserver.flag_values import OptionsError
 from sampan.apiserver.webhooks.remote import RemoteWebhook
 
 if TYPE_CHECKING:

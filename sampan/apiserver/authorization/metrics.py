@@ -1,19 +1,18 @@
 """Metrics of authorization under upstream's names.
 
-k8s.io/apiserver/pkg/authorization/metrics, pkg/authorization/cel, plugin/pkg/authorizer/webhook/metrics,
-pkg/server/options/authorizationconfig/metrics. Names of authorizers come from the configuration.
+k8s.io/apiserver/pkg/authorization/metrics, pkg/authorization/cel, plugin/pkg/authorizer/webhook/metrics.
+Names of authorizers come from the configuration.
 """
 
 from collections.abc import Iterable
-from hashlib import sha256
-from time import time
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from sampan.apiserver.config_reloads import ConfigReloads
+
 _AUTHORIZATION = "apiserver_authorization"
-_CONTROLLER = "apiserver_authorization_config_controller"
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25)
 
 
@@ -35,11 +34,12 @@ class DecisionCounts(Collector):
         yield family
 
 
-class AuthorizationMetrics:
+class AuthorizationMetrics(ConfigReloads):
     """Counts in `registry`; `server_id` tells API servers apart."""
 
     def __init__(self, registry: CollectorRegistry, server_id: str) -> None:
-        self._server, self._registry = _hash(server_id.encode()), registry
+        super().__init__(registry, "authorization", server_id)
+        self._registry = registry
         self._rounds = self._counter("webhook_evaluations", "Round-trips to authorization webhooks.", "name", "result")
         self._latency = Histogram(
             f"{_AUTHORIZATION}_webhook_duration_seconds",
@@ -63,25 +63,6 @@ class AuthorizationMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        labels = ("status", "apiserver_id_hash")
-        self._reloads = Counter(
-            f"{_CONTROLLER}_automatic_reloads",
-            "Total number of automatic reloads of authorization configuration split by status and apiserver identity.",
-            labels,
-            registry=registry,
-        )
-        self._reloaded = Gauge(
-            f"{_CONTROLLER}_automatic_reload_last_timestamp_seconds",
-            "Timestamp of the last automatic reload of authorization configuration by status and apiserver identity.",
-            labels,
-            registry=registry,
-        )
-        self._configuration = Gauge(
-            f"{_CONTROLLER}_last_config_info",
-            "Which authorization configuration was applied last, by its hash.",
-            ("apiserver_id_hash", "hash"),
-            registry=registry,
-        )
 
     def _counter(self, name: str, help_: str, *labels: str) -> Counter:
         return Counter(f"{_AUTHORIZATION}_{name}", help_, labels, registry=self._registry)
@@ -102,17 +83,3 @@ class AuthorizationMetrics:
             self._condition_errors.labels("Webhook", name).inc()
         elif excluded:
             self._exclusions.labels("Webhook", name).inc()
-
-    def configured(self, text: bytes) -> None:
-        """A file is in use."""
-        self._configuration.clear()
-        self._configuration.labels(self._server, _hash(text)).set(1)
-
-    def reloaded(self, status: str) -> None:
-        """The file has changed, and could be taken ("success") or not ("failure")."""
-        self._reloads.labels(status, self._server).inc()
-        self._reloaded.labels(status, self._server).set(time())
-
-
-def _hash(data: bytes) -> str:
-    return f"sha256:{sha256(data).hexdigest()}" if data else ""

@@ -22,9 +22,9 @@ from sampan.apiserver.authorization.structured.configuration import (
     WebhookConfiguration,
     name_of_mode,
 )
+from sampan.apiserver.flag_values import OptionsError, duration, read_file
 from sampan.client import kubeconfig
 from sampan.machinery.component_config import Malformed
-from sampan.machinery.durations import parse_duration
 
 if TYPE_CHECKING:
     from sampan.apiserver.authorization.abac import Policy
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 _DEFAULT = (NODE, RBAC)
 _OF_FLAGS = "default"  # the webhook of flags is called so
 _TIMEOUT = 30.0  # seconds that it has
-
-
-class OptionsError(ValueError):
-    """The flags, or a file that they name, ask for what can't be; str() says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +79,7 @@ def _of_file(options: AuthorizationOptions) -> Loaded:
     from sampan.apiserver.authorization.structured.config_file import parse
     from sampan.apiserver.authorization.structured.validation import Unusable, check
 
-    text = _read("authorization-config", path)
+    text = read_file("authorization-config", path)
     try:
         configuration = parse(text)
         check(configuration)
@@ -135,11 +131,10 @@ def _authorizer(options: AuthorizationOptions, mode: str) -> AuthorizerConfigura
     if version not in ("v1", "v1beta1"):
         supported = 'supported versions are "v1", "v1beta1"'
         raise OptionsError(f'unsupported webhook authorizer version "{version}", {supported}')
-    yes = _duration("cache-authorized-ttl", options.authorization_webhook_cache_authorized_ttl or "5m0s")
-    no = _duration("cache-unauthorized-ttl", options.authorization_webhook_cache_unauthorized_ttl or "30s")
+    yes, no = options.authorization_webhook_cache_authorized_ttl, options.authorization_webhook_cache_unauthorized_ttl
     webhook = WebhookConfiguration(
-        authorized_ttl=yes,
-        unauthorized_ttl=no,
+        authorized_ttl=duration("authorization-webhook-cache-authorized-ttl", yes or "5m0s"),
+        unauthorized_ttl=duration("authorization-webhook-cache-unauthorized-ttl", no or "30s"),
         timeout=_TIMEOUT,
         version=version,
         failure_policy=NO_OPINION,
@@ -156,7 +151,7 @@ def _policies(options: AuthorizationOptions) -> "Sequence[Policy]":
     from sampan.apiserver.authorization.abac import parse
 
     try:
-        return parse(_read("authorization-policy-file", path), path)
+        return parse(read_file("authorization-policy-file", path), path)
     except Malformed as error:
         raise OptionsError(str(error)) from error
 
@@ -176,17 +171,3 @@ def accesses(configuration: AuthorizationConfiguration, fault: type[ValueError])
         if not found[file].server:
             raise fault(f"{file}: the cluster has no server")
     return found
-
-
-def _read(flag: str, path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise OptionsError(f"--{flag}: open {path}: {(error.strerror or str(error)).lower()}") from error
-
-
-def _duration(flag: str, text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise OptionsError(f"--authorization-webhook-{flag}: {error}") from error

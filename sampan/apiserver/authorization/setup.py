@@ -15,7 +15,7 @@ from prometheus_client.registry import CollectorRegistry
 from sampan.apiserver.authorization.always import AlwaysAllow, AlwaysDeny
 from sampan.apiserver.authorization.authorizer import Authorizer, Authorizers, Named
 from sampan.apiserver.authorization.metrics import DecisionCounts
-from sampan.apiserver.authorization.options import Loaded, OptionsError, accesses
+from sampan.apiserver.authorization.options import Loaded, accesses
 from sampan.apiserver.authorization.structured.configuration import (
     ABAC,
     ALWAYS_ALLOW,
@@ -23,6 +23,7 @@ from sampan.apiserver.authorization.structured.configuration import (
     AuthorizationConfiguration,
     AuthorizerConfiguration,
 )
+from sampan.apiserver.flag_values import OptionsError
 from sampan.client.kubeconfig import Access
 
 if TYPE_CHECKING:

@@ -26,8 +26,14 @@ class Keeper:
         self._client, self._catalogue, self._find = client, catalogue, find
 
     async def put(self, kept: Iterable[Kept]) -> None:
-        """At a start: all are written at once, so that the store commits them together. Raises APIError."""
-        await asyncio.gather(*(self._put(one, starting=True) for one in kept))
+        """At a start: all are written at once, so that the store commits them together.
+
+        One that is refused keeps nobody from the rest; raises the APIError of the first.
+        """
+        outcomes = await asyncio.gather(*(self._put(one, starting=True) for one in kept), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def restore(self, kept: Iterable[Kept]) -> None:
         """Again and again, one after the other, so that others get their turn.

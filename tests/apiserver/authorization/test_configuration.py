@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from sampan.apiserver.authorization.options import AuthorizationOptions, OptionsError, load
+from sampan.apiserver.authorization.options import AuthorizationOptions, load
 from sampan.apiserver.authorization.structured.config_file import parse
 from sampan.apiserver.authorization.structured.configuration import AuthorizationConfiguration
 from sampan.apiserver.authorization.structured.validation import Unusable, check, validate
+from sampan.apiserver.flag_values import OptionsError
 from sampan.machinery.component_config import Malformed
 
 KIND = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}

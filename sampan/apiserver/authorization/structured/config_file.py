@@ -37,21 +37,11 @@ def parse(text: bytes) -> AuthorizationConfiguration:
     if not text:
         return AuthorizationConfiguration()
     tree, problems = component_config.parse(text)
-    _check_kind(tree)
+    component_config.check_kind(tree, _GROUP, _VERSIONS, _KIND)
     fields, unknown = component_config.held_to(tree, _SHAPE)
     if problems := problems + unknown:
         raise Malformed(f"strict decoding error: {', '.join(problems)}")
     return AuthorizationConfiguration(tuple(map(_authorizer, fields.get("authorizers") or ())))
-
-
-def _check_kind(tree: Mapping[str, Any]) -> None:
-    version, kind = tree.get("apiVersion") or "", tree.get("kind") or ""
-    if not kind or not version:
-        lacking = "Kind" if not kind else "apiVersion"
-        raise Malformed(f"Object '{lacking}' is missing in '{{{','.join(sorted(map(str, tree)))}}}'")
-    group, _, name = str(version).rpartition("/")
-    if group != _GROUP or name not in _VERSIONS or kind != _KIND:
-        raise Malformed(f'no kind "{kind}" is registered for version "{version}" in scheme')
 
 
 def _authorizer(tree: Mapping[str, Any]) -> AuthorizerConfiguration:
