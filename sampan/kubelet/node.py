@@ -12,6 +12,7 @@ from typing import Any
 from sampan import KUBERNETES_VERSION
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.machine import Machine, Pressure
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.meta import Object, format_time
 
 EVICTION_MEMORY = 100 * 1024 * 1024
@@ -111,7 +112,7 @@ def runtime_problem(conditions: Mapping[str, tuple[bool, str, str]]) -> str:
         status, reason, message = conditions.get(type_, (False, "", ""))
         if not status:
             problems.append(f"{shown} not ready: {type_}=false reason:{reason} message:{message}")
-    return problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]" if problems else ""
+    return aggregated(problems)
 
 
 def changes(old: Object, new: Object) -> list[str]:

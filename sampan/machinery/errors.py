@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from sampan.machinery.aggregate import aggregated
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -212,14 +214,12 @@ class Invalid(APIError):
     def of(cls, kind: str, group: str, name: str, errors: Iterable[FieldError]) -> "Invalid":
         """The error for some invalid fields (at least one), the first megabyte of them."""
         found = list(_first(errors))
-        unique = list(dict.fromkeys(str(error) for error in found))
-        text = unique[0] if len(unique) == 1 else "[" + ", ".join(unique) + "]"
         shown = f"{kind}.{group}" if group else kind
         causes = [
             {"reason": _CAUSE_REASON[error.type], "message": error.message(), "field": error.field} for error in found
         ]
         details = _details(name, group, kind) | {"causes": causes}
-        return cls(f'{shown} "{name}" is invalid: {text}', details=details)
+        return cls(f'{shown} "{name}" is invalid: {aggregated(found)}', details=details)
 
 
 class TooManyRequests(APIError):

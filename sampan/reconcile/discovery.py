@@ -26,6 +26,7 @@ from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.waits import again_and_again
 
 log = logging.getLogger(__name__)
 
@@ -75,29 +76,16 @@ class Discovery:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tick(), name="discovery's period")
-            while True:
-                self._changed.clear()
-                try:
-                    await self._refresh()
-                except (APIError, OSError) as error:
-                    log.warning("discovery failed: %r", error)
-                if self.failed:
-                    group.create_task(self._again(), name="discovery's retry")
-                await self._changed.wait()
-
-    async def _again(self) -> None:
-        await self._clock.sleep(_RETRY)
         self._changed.set()
+        await again_and_again(self._ask, self._changed, self._clock, lambda: _RETRY if self.failed else _PERIOD)
 
-    async def _tick(self) -> None:
-        while True:
-            await self._clock.sleep(_PERIOD)
-            self._changed.set()
+    async def _ask(self) -> None:
+        try:
+            self._take(await self._client.transport.request("GET", "/apis", accept=_ACCEPT))
+        except (APIError, OSError) as error:
+            log.warning("discovery failed: %r", error)
 
-    async def _refresh(self) -> None:
-        document = await self._client.transport.request("GET", "/apis", accept=_ACCEPT)
+    def _take(self, document: Object) -> None:
         self.failed = tuple(_stale(document))
         told = dict(kinds_of(document))
         kept = {place: kind for place, kind in self._others.items() if _is_stale(kind, self.failed)}

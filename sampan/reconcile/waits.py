@@ -1,7 +1,10 @@
 """Waiting for the first of several things. For whoever waits for a time but may be woken earlier."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from sampan.reconcile.clock import Clock
 
 
 async def first_of(*things: Awaitable[object]) -> None:
@@ -13,3 +16,13 @@ async def first_of(*things: Awaitable[object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def again_and_again(
+    work: Callable[[], Awaitable[None]], wake: asyncio.Event, clock: Clock, pause: Callable[[], float]
+) -> NoReturn:
+    """Work when `wake` is set and when the pause since the last time is over; one at a time, until cancelled."""
+    while True:
+        await first_of(wake.wait(), clock.sleep(pause()))
+        wake.clear()
+        await work()

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 
 from sampan.apiserver.server import APIServer, APIServerConfig
+from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.core.pod import KIND as POD
@@ -101,3 +102,28 @@ def test_what_the_server_registers_for_itself_is_no_news() -> None:
     assert is_local({"kind": "APIService", "spec": {"group": "apps"}})
     assert not is_local({"kind": "APIService", "spec": {"service": {"name": "a", "namespace": "b"}}})
     assert not is_local({"kind": "CustomResourceDefinition", "spec": {}})
+
+
+class Stale:
+    """An API whose discovery tells for ever that one group's server does not answer."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.transport = self
+
+    async def request(self, method: str, path: str, **options: object) -> object:
+        self.asked += 1
+        return {
+            "items": [{"metadata": {"name": "a.example.com"}, "versions": [{"version": "v1", "freshness": "Stale"}]}]
+        }
+
+
+async def test_a_group_that_does_not_answer_is_asked_for_every_five_seconds_and_no_more_often() -> None:
+    clock, client = VirtualClock(), Stale()
+    informers = Informers(cast(Client, client), sleep=clock.sleep)
+    discovery = Discovery(cast(Client, client), informers, clock)
+    running = asyncio.ensure_future(discovery.run())
+    await clock.advance(599)
+    assert (client.asked, discovery.failed) == (120, ("a.example.com/v1",))
+    running.cancel()
+    await asyncio.wait([running])

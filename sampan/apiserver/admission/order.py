@@ -1,14 +1,7 @@
 """The plugins, in the order in which they run, and which of them run here.
 
 Order and defaults: k8s.io/kubernetes/pkg/kubeapiserver/options (AllOrderedPlugins, DefaultOffAdmissionPlugins).
-Adding one is a file beside this one and a line here, at its place among upstream's:
-
-    NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, TaintNodesByCondition, AlwaysPullImages,
-    PodSecurity, Priority, DefaultTolerationSeconds, EventRateLimit, DefaultStorageClass,
-    StorageObjectInUseProtection, OwnerReferencesPermissionEnforcement, PersistentVolumeClaimResize, RuntimeClass,
-    CertificateApproval, CertificateSigning, ClusterTrustBundleAttest, CertificateSubjectRestriction,
-    DefaultIngressClass, DenyServiceExternalIPs, MutatingAdmissionPolicy, MutatingAdmissionWebhook,
-    ValidatingAdmissionPolicy, ValidatingAdmissionWebhook, ResourceQuota
+Adding one is a file beside this one and a line here, at its place among upstream's.
 """
 
 from sampan.apiserver.admission import (

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sampan.apiserver.aggregation.asking import PERIOD, ask_again_and_again
 from sampan.apiserver.aggregation.backends import Backend, GroupVersion, ServicePort
 from sampan.apiserver.aggregation.checks import NoAnswer, ask
 from sampan.apiserver.aggregation.connections import Connections
@@ -27,10 +26,12 @@ from sampan.apiserver.aggregation.told import (
 )
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.waits import again_and_again
 
 log = logging.getLogger(__name__)
 
-_RETRY = 5.0  # seconds, while some backend does not answer
+_PERIOD = 60.0  # seconds
+_RETRY = 5.0  # while some backend does not answer
 
 
 class _Known(NamedTuple):
@@ -86,10 +87,10 @@ class RemoteDiscovery:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        await ask_again_and_again(self._ask_all, self._wake, self._clock, self._pause)
+        await again_and_again(self._ask_all, self._wake, self._clock, self._pause)
 
     def _pause(self) -> float:
-        return PERIOD if all(version.fresh for version in self._told) else _RETRY
+        return _PERIOD if all(version.fresh for version in self._told) else _RETRY
 
     async def _ask_all(self) -> None:
         backends = [backend for backend in self._backends.all.values() if backend.available]

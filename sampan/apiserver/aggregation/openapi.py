@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import orjson
 
-from sampan.apiserver.aggregation.asking import ask_again_and_again
 from sampan.apiserver.aggregation.backends import Backend, ServicePort
 from sampan.apiserver.aggregation.checks import OPENAPI_READER, NoAnswer, ask
 from sampan.apiserver.aggregation.connections import Connections
@@ -24,11 +23,13 @@ from sampan.machinery import openapi_protobuf
 from sampan.machinery.meta import Object
 from sampan.machinery.openapi_merging import Fragment, fragment
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.waits import again_and_again
 from sampan.transport.connection import Answer
 from sampan.transport.messages import Request, Response
 
 log = logging.getLogger(__name__)
 
+_PERIOD = 60.0  # seconds
 _TIMEOUT = 10.0  # of one document: who is slow holds up the others
 _EMPTY = Fragment({}, {})
 
@@ -80,7 +81,7 @@ class RemoteSpecs:
 
     async def run(self) -> None:
         """Ask until cancelled."""
-        await ask_again_and_again(self._ask_all, self._wake, self._clock)
+        await again_and_again(self._ask_all, self._wake, self._clock, lambda: _PERIOD)
 
     async def _ask_all(self) -> None:
         by_service: dict[ServicePort, list[Backend]] = {}

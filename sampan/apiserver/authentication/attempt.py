@@ -3,7 +3,7 @@
 Called by all of this room. Rules: k8s.io/apiserver/pkg/authentication/authenticator.
 """
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol

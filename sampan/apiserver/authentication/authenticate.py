@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from sampan.apiserver.authentication.anonymous import Anonymous
-from sampan.apiserver.authentication.attempt import Attempt, Refused, Verified, aggregated, common
+from sampan.apiserver.authentication.attempt import Attempt, Refused, Verified, common
 from sampan.apiserver.authentication.bearer import header_token, websocket_token
 from sampan.apiserver.authentication.metrics import AuthenticationMetrics
 from sampan.apiserver.authentication.request_header import named_user
@@ -20,6 +20,7 @@ from sampan.apiserver.authentication.service_account import ServiceAccountTokens
 from sampan.apiserver.authentication.tokens import Tokens
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authentication.x509 import CertificateAuthenticator
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import InternalError, Unauthorized
 from sampan.transport.messages import Request
 

@@ -19,6 +19,7 @@ from sampan.apiserver.authentication.attempt import (
     common,
 )
 from sampan.apiserver.authentication.user import User
+from sampan.machinery.aggregate import aggregated
 
 
 class Tokens:

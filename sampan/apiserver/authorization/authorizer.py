@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User
 from sampan.apiserver.authorization.attributes import ALLOWED, NO_OPINION, Attributes, Decision, Verdict
 from sampan.apiserver.authorization.rules import Rule
+from sampan.machinery.aggregate import aggregated
 
 Opinion = Decision | Coroutine[Any, Any, Decision]
 
@@ -123,9 +124,3 @@ def _nobody(said: Sequence[tuple[str, Decision]]) -> Decision:
         return NO_OPINION
     reasons = "\n".join(f"{name}: {decision.reason}" for name, decision in said if decision.reason)
     return Decision(Verdict.NO_OPINION, reasons, aggregated(decision.error for _, decision in said))
-
-
-def aggregated(errors: Iterable[str]) -> str:
-    """Several errors as one text, each once. Form: k8s.io/apimachinery/pkg/util/errors (Aggregate)."""
-    found = list(dict.fromkeys(error for error in errors if error))
-    return found[0] if len(found) == 1 else f"[{', '.join(found)}]" if found else ""

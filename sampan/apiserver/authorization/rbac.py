@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from sampan.apiserver.authentication.user import User, service_account_name, split_service_account
 from sampan.apiserver.authorization.attributes import NO_OPINION, Attributes, Decision, Verdict
-from sampan.apiserver.authorization.authorizer import Known, aggregated
+from sampan.apiserver.authorization.authorizer import Known
 from sampan.apiserver.authorization.rules import Rule, RuleSet, rules_of
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object, key_of
 

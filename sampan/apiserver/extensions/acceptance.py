@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sampan.kinds.apiextensions.approval import approval_of, is_protected
 from sampan.kinds.apiextensions.certificates import bundle_error
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.conditions import FALSE, TRUE, find, with_condition, without
 from sampan.machinery.meta import Object
 from sampan.machinery.structural.structurality import structural_errors
@@ -104,8 +105,7 @@ def _take_short_names(names: dict[str, Any], wanted: Mapping[str, Any], used: fr
     given, asked = names.get("shortNames") or [], wanted.get("shortNames") or []
     problems = [f'"{name}" is already in use' for name in asked if name not in given and name in used]
     if problems:
-        message = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
-        return "ShortNamesConflict", message
+        return "ShortNamesConflict", aggregated(problems)
     names.pop("shortNames", None)
     if asked:
         names["shortNames"] = asked
@@ -131,9 +131,7 @@ def _non_structural(definition: Object) -> tuple[str, str, str] | None:
         if schema is not None:
             path = Path("spec.versions").index(index).child("schema", "openAPIV3Schema")
             errors += map(str, structural_errors(schema, path))
-    if not errors:
-        return None
-    return TRUE, "Violations", errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
+    return (TRUE, "Violations", aggregated(errors)) if errors else None
 
 
 def _approval(definition: Object) -> tuple[str, str, str] | None:

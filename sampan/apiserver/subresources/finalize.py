@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.update import update_part
-from sampan.apiserver.writes.write import Part, validate
+from sampan.apiserver.writes.write import Part, keep_all_but_spec, validate
 from sampan.machinery.errors import FieldError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
@@ -20,10 +20,7 @@ def _narrow(new: Object, old: Object) -> None:
     """The finalizers of the spec are taken from the request, all else stays."""
     finalizers = (new.get("spec") or {}).get("finalizers")
     spec = {name: value for name, value in (old.get("spec") or {}).items() if name != "finalizers"}
-    kept = {name: new["metadata"][name] for name in ("resourceVersion", "managedFields") if name in new["metadata"]}
-    meta = {name: value for name, value in old["metadata"].items() if name not in ("resourceVersion", "managedFields")}
-    new.clear()
-    new.update({**old, "metadata": meta | kept, "spec": spec | ({"finalizers": finalizers} if finalizers else {})})
+    keep_all_but_spec(new, old, spec | ({"finalizers": finalizers} if finalizers else {}))
 
 
 def _validate(call: Call, new: Object, old: Object) -> Iterable[FieldError]:

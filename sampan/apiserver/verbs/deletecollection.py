@@ -13,7 +13,7 @@ from sampan.apiserver.call import Call, Many, One
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import DeleteOptions, delete_options, list_options
 from sampan.apiserver.services import Services
-from sampan.apiserver.verbs.listing import selection
+from sampan.apiserver.verbs.listing import selection, within
 from sampan.apiserver.verbs.unsafe_delete import refuse_for_collections, unread
 from sampan.apiserver.writes import deleting
 from sampan.machinery.errors import APIError, NotFound
@@ -30,7 +30,7 @@ async def deletecollection(services: Services, call: Call) -> Many:
     refuse_for_collections(options)
     if flaws := services.cache.unreadable_below(chosen.prefix):
         raise unread(call.served.kind, flaws)
-    entries = _found(services, chosen.prefix)
+    entries = within(services, chosen).items
     if waiting := prepare(services, call.served, entries):
         await waiting
     found = [e for e in entries if chosen.matches is None or chosen.matches(e)]
@@ -61,10 +61,3 @@ async def _work(
         except NotFound:
             continue
         deleted[entry.key] = done.result.entry if isinstance(done.result, One) else entry
-
-
-def _found(services: Services, prefix: str) -> Items:
-    if prefix.endswith("/"):
-        return services.cache.list(prefix).items
-    entry = services.cache.get(prefix)
-    return Items([entry] if entry else [])

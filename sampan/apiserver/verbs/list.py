@@ -12,7 +12,7 @@ from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
-from sampan.apiserver.verbs.listing import Matches, Selection, selection
+from sampan.apiserver.verbs.listing import Matches, Selection, selection, within
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
 from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
@@ -30,14 +30,9 @@ def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
     if services.cache.unreadable:
         call.warnings.extend(f"{why}; it is left out" for why in services.cache.unreadable_below(chosen.prefix))
     now = not options.continue_token and options.resource_version in ("", "0")
-    if now and chosen.is_one_key:
-        entry = services.cache.get(chosen.prefix)
-        found = Listing(Items([entry] if entry else []), services.cache.revision)
-        waiting = prepare(services, call.served, found.items)
-        return _whole(found, chosen) if waiting is None else _later(found, chosen, waiting)
-    if options.limit or not now:
+    if not now or (options.limit and not chosen.is_one_key):
         return _at_revision(services, call.served, options, chosen._replace(prefix=chosen.collection))
-    listing = services.cache.list(chosen.prefix)
+    listing = within(services, chosen)
     waiting = prepare(services, call.served, listing.items)
     return _whole(listing, chosen) if waiting is None else _later(listing, chosen, waiting)
 

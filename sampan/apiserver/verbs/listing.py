@@ -8,9 +8,11 @@ from sampan.apiserver.call import Call
 from sampan.apiserver.extensions.views import working
 from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.options import ListOptions
+from sampan.apiserver.services import Services
 from sampan.machinery import field_selectors, selectors
 from sampan.machinery.meta import Object, labels_of
-from sampan.storage.cached import Cached
+from sampan.storage.cache import Listing
+from sampan.storage.cached import Cached, Items
 
 Matches = Callable[[Cached], bool]
 
@@ -30,6 +32,14 @@ class Selection(NamedTuple):
     def collection(self) -> str:
         """The prefix, or the one that the key lies below; `matches` then finds the one."""
         return self.prefix[: self.prefix.rindex("/") + 1]
+
+
+def within(services: Services, chosen: Selection) -> Listing:
+    """What lies there now, whether it matches or not."""
+    if not chosen.is_one_key:
+        return services.cache.list(chosen.prefix)
+    entry = services.cache.get(chosen.prefix)
+    return Listing(Items([entry] if entry else []), services.cache.revision)
 
 
 def selection(call: Call, options: ListOptions) -> Selection:

@@ -14,7 +14,7 @@ from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.list import parse_revision, wait_until
-from sampan.apiserver.verbs.listing import Matches, Selection, selection
+from sampan.apiserver.verbs.listing import Matches, Selection, selection, within
 from sampan.machinery.kind import Served
 from sampan.storage.cached import Cached, CacheEvent, Items
 
@@ -79,10 +79,7 @@ async def _start(services: Services, options: ListOptions, chosen: Selection, re
     if not wants_initial:
         return _Start(revision or services.cache.revision, Items(), False)
     marks_end = bool(options.send_initial_events) and options.bookmarks
-    if chosen.is_one_key:
-        entry = services.cache.get(chosen.prefix)
-        return _Start(services.cache.revision, Items([entry] if entry else []), marks_end)
-    listing = services.cache.list(chosen.prefix)
+    listing = within(services, chosen)
     return _Start(listing.revision, listing.items, marks_end)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import Path, invalid
 from sampan.machinery.structural.embedded import embedded_errors
@@ -111,5 +112,4 @@ def _in_metadata(value: Any, inside: _Inside, context: Context) -> str:
         visitor(whole)(obj, State(context.read_metadata), None)
     except Unreadable as error:
         return str(error)
-    wrong = [str(error) for error in embedded_errors(obj, whole)]
-    return wrong[0] if len(wrong) == 1 else "[" + ", ".join(wrong) + "]" if wrong else ""
+    return aggregated(embedded_errors(obj, whole))

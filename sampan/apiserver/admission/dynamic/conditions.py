@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sampan.apiserver.admission.dynamic.evaluation import Budget, OutOfBudget, Wrong, run
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.cel.errors import CompileError, InstantiationError
 from sampan.machinery.meta import Object
 
@@ -67,7 +68,7 @@ class Conditions:
         if not matches:
             return Verdict(False, failed=len(errors))
         if errors:
-            return Verdict(False, joined(errors) if self._fails else "", len(errors))
+            return Verdict(False, aggregated(errors) if self._fails else "", len(errors))
         return Verdict(True)
 
 
@@ -81,9 +82,3 @@ def _holds(program: "Program | str", bindings: Mapping[str, Any], budget: Budget
     except Wrong as error:
         errors.append(str(error))
         return True
-
-
-def joined(errors: Sequence[str]) -> str:
-    """Several errors as k8s.io/apimachinery/pkg/util/errors (Aggregate) shows them."""
-    known = list(dict.fromkeys(errors))
-    return known[0] if len(known) == 1 else f"[{', '.join(known)}]"

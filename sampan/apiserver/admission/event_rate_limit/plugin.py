@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.event_rate_limit.limits import Enforcer, Limit, Type, refusals
 from sampan.apiserver.services import Services
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import TooManyRequests
 from sampan.machinery.meta import Object
 
@@ -22,9 +23,8 @@ class EventRateLimit:
         """Raises TooManyRequests for an Event beyond a limit; what is only tried counts nothing."""
         if admission.dry_run:
             return
-        found = refusals(self._enforcers, keys(admission), services.now())
-        if found:
-            raise TooManyRequests(found[0] if len(found) == 1 else f"[{', '.join(found)}]")
+        if found := aggregated(refusals(self._enforcers, keys(admission), services.now())):
+            raise TooManyRequests(found)
 
 
 def keys(admission: Admission) -> dict[Type, str]:

@@ -7,6 +7,7 @@ from sampan.apiserver.admission.limit_ranger import defaults, limits
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.services import Services
 from sampan.kinds.core.limit_range import KIND as LIMIT_RANGE
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.meta import Object, is_deleting
 
 PODS = frozenset({("", "pods")})
@@ -40,6 +41,5 @@ def _ranges(services: Services, admission: Admission) -> list[Object]:
 
 
 def _refuse(admission: Admission, faults: Iterable[str]) -> None:
-    found = list(dict.fromkeys(faults))
-    if found:
-        raise forbidden(admission, found[0] if len(found) == 1 else f"[{', '.join(found)}]")
+    if found := aggregated(faults):
+        raise forbidden(admission, found)

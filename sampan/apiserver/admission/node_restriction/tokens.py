@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from sampan.apiserver.admission.attributes import CREATE, Admission
 from sampan.apiserver.admission.refusals import forbidden
 from sampan.apiserver.authorization.attributes import Attributes
-from sampan.apiserver.authorization.authorizer import aggregated
 from sampan.apiserver.services import Services
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.pod_references import claim_of
 from sampan.kinds.storage.csi_driver import KIND as CSI_DRIVER
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Object
 

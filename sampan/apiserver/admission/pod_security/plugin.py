@@ -21,6 +21,7 @@ from sampan.apiserver.admission.refusals import forbidden, name_of
 from sampan.apiserver.services import Services
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.errors import Invalid
 from sampan.machinery.meta import Object, labels_of
 from sampan.machinery.tree import get_path
@@ -96,8 +97,7 @@ class PodSecurity:
         namespace = services.find(NAMESPACE, "", admission.call.info.namespace)
         policy, errors = read(labels_of(namespace) if namespace else {}, self._configuration.defaults)
         if errors:
-            shown = str(errors[0]) if len(errors) == 1 else f"[{', '.join(map(str, errors))}]"
-            admission.call.audit[f"{PREFIX}error"] = f"Failed to parse policy: {shown}"
+            admission.call.audit[f"{PREFIX}error"] = f"Failed to parse policy: {aggregated(errors)}"
         return policy
 
     def _is_exempt(self, admission: Admission, spec: Object) -> bool:

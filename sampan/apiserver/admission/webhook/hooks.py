@@ -7,13 +7,17 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sampan.apiserver.admission.attributes import Admission
 from sampan.apiserver.admission.dynamic.bindings import variables
 from sampan.apiserver.admission.dynamic.conditions import Conditions, Verdict
 from sampan.apiserver.admission.dynamic.evaluation import CONDITIONS_BUDGET, evaluated
-from sampan.apiserver.admission.dynamic.rules import Place, matched_place
+from sampan.apiserver.admission.dynamic.following import Followed
+from sampan.apiserver.admission.dynamic.rules import Place, is_exempt, matched_place
 from sampan.apiserver.admission.dynamic.selecting import Selectors, selected, selectors_of
 from sampan.apiserver.admission.dynamic.versions import Versions
 from sampan.apiserver.admission.refusals import forbidden
+from sampan.apiserver.services import Services
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object
 
 VALIDATING, MUTATING = "validating", "admit"  # as metrics call the two
@@ -46,6 +50,18 @@ def hooks_of(configuration: Object, type: str) -> Iterator[Hook]:
         conditions = Conditions(tree.get("matchConditions") or (), fails=tree.get("failurePolicy") != "Ignore")
         uid = f"{name}/{tree['name']}/{number}"
         yield Hook(type, name, tree["name"], uid, tree, selectors_of(tree), conditions)
+
+
+class Hooks:
+    """The webhooks of one kind of configuration, as the API has them now."""
+
+    def __init__(self, configuration: Kind, type: str) -> None:
+        self._followed = Followed(configuration, lambda found: hooks_of(found, type))
+
+    def concerning(self, services: Services, admission: Admission) -> tuple[Hook, ...]:
+        """All, unless nobody is ever asked about the request."""
+        hooks, kind = self._followed.current(services.cache), admission.kind
+        return hooks if hooks and not is_exempt(kind.group, kind.name, kind.plural) else ()
 
 
 async def invoked(hook: Hook, versions: Versions) -> Place | None:

@@ -13,12 +13,11 @@ from typing import Any
 import orjson
 
 from sampan.apiserver.admission.attributes import Admission
-from sampan.apiserver.admission.dynamic.following import Followed
 from sampan.apiserver.admission.dynamic.reinvocation import Rounds
-from sampan.apiserver.admission.dynamic.rules import Place, is_exempt
+from sampan.apiserver.admission.dynamic.rules import Place
 from sampan.apiserver.admission.dynamic.versions import Versions, internal
 from sampan.apiserver.admission.webhook.calling import CallFailed, Denied, Tally, ask
-from sampan.apiserver.admission.webhook.hooks import MUTATING, Hook, hooks_of, invoked
+from sampan.apiserver.admission.webhook.hooks import MUTATING, Hook, Hooks, invoked
 from sampan.apiserver.admission.webhook.review import Response
 from sampan.apiserver.audit.level import Level
 from sampan.apiserver.services import Services
@@ -38,15 +37,12 @@ class MutatingWebhooks:
     """The plugin; one for a server."""
 
     def __init__(self) -> None:
-        self._hooks = Followed(KIND, lambda configuration: hooks_of(configuration, MUTATING))
+        self._hooks = Hooks(KIND, MUTATING)
 
     def mutate(self, services: Services, admission: Admission) -> Awaitable[None] | None:
         """Ask the webhooks; raises what the first one says that refuses."""
-        hooks = self._hooks.current(services.cache)
-        kind = admission.kind
-        if not hooks or is_exempt(kind.group, kind.name, kind.plural):
-            return None
-        return _mutate(hooks, Versions(services, admission))
+        hooks = self._hooks.concerning(services, admission)
+        return _mutate(hooks, Versions(services, admission)) if hooks else None
 
 
 async def _mutate(hooks: Sequence[Hook], versions: Versions) -> None:

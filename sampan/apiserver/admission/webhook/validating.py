@@ -8,11 +8,10 @@ import logging
 from collections.abc import Awaitable, Sequence
 
 from sampan.apiserver.admission.attributes import Admission
-from sampan.apiserver.admission.dynamic.following import Followed
-from sampan.apiserver.admission.dynamic.rules import Place, is_exempt
+from sampan.apiserver.admission.dynamic.rules import Place
 from sampan.apiserver.admission.dynamic.versions import Versions
 from sampan.apiserver.admission.webhook.calling import CallFailed, Denied, Tally, ask
-from sampan.apiserver.admission.webhook.hooks import VALIDATING, Hook, hooks_of, invoked
+from sampan.apiserver.admission.webhook.hooks import VALIDATING, Hook, Hooks, invoked
 from sampan.apiserver.services import Services
 from sampan.kinds.admissionregistration.validating_webhook_configuration import KIND
 from sampan.machinery.errors import APIError
@@ -27,15 +26,12 @@ class ValidatingWebhooks:
     """The plugin; one for a server."""
 
     def __init__(self) -> None:
-        self._hooks = Followed(KIND, lambda configuration: hooks_of(configuration, VALIDATING))
+        self._hooks = Hooks(KIND, VALIDATING)
 
     def validate(self, services: Services, admission: Admission) -> Awaitable[None] | None:
         """Ask the webhooks; raises what the first one says that refuses."""
-        hooks = self._hooks.current(services.cache)
-        kind = admission.kind
-        if not hooks or is_exempt(kind.group, kind.name, kind.plural):
-            return None
-        return _validate(hooks, Versions(services, admission))
+        hooks = self._hooks.concerning(services, admission)
+        return _validate(hooks, Versions(services, admission)) if hooks else None
 
 
 async def _validate(hooks: Sequence[Hook], versions: Versions) -> None:

@@ -1,10 +1,12 @@
-"""When backends are asked: at once where there is a reason, else after a pause, and never twice at a time."""
+"""What is done again and again: at once where there is a reason, else after a pause, and never twice at a time."""
 
 import asyncio
 from contextlib import AsyncExitStack
 
-from sampan.apiserver.aggregation.asking import PERIOD, ask_again_and_again
+from sampan.reconcile.waits import again_and_again
 from sampan.testing.clock import VirtualClock, settle
+
+PERIOD = 60.0
 
 
 class Asked:
@@ -24,7 +26,7 @@ class Asked:
 async def test_whoever_wakes_is_served_at_once_and_else_the_pause_counts() -> None:
     asked, wake, clock, pauses = Asked(), asyncio.Event(), VirtualClock(), iter((PERIOD, 5.0, PERIOD, PERIOD))
     async with AsyncExitStack() as stack:
-        task = asyncio.ensure_future(ask_again_and_again(asked, wake, clock, lambda: next(pauses)))
+        task = asyncio.ensure_future(again_and_again(asked, wake, clock, lambda: next(pauses)))
         stack.callback(task.cancel)
         await clock.advance(PERIOD - 1)
         assert asked.ended == 0
@@ -42,7 +44,7 @@ async def test_whoever_wakes_is_served_at_once_and_else_the_pause_counts() -> No
 async def test_a_wake_during_the_asking_has_it_done_once_more_afterwards() -> None:
     asked, wake, clock = Asked(), asyncio.Event(), VirtualClock()
     async with AsyncExitStack() as stack:
-        task = asyncio.ensure_future(ask_again_and_again(asked, wake, clock))
+        task = asyncio.ensure_future(again_and_again(asked, wake, clock, lambda: PERIOD))
         stack.callback(task.cancel)
         asked.go_on.clear()
         wake.set()
