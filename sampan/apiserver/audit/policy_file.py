@@ -11,6 +11,7 @@ from typing import Any
 
 from sampan.apiserver.audit.level import BY_LABEL, Stage
 from sampan.apiserver.audit.policy import GroupResources, Policy, Rule
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.component_config import Malformed, held_to, parse
 from sampan.machinery.errors import FIELD_INVALID, FIELD_NOT_SUPPORTED, FIELD_REQUIRED, FieldError
 from sampan.machinery.names import dns_subdomain
@@ -64,9 +65,8 @@ def policy_of(text: bytes) -> Policy:
     if problems := problems + unknown:
         told = "Audit policy contains errors, falling back to lenient decoding: strict decoding error: %s"
         log.warning(told, ", ".join(problems))
-    if errors := list(_errors(fields)):
-        shown = list(dict.fromkeys(map(str, errors)))
-        raise PolicyFileError(shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]")
+    if errors := aggregated(_errors(fields)):
+        raise PolicyFileError(errors)
     if not fields.get("rules"):
         raise PolicyFileError("loaded illegal policy with 0 rules")
     return Policy(

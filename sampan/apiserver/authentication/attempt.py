@@ -9,12 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from sampan.apiserver.authentication.user import User
-
-
-def aggregated(errors: Iterable[str]) -> str:
-    """Several errors as one text. Form: k8s.io/apimachinery/pkg/util/errors (Aggregate)."""
-    found = list(dict.fromkeys(errors))
-    return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
+from sampan.machinery.aggregate import aggregated
 
 
 class Refused(Exception):

@@ -19,7 +19,6 @@ from sampan.apiserver.authentication.attempt import (
     common,
 )
 from sampan.apiserver.authentication.user import User
-from sampan.machinery.aggregate import aggregated
 
 
 class Tokens:

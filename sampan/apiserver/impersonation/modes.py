@@ -21,6 +21,7 @@ from sampan.apiserver.authentication.user import (
 )
 from sampan.apiserver.authorization.attributes import Attributes, forbidden
 from sampan.apiserver.impersonation.headers import Wanted
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.paths import Path
 from sampan.machinery.validation import dns_label, dns_subdomain, domain_prefixed_path
 
@@ -124,9 +125,7 @@ def _wrong_extra(wanted: Wanted) -> str:
         if not key:
             return "impersonating the empty string key in extra is not allowed"
         if errors := domain_prefixed_path(Path("extra.key"), key):
-            shown = [str(error) for error in errors]
-            text = shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
-            return f"impersonating an invalid key in extra is not allowed: {text}"
+            return f"impersonating an invalid key in extra is not allowed: {aggregated(errors)}"
         if key != key.lower():
             return f'impersonating a non-lowercase key in extra is not allowed: "{key}"'
         if not values:

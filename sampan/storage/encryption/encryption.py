@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.durations import parse_duration
 from sampan.storage.clock import Clock
 from sampan.storage.encryption import providers
@@ -60,7 +61,7 @@ class Plan:
     async def check(self) -> str:
         """What is wrong with the plugins, one after the other; "" if nothing is."""
         wrong = [f"kms-provider-{at}: {why}" for at, probe in enumerate(self.probes) if (why := await probe.check())]
-        return wrong[0] if len(wrong) == 1 else f"[{', '.join(wrong)}]" if wrong else ""
+        return aggregated(wrong)
 
     async def run(self, recovered: Reread) -> None:
         """Poll the plugins, until cancelled."""

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from sampan.machinery.aggregate import aggregated
 from sampan.storage.encryption import config_file, validation
 from sampan.storage.encryption.aes import CBC, GCM
 from sampan.storage.encryption.config_file import KMS, ConfigFileError, Configuration, Key, Provider
-from sampan.storage.encryption.transformer import IDENTITY, Observe, Prefixed, Prefixes, Transformer, joined
+from sampan.storage.encryption.transformer import IDENTITY, Observe, Prefixed, Prefixes, Transformer
 from sampan.storage.encryption.transformers import ANY, GroupResource, Overrides
 
 _KMS_V1 = (
@@ -38,7 +39,7 @@ def load(path: Path, *, reload: bool) -> Loaded:
         except ConfigFileError as error:
             raise ConfigFileError(f"error while loading file: {error}") from error
         configuration = config_file.parse(text, path)
-        if wrong := joined([str(error) for error in validation.errors(configuration, reload=reload)]):
+        if wrong := aggregated(validation.errors(configuration, reload=reload)):
             raise ConfigFileError(wrong)
     except ConfigFileError as error:
         raise ConfigFileError(f"error while parsing file: {error}") from error

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
+from sampan.machinery.aggregate import aggregated
 from sampan.storage.protocol import StoreError
 
 ENCRYPTED = b"k8s:enc:"  # how every encrypted value begins, and no other
@@ -106,16 +107,10 @@ class Prefixes:
                 self._observe("from_storage", place, shown, "OK", perf_counter() - start)
                 return Transformed(value, prefix.decode() + writer)
         if errors:
-            raise TransformFailed(joined(list(map(str, errors))), errors[0].code)
+            raise TransformFailed(aggregated(errors), errors[0].code)
         self._observe("from_storage", place, "unknown", "unknown-non-grpc", 0.0)
         raise TransformFailed(self._unknown)
 
     def writer(self) -> str:
         prefix, transformer = self._choices[0]
         return prefix.decode() + transformer.writer()
-
-
-def joined(errors: Sequence[str]) -> str:
-    """Several errors as one text, as upstream aggregates them."""
-    different = list(dict.fromkeys(errors))
-    return different[0] if len(different) == 1 else f"[{', '.join(different)}]" if different else ""

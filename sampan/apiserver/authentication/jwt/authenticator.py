@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from time import perf_counter
 from typing import Any
 
-from sampan.apiserver.authentication.attempt import Attempt, Opinion, Refused, Verified, aggregated, common
+from sampan.apiserver.authentication.attempt import Attempt, Opinion, Refused, Verified, common
 from sampan.apiserver.authentication.jwt import id_token
 from sampan.apiserver.authentication.jwt.compiled import Compiled
 from sampan.apiserver.authentication.jwt.configuration import AuthenticationConfiguration, JWTAuthenticator
@@ -22,6 +22,7 @@ from sampan.apiserver.authentication.jwt.issuer import Provider, Surroundings
 from sampan.apiserver.authentication.jwt.mapping import user_of
 from sampan.apiserver.authentication.signed import unverified_payload
 from sampan.apiserver.authentication.user import User
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.cel.settings import PER_CALL_LIMIT
 from sampan.transport.tls import client_context
 

@@ -15,6 +15,7 @@ from sampan.apiserver.authentication.jwt.config_file import parse
 from sampan.apiserver.authentication.jwt.configuration import AuthenticationConfiguration
 from sampan.apiserver.authentication.jwt.issuer import Surroundings
 from sampan.apiserver.authentication.jwt.validation import validate
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.component_config import Malformed
 from sampan.machinery.paths import forbidden
 
@@ -46,8 +47,7 @@ class Maker:
         if first is not None and configuration.anonymous != first.anonymous:
             errors.append(forbidden("anonymous", "changed from initial configuration file"))
         if errors:
-            texts = list(dict.fromkeys(map(str, errors)))
-            raise Unusable(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+            raise Unusable(aggregated(errors))
         try:
             return JWTTokens(configuration, compiled, self._algorithms, self._audiences, self.around)
         except (NoEgress, OSError) as error:

@@ -22,6 +22,7 @@ from sampan.apiserver.authorization.structured.configuration import (
 )
 from sampan.apiserver.authorization.webhook.match_conditions import Condition, Uncompiled
 from sampan.machinery import names
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.durations import go_duration
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import ROOT, Path, duplicate, invalid, not_supported, required, too_many
@@ -38,7 +39,7 @@ class Unusable(ValueError):
 def check(configuration: AuthorizationConfiguration, required_types: Collection[str] = ()) -> None:
     """Raises Unusable. `required_types` must be there, as they were when the server started."""
     if errors := [str(error) for error in validate(configuration)]:
-        raise _unusable(errors)
+        raise Unusable(aggregated(errors))
     types = [one.type for one in configuration.authorizers if one.type != WEBHOOK]
     wrong = [
         f"expected name {name_of_mode(one.type)} for authorizer {one.type} instead of {one.name}"
@@ -48,12 +49,7 @@ def check(configuration: AuthorizationConfiguration, required_types: Collection[
     if missing := sorted(set(required_types).difference(types)):
         wrong.append(f"missing required types: [{' '.join(missing)}]")
     if wrong:
-        raise _unusable(wrong)
-
-
-def _unusable(errors: list[str]) -> Unusable:
-    texts = list(dict.fromkeys(errors))
-    return Unusable(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
+        raise Unusable(aggregated(wrong))
 
 
 def validate(configuration: AuthorizationConfiguration) -> Errors:

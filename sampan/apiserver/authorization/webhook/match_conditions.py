@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sampan.apiserver.authorization.authorizer import aggregated
+from sampan.machinery.aggregate import aggregated
 from sampan.machinery.cel.admission import declared_types
 from sampan.machinery.cel.environment import Environment
 from sampan.machinery.cel.errors import BudgetExceeded, CompileError, EvaluationError, InstantiationError

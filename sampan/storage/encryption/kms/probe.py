@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from sampan.machinery.aggregate import aggregated
 from sampan.storage.clock import Clock
 from sampan.storage.encryption.kms.service import Service
 from sampan.storage.encryption.kms.state import State, generate, hashed, key_id_error, shown
 from sampan.storage.encryption.metrics import EncryptionMetrics
-from sampan.storage.encryption.transformer import TransformFailed, joined
+from sampan.storage.encryption.transformer import TransformFailed
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Probe:
         except TransformFailed as error:
             return f"failed to perform status section of the healthz check for KMS Provider {name}, error: {error}"
         wrong = [*self._wrong_status(answer), await self._key_error(answer.key_id)]
-        text = joined([one for one in wrong if one])
+        text = aggregated(wrong)
         return f"kmsv2 Provider {name} is not healthy, error: {text}" if text else ""
 
     def _wrong_status(self, answer: Any) -> list[str]:
