@@ -43,9 +43,17 @@ class Command:
     """Runs a program that takes a kubeconfig (kubectl, Helm) against a server."""
 
     def __init__(self, binary: Path, folder: Path, port: int) -> None:
-        (folder / "config").write_text(yaml.safe_dump(kubeconfig(port)))
+        self._kubeconfig = folder / "config"
+        self._kubeconfig.write_text(yaml.safe_dump(kubeconfig(port)))
         self.binary = binary
-        self._environment = {"KUBECONFIG": str(folder / "config"), "HOME": str(folder)}
+        self._environment = {"KUBECONFIG": str(self._kubeconfig), "HOME": str(folder)}
+
+    def become(self, name: str, credentials: dict[str, str]) -> None:
+        """From now on, ask as somebody else: what `kubectl config set-credentials` and `use-context` write."""
+        config = yaml.safe_load(self._kubeconfig.read_text())
+        config["users"].append({"name": name, "user": credentials})
+        config["contexts"][0]["context"]["user"] = name
+        self._kubeconfig.write_text(yaml.safe_dump(config))
 
     def using(self, binary: Path, **environment: str) -> "Command":
         """Another program that shares configuration and caches."""
