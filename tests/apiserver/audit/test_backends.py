@@ -1,88 +1,20 @@
 """Where events go: files that are put aside, buffers that drop, events that are too large, servers that fail."""
 
 import asyncio
-import contextlib
-import gzip
 import json
-import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Sequence
 
-import orjson
 import pytest
 from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver.audit.annotations import Annotations, go_duration
-from sampan.apiserver.audit.backends.backend import Backend, IgnoreErrors, Union
+from sampan.apiserver.audit.backends.backend import Union
 from sampan.apiserver.audit.backends.buffered import Batching, Buffered
-from sampan.apiserver.audit.backends.log_file import LogFile
-from sampan.apiserver.audit.backends.rotation import Keep, RotatedFile
 from sampan.apiserver.audit.backends.truncated import Limits, Truncated
-from sampan.apiserver.audit.backends.webhook import Webhook
 from sampan.apiserver.audit.event import Body, Event, encoded, line
 from sampan.apiserver.audit.level import Level
 from sampan.apiserver.audit.metrics import AuditMetrics
-from sampan.client.kubeconfig import Access
-from sampan.transport.messages import Request, Response
-from sampan.transport.server import HTTPServer
-from sampan.transport.tls import server_context
-from tests.apiserver.pki import authority
-
-NOON = datetime(2026, 11, 26, 12, 0, 0, 120_000, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.moment = NOON
-
-    def __call__(self) -> datetime:
-        return self.moment
-
-
-def event(name: str, size: int = 0, level: Level = Level.REQUEST_RESPONSE) -> Event:
-    """An event of a request, with an object of a size."""
-    fields = {
-        "level": level.label,
-        "auditID": name,
-        "stage": "ResponseComplete",
-        "requestURI": "/api/v1/pods",
-        "verb": "list",
-        "user": {"username": "tim", "groups": ["a", "b"]},
-        "sourceIPs": ["10.0.0.1"],
-        "userAgent": "kubectl",
-        "objectRef": {"resource": "pods", "namespace": "default"},
-        "responseStatus": {"metadata": {}, "code": 200},
-    }
-    body = Body((b'"%b"' % (b"x" * size),)) if size else None
-    return Event(level, fields, None, body, NOON, NOON, {"b/c": "2", "a/b": "1"})
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
-
-
-@pytest.fixture
-def metrics(registry: CollectorRegistry) -> AuditMetrics:
-    return AuditMetrics(registry)
-
-
-def lost(registry: CollectorRegistry, plugin: str) -> float:
-    """How many events a plugin has lost."""
-    return registry.get_sample_value("apiserver_audit_error_total", {"plugin": plugin}) or 0.0
-
-
-@asynccontextmanager
-async def started(backend: Backend) -> AsyncIterator[Backend]:
-    await backend.start()
-    try:
-        yield backend
-    finally:
-        await backend.close()
+from tests.apiserver.audit.events import event, lost, started
 
 
 def test_an_event_as_a_line_of_text() -> None:
@@ -101,73 +33,6 @@ def test_an_event_is_one_line_whatever_was_sent() -> None:
 
 
 # Files
-
-
-async def test_lines_are_in_the_file_when_they_have_been_waited_for(tmp_path: Path, metrics: AuditMetrics) -> None:
-    path = tmp_path / "new" / "audit.log"
-    async with started(LogFile(RotatedFile(path, Keep()), "json", metrics)) as backend:
-        waits = [backend.process([event(str(number))]) for number in range(100)]
-        assert all([await waiting for waiting in waits if waiting is not None])
-        assert [json.loads(text)["auditID"] for text in path.read_text().splitlines()] == list(map(str, range(100)))
-    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
-
-
-async def test_a_file_that_can_not_be_written_costs_events_and_nothing_else(
-    tmp_path: Path, metrics: AuditMetrics, registry: CollectorRegistry
-) -> None:
-    async with started(LogFile(RotatedFile(Path("/dev/full"), Keep(max_size=0)), "json", metrics)) as backend:
-        assert await backend.process([event("a"), event("b")]) is False  # type: ignore[misc]
-        assert await IgnoreErrors(backend).process([event("c")]) is True  # type: ignore[misc]
-    assert lost(registry, "log") == 3
-
-
-def files(folder: Path) -> list[str]:
-    """Names, in order."""
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_a_file_that_is_full_is_put_aside(tmp_path: Path) -> None:
-    clock = Clock()
-    file = RotatedFile(tmp_path / "audit.log", Keep(max_size=1), clock)
-    file.open()
-    half = b"x" * (600 << 10)
-    file.write([half])
-    file.write([half, half])  # twice in the same millisecond
-    file.close()
-    assert files(tmp_path) == [
-        "audit-2026-11-26T12-00-00.120.log",
-        "audit-2026-11-26T12-00-00.121.log",
-        "audit.log",
-    ]
-    with pytest.raises(ValueError, match="write length 1048577 exceeds maximum file size 1048576"):
-        file.write([b"x" * ((1 << 20) + 1)])
-
-
-def test_old_files_go_and_what_is_left_is_compressed(tmp_path: Path) -> None:
-    clock = Clock()
-    for days in (1, 2, 3, 40):
-        stamp = (NOON - timedelta(days=days)).strftime("%Y-%m-%dT%H-%M-%S.000")
-        (tmp_path / f"audit-{stamp}.log").write_text(str(days))
-    (tmp_path / "audit-of-somebody-else.log").write_text("")
-    file = RotatedFile(tmp_path / "audit.log", Keep(max_age=30, max_backups=2, compress=True), clock)
-    file.open()
-    file.close()
-    assert files(tmp_path) == [
-        "audit-2026-11-24T12-00-00.000.log.gz",
-        "audit-2026-11-25T12-00-00.000.log.gz",
-        "audit-of-somebody-else.log",
-        "audit.log",
-    ]
-    assert gzip.decompress((tmp_path / "audit-2026-11-25T12-00-00.000.log.gz").read_bytes()) == b"1"
-
-
-def test_a_file_goes_on_where_it_was_left(tmp_path: Path) -> None:
-    for number in range(2):
-        file = RotatedFile(tmp_path / "audit.log", Keep(max_size=1))
-        file.open()
-        file.write([b"%d\n" % number])
-        file.close()
-    assert (tmp_path / "audit.log").read_text() == "0\n1\n"
 
 
 # Buffers
@@ -298,61 +163,6 @@ async def test_all_of_several_backends_get_everything() -> None:
 # A server
 
 
-@asynccontextmanager
-async def receiver(statuses: list[int], lists: list[dict[str, object]]) -> AsyncIterator[str]:
-    """An HTTPS server that answers with the statuses in turn, and keeps the lists of the good ones; its URL."""
-
-    async def handle(request: Request) -> Response:
-        assert request.method == "POST" and request.headers["authorization"] == "Bearer secret"
-        status = statuses.pop(0) if statuses else 200
-        if status == 200:
-            lists.append(orjson.loads(request.body))
-        return Response(status, b"no good" if status != 200 else b"")
-
-    server, pair = HTTPServer(handle), authority().issue("localhost", server=True)
-    port = await server.start("127.0.0.1", 0, server_context(pair.certificate, pair.key))
-    try:
-        yield f"https://localhost:{port}/events?timeout=30s"
-    finally:
-        await server.stop()
-
-
-async def test_lists_of_events_are_posted_and_failures_tried_again(
-    metrics: AuditMetrics, registry: CollectorRegistry
-) -> None:
-    lists: list[dict[str, object]] = []
-    async with receiver([500, 403], lists) as url:
-        access = Access(url, ca=authority().certificate, token="secret")
-        async with started(Webhook(access, 0.01, metrics)) as backend:
-            assert await backend.process([event("a"), event("b")]) is True  # type: ignore[misc]
-    (found,) = lists
-    assert (found["kind"], found["apiVersion"], found["metadata"]) == ("EventList", "audit.k8s.io/v1", {})
-    items = found["items"]
-    assert isinstance(items, list) and [item["auditID"] for item in items] == ["a", "b"] and "kind" not in items[0]
-    assert lost(registry, "webhook") == 0
-
-
-async def test_after_five_failures_events_are_lost(
-    metrics: AuditMetrics, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with receiver([500] * 5, []) as url:
-        access = Access(url, ca=authority().certificate, token="secret")
-        async with started(Webhook(access, 0.001, metrics)) as backend:
-            assert await backend.process([event("a")]) is False  # type: ignore[misc]
-    assert lost(registry, "webhook") == 1 and 'an error on the server ("no good")' in caplog.text
-
-
-async def test_a_server_that_is_not_there_holds_nobody_in_batches(
-    metrics: AuditMetrics, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
-) -> None:
-    access = Access("127.0.0.1:1", ca=authority().certificate)
-    backend = Buffered(Webhook(access, 0.001, metrics), Batching(max_size=2), metrics)
-    async with started(backend):
-        assert backend.process([event("a"), event("b")]) is None
-    assert lost(registry, "webhook") == 2
-    assert 'Post "127.0.0.1:1": dial tcp 127.0.0.1:1: connect: connection refused' in caplog.text
-
-
 # Annotations
 
 
@@ -400,14 +210,3 @@ def test_where_the_time_went_is_told_of_what_takes_long() -> None:
 )
 def test_durations_are_written_as_go_writes_them(seconds: float, text: str) -> None:
     assert go_duration(seconds) == text
-
-
-def test_nothing_is_left_open(tmp_path: Path) -> None:
-    file = RotatedFile(tmp_path / "audit.log", Keep(max_size=1))
-    file.open()
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    with contextlib.suppress(ValueError):
-        for _ in range(5):
-            file.write([b"x" * (900 << 10)])
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
-    file.close()

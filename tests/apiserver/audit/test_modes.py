@@ -8,7 +8,7 @@ import pytest
 
 from sampan.apiserver.audit.options import AuditOptions, Delivery
 from tests.apiserver.audit.harness import auditing
-from tests.apiserver.audit.test_backends import receiver
+from tests.apiserver.audit.test_webhook_backend import receiver
 from tests.apiserver.harness import CONFIG_MAPS, config_map
 from tests.apiserver.pki import authority
 
