@@ -20,6 +20,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +36,7 @@ from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import of_request
 from sampan.apiserver.authorization.guard import authorize
-from sampan.apiserver.call import Call, Payload, Result
+from sampan.apiserver.call import Call, One, Payload, Result
 from sampan.apiserver.impersonation.headers import wanted as wanted_user
 from sampan.apiserver.impersonation.impersonator import Acting
 from sampan.apiserver.metrics import Metrics
@@ -68,10 +69,11 @@ T = TypeVar("T")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("audit", "info", "name", "passed_on", "record", "request", "started", "user", "warnings")
+    __slots__ = ("audit", "info", "name", "now", "passed_on", "record", "request", "started", "user", "warnings")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, now: datetime) -> None:
         self.request = request
+        self.now = now  # when it came
         self.started = perf_counter()
         self.info = _UNKNOWN
         self.passed_on = False  # to another server, whose answer is left as it is
@@ -116,14 +118,14 @@ class App:
 
     def handle(self, request: Request) -> Reply | Awaitable[Reply]:
         """One request; never raises."""
-        trace = Trace(request)
+        trace = Trace(request, self.services.now())
         if self.auditor is not None:
             trace.audit = Annotations()
         try:
             reply = self._serve(request, trace)
         except Exception as error:  # noqa: BLE001 - the one place that turns every error into an answer
             return self._finish(trace, self._answer_to(error, trace))
-        if inspect.isawaitable(reply):
+        if not isinstance(reply, Response) and inspect.isawaitable(reply):
             return self._await(reply, trace)
         return self._finish(trace, reply)
 
@@ -173,7 +175,7 @@ class App:
         query = parse_query(request.raw_query)
         trace.info = parse_request(request.method, request.path, query)
         authenticator = self.services.authenticator
-        attempt = Attempt(self.services.now(), authenticator.audiences, trace.warnings, trace.audit)
+        attempt = Attempt(trace.now, authenticator.audiences, trace.warnings, trace.audit)
         user = authenticator.authenticate(request, attempt)
         serve = self._serve_caller if self.auditor is None else self._serve_audited
         if isinstance(user, User):
@@ -237,7 +239,7 @@ class App:
         result = verb(self.services, call)
         if call.record is not None:
             return render_told(call.record, call, result, wanted)
-        if inspect.isawaitable(result):
+        if not isinstance(result, One) and inspect.isawaitable(result):
             return _render_later(call, result, wanted)
         return render(call, result, wanted)
 
@@ -252,7 +254,7 @@ class App:
         self, request: Request, user: User, payload: Payload
     ) -> tuple[Call | None, Result | Awaitable[Result]]:
         """For in-process clients: authorize and run. Raises APIError; so may the awaitable."""
-        trace = Trace(request)
+        trace = Trace(request, self.services.now())
         trace.info = parse_request(request.method, request.path, parse_query(request.raw_query))
         if self.auditor is None:
             return await self._dispatch(trace, user, payload)
@@ -288,7 +290,7 @@ class App:
     ) -> tuple[Call, Verb]:
         """The request as a call of the verb that it is for."""
         endpoint, verb = self.routes.find(info)
-        served, catalogue, now = endpoint.served, self.services.catalogue, self.services.now()
+        served, catalogue, now = endpoint.served, self.services.catalogue, trace.now
         if text := deprecation(served):
             trace.warnings.append(text)
         audit, record = trace.audit, trace.record

@@ -15,6 +15,7 @@ from sampan.apiserver.requestinfo import RequestInfo
 _LABELS = ("verb", "group", "version", "resource", "subresource", "scope", "component")
 _BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 _LONG_RUNNING = {"WATCH", "CONNECT"}
+_SHOWN_VERBS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH"}
 _STREAMS = frozenset({"exec", "attach", "portforward", "log", "proxy"})
 
 Place = tuple[str, str, str, str, str, str]
@@ -58,8 +59,7 @@ class Metrics(Collector):
     def _place(self, info: RequestInfo) -> Place:
         if not info.is_resource or not self._known(info):
             return (info.verb.upper() if info.verb in ("get", "post") else "other", "", "", "", "", "")
-        verb = "CONNECT" if info.subresource in _STREAMS else info.verb.upper()
-        verb = {"CREATE": "POST", "UPDATE": "PUT"}.get(verb, verb)
+        verb = "CONNECT" if info.subresource in _STREAMS else _SHOWN_VERBS.get(info.verb) or info.verb.upper()
         scope = "resource" if not info.is_collection else ("namespace" if info.namespace else "cluster")
         return (verb, info.group, info.version, info.resource, info.subresource, scope)
 

@@ -6,10 +6,12 @@ requests, everything else is not.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from sampan.machinery.booleans import is_true
 from sampan.machinery.errors import BadRequest
+from sampan.machinery.remember import LONGEST
 
 _METHOD_VERBS = {
     "POST": "create",
@@ -44,6 +46,19 @@ class RequestInfo(NamedTuple):
 
 def parse_request(method: str, path: str, query: Mapping[str, str]) -> RequestInfo:
     """The request's meaning. Raises BadRequest where a special verb has no operand."""
+    if query or len(path) > LONGEST:
+        return _parse(method, path, query)
+    return _by_path(method, path)
+
+
+@lru_cache(maxsize=4096)
+def _by_path(method: str, path: str) -> RequestInfo:
+    """Without a query. Leases, statuses and lists are asked for again and again, and every write's path twice: before
+    its body has come, too."""
+    return _parse(method, path, {})
+
+
+def _parse(method: str, path: str, query: Mapping[str, str]) -> RequestInfo:
     parts = path.strip("/").split("/")
     prefix = parts[0]
     if len(parts) < 3 or prefix not in ("api", "apis") or (prefix == "apis" and len(parts) < 4):

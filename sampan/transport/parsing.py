@@ -18,7 +18,7 @@ from sampan.transport.messages import Request
 from sampan.transport.target import decode_path, split_target
 
 UPGRADES = frozenset({"websocket", "spdy/3.1"})
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # which seldom have one
+_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})  # which seldom have one
 
 
 class Refusal(Exception):
@@ -173,7 +173,7 @@ class RequestParser:
         elif "transfer-encoding" in headers:
             self._check_coding(headers["transfer-encoding"])
             self._check_body(None)
-        elif _method(self._parser.get_method()) not in _SAFE:
+        elif self._parser.get_method() not in _SAFE:
             self._check_body(0)
 
     def _check_body(self, length: int | None) -> None:

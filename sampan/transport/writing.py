@@ -47,7 +47,7 @@ def render_head(reply: Response | StreamResponse, date: bytes) -> bytes:
 
 def length_of(response: Response) -> int:
     """The bytes of its body."""
-    return len(response.body) + sum(map(len, response.chunks))
+    return len(response.body) + (sum(map(len, response.chunks)) if response.chunks else 0)
 
 
 def render_headers(headers: Sequence[tuple[str, str]]) -> bytes:

@@ -50,4 +50,6 @@ class TokenAuthenticator(Protocol):
 
 def common(ours: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
     """The audiences in both lists, in the order of ours."""
+    if asked is ours:  # nearly always: the server's own
+        return tuple(ours)
     return tuple(audience for audience in ours if audience in asked)

@@ -42,8 +42,11 @@ class Authenticator:
 
     def authenticate(self, request: Request, attempt: Attempt) -> User | Awaitable[User]:
         """The caller; raises Unauthorized for a bad credential, and so may what is to be waited for."""
-        began, errors = perf_counter(), list[str]()
-        user = self._by_certificate(request, attempt, errors)
+        began = perf_counter()
+        errors: list[str] = []
+        user = None
+        if request.peer_certificate is not None:
+            user = self._by_certificate(request.peer_certificate, request, attempt, errors)
         if user is None:
             try:
                 token = header_token(request.headers, attempt) or websocket_token(request)
@@ -53,9 +56,10 @@ class Authenticator:
             else:
                 if verified is not None and not isinstance(verified, Verified):
                     return self._later(verified, request, errors, began)
-                if token and verified is None:
+                if verified is not None:
+                    user = verified.user
+                elif token:
                     errors.append(_NO_TOKEN)
-                user = verified.user if verified else None
         return self._decided(user, request, errors, began)
 
     async def _later(
@@ -82,10 +86,8 @@ class Authenticator:
         self.metrics.succeeded(user, perf_counter() - began)
         return user
 
-    def _by_certificate(self, request: Request, attempt: Attempt, errors: list[str]) -> User | None:
-        if request.peer_certificate is None:
-            return None
-        identity = self.certificates.identify((request.peer_certificate, *request.peer_chain), attempt.now)
+    def _by_certificate(self, certificate: bytes, request: Request, attempt: Attempt, errors: list[str]) -> User | None:
+        identity = self.certificates.identify((certificate, *request.peer_chain), attempt.now)
         if identity.is_front_proxy and (named := named_user(request)) is not None:
             return named
         if identity.end is not None:

@@ -46,13 +46,14 @@ class AuthenticationMetrics(Collector):
     def __init__(self, registry: CollectorRegistry) -> None:
         self._users: Counter[str] = Counter()
         self._results = {result: _Histogram(_BUCKETS) for result in ("success", "failure", "error")}
+        self._successes = self._results["success"]
         self._certificates = _Histogram(_LIFETIMES)
         registry.register(self)
 
     def succeeded(self, user: User, seconds: float) -> None:
         """Somebody has been recognized."""
         self._users[_shown(user.name)] += 1
-        self._results["success"].observe(seconds)
+        self._successes.observe(seconds)
 
     def failed(self, by_error: bool, seconds: float) -> None:
         """Nobody has been: a credential was bad, or there was none."""

@@ -27,11 +27,10 @@ class Tokens:
     def __init__(self, authenticators: Sequence[TokenAuthenticator]) -> None:
         self._authenticators = authenticators
 
-    def authenticate(self, token: str, attempt: Attempt) -> Opinion:
-        """What they make of a token. Raises Refused; so may the coroutine."""
-        return self._from(0, token, attempt, [])
-
-    def _from(self, place: int, token: str, attempt: Attempt, errors: list[str]) -> Opinion:
+    def authenticate(self, token: str, attempt: Attempt, place: int = 0, said: Sequence[str] = ()) -> Opinion:
+        """What they make of a token, from the one at a place on, after what others have said. Raises Refused; so may
+        the coroutine."""
+        errors = list(said)
         for at, authenticator in enumerate(self._authenticators[place:], place):
             try:
                 opinion = authenticator.authenticate(token, attempt)
@@ -61,7 +60,7 @@ class Tokens:
             verified = None
         if verified is not None:
             return verified
-        rest = self._from(at + 1, token, attempt, errors)
+        rest = self.authenticate(token, attempt, at + 1, errors)
         return rest if rest is None or isinstance(rest, Verified) else await rest
 
 

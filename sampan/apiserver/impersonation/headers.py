@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
 def wanted(request: Request) -> Wanted | None:
     """The user to act as; None where the request is the caller's own. Raises BadRequest."""
-    if not any(header.startswith("impersonate-") for header in request.headers):
+    if "impersonate-" not in ",".join(request.headers):  # every request passes here: one look at all the names
         return None
     name, uid = (next(iter(request.lines(header)), "") for header in (_USER, _UID))
     groups = tuple(request.lines(_GROUP))

@@ -3,6 +3,8 @@
 Called by app.py before anything is done, so that nobody changes what he then cannot be told of.
 """
 
+from functools import lru_cache
+
 from sampan.apiserver import accept
 from sampan.apiserver.accept import STREAM_TYPES, YAML, MediaTypeOptions, Offer
 from sampan.apiserver.call import Call
@@ -11,6 +13,11 @@ from sampan.machinery.protobuf import message_of
 # They answer in bytes of their own, whatever is accepted, and may take any time.
 STREAMS = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _LISTS = frozenset({"list", "watch"})
+
+
+@lru_cache(maxsize=1024)  # of what kinds are called, never of what clients say
+def _has_message(api_version: str, kind: str) -> bool:
+    return message_of(api_version, kind) is not None
 
 
 def wanted_form(call: Call) -> MediaTypeOptions:
@@ -28,7 +35,7 @@ def wanted_form(call: Call) -> MediaTypeOptions:
 
 def _offer(call: Call) -> Offer:
     kind, version = call.served
-    if version.structure is not None or message_of(version.api_version, kind.name) is None:
+    if version.structure is not None or not _has_message(version.api_version, kind.name):
         return accept.CUSTOM
     if not kind.is_read:
         return accept.ANSWERED

@@ -27,7 +27,8 @@ def pretty(request: Request, reply: Reply) -> Reply:
 
 
 def _wants(request: Request) -> bool:
-    if _ASKED.search(request.headers.get("accept", "")):
+    accepted = request.headers.get("accept", "")
+    if "pretty=" in accepted and _ASKED.search(accepted):
         return True
     if "pretty=" in request.raw_query and (value := parse_query(request.raw_query).get("pretty")):
         return is_true(value)

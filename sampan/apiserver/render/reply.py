@@ -19,6 +19,7 @@ from sampan.transport.websocket import is_websocket
 
 Headers = Sequence[tuple[str, str]]
 Answer = One | Many | Tree | Computed
+_ANSWERS = (One, Many, Tree, Computed)
 _NO_CACHE = (("Cache-Control", "no-cache, private"),)
 
 
@@ -30,7 +31,7 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awai
     if isinstance(result, Watching):
         reply = watch_reply(call, result, wanted, headers)
         return watch_messages(call.request, reply) if is_websocket(call.request) else reply
-    if not isinstance(result, One | Many | Tree | Computed):
+    if not isinstance(result, _ANSWERS):
         return result
     if _is_slow(call, result, wanted):
         return beside(True, _response, call, result, wanted, headers)
@@ -39,7 +40,9 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awai
 
 def _is_slow(call: Call, result: Answer, wanted: MediaTypeOptions) -> bool:
     """Whether the answer is large, and more than a splice of what is there."""
-    if isinstance(result, Tree | Computed) or (not wanted.view and SERIALIZERS[wanted.media_type].is_quick(call)):
+    if isinstance(result, One) and len(result.entry.value) <= LARGE:
+        return False
+    if isinstance(result, (Tree, Computed)) or (not wanted.view and SERIALIZERS[wanted.media_type].is_quick(call)):
         return False
     entries = (result.entry,) if isinstance(result, One) else result.entries
     return sum(len(entry.value) for entry in entries) > LARGE
@@ -47,9 +50,9 @@ def _is_slow(call: Call, result: Answer, wanted: MediaTypeOptions) -> bool:
 
 def _response(call: Call, result: Answer, wanted: MediaTypeOptions, headers: Headers) -> Response:
     serializer = SERIALIZERS[wanted.media_type]
-    status = 200 if isinstance(result, Many | Computed) else result.status
     if isinstance(result, One) and not wanted.view:
-        return Response(status, serializer.entry(call, result.entry), serializer.media_type, headers)
+        return Response(result.status, serializer.entry(call, result.entry), serializer.media_type, headers)
+    status = 200 if isinstance(result, (Many, Computed)) else result.status
     if isinstance(result, Many) and not wanted.view:
         first, *chunks = serializer.many(call, result)
         return Response(status, first, serializer.media_type, headers, chunks)
