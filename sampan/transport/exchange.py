@@ -12,10 +12,12 @@ from sampan.transport.messages import Connection, Reply, Request, Response, Stre
 from sampan.transport.parsing import Framing
 from sampan.transport.writing import (
     BODILESS,
+    GROUP,
     LAST_CHUNK,
     chunk,
     compress,
     groups,
+    length_of,
     render_head,
     render_headers,
     status_line,
@@ -84,7 +86,12 @@ class Exchange:
             reply = await asyncio.get_running_loop().run_in_executor(None, compress, reply)
         if connection.lost:
             return
-        for piece in groups(connection.start_response(self._request, self._framing, reply)):
+        pieces = connection.start_response(self._request, self._framing, reply)
+        if length_of(reply) <= GROUP:
+            connection.transport.write(b"".join(pieces))
+            await connection.drained()
+            return
+        for piece in groups(pieces):
             connection.transport.write(piece)
             await connection.drained()
             await asyncio.sleep(0)  # others have their turn, even if this client takes all that it gets
