@@ -16,9 +16,25 @@ from sampan.cli.common import chosen_name
 from sampan.cli.env import commands
 from sampan.cli.kubectl import flag_value, split_name
 from sampan.cli.real_kubectl import find_kubectl
+from sampan.cluster import claims
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.process import write_pid
 from tests.cluster.paper import cluster_config
+
+# The command on a machine whose notes of clusters are in another directory.
+SAMPAN = """
+import sys
+from pathlib import Path
+from sampan.cluster import claims
+claims.DIRECTORY = Path(sys.argv.pop(1))
+from sampan.cli.app import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_clusters_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "DIRECTORY", tmp_path / "claims")
 
 
 @pytest.fixture
@@ -42,7 +58,7 @@ def tool(path: Path, text: str = "#!/bin/sh\n") -> Path:
 
 
 def sampan(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "sampan.cli.app", *words]
+    command = [sys.executable, "-c", SAMPAN, str(claims.DIRECTORY), *words]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
