@@ -24,9 +24,9 @@ async def secure(**options: Any) -> AsyncIterator[API]:
         yield api
 
 
-def kubeconfig(port: int) -> dict[str, Any]:
-    """An administrator by certificate."""
-    admin = authority().issue("kubernetes-admin", ("system:masters",))
+def kubeconfig(port: int, name: str = "kubernetes-admin", group: str = "system:masters") -> dict[str, Any]:
+    """Somebody by certificate; an administrator."""
+    admin = authority().issue(name, (group,))
     ca, certificate, key = (base64.b64encode(pem).decode() for pem in (authority().certificate, *admin))
     cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority-data": ca}
     return {
