@@ -5,7 +5,7 @@ error. Whether a field has the right JSON type was settled before, by the schema
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from sampan.machinery.errors import FieldError
 from sampan.machinery.names import Check
@@ -13,6 +13,7 @@ from sampan.machinery.tree import semantic_equal
 from sampan.machinery.validation import Path, check, duplicate, invalid, not_supported, required
 
 Errors = Iterator[FieldError]
+_Value = TypeVar("_Value", bound=Hashable)
 
 SPEC = Path("spec")
 METADATA = Path("metadata")
@@ -52,14 +53,20 @@ def unchanged(path: Path | str, new: Any, old: Any, detail: str = IMMUTABLE) -> 
         yield invalid(path, new, detail)
 
 
-def unique(values: Iterable[Hashable], path_of: Callable[[int], Path | str]) -> Errors:
-    """No value twice; null and "" don't count."""
-    seen = set()
+def repeated(values: Iterable[_Value]) -> Iterator[tuple[int, _Value]]:
+    """The values that have been there before, with their indexes; in time that grows with how many there are."""
+    seen: set[_Value] = set()
     for index, value in enumerate(values):
         if value in seen:
+            yield index, value
+        seen.add(value)
+
+
+def unique(values: Iterable[Hashable], path_of: Callable[[int], Path | str]) -> Errors:
+    """No value twice; null and "" don't count."""
+    for index, value in repeated(values):
+        if value:
             yield duplicate(path_of(index), value)
-        elif value:
-            seen.add(value)
 
 
 def each(path: Path, items: Iterable[Any] | None, one: Callable[[Any, Path], Errors]) -> Errors:

@@ -1,16 +1,18 @@
-"""Where a webhook is: a URL or a Service. For admission webhooks and for the conversion of custom resources.
+"""Where a webhook is, a URL or a Service, and what it reads. For admission and for conversion of custom resources.
 
 Rules and texts: k8s.io/apiserver/pkg/util/webhook (validation.go); URLs are parsed as Go's net/url does.
 """
 
 import re
+from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from sampan.kinds.checks import Errors
+from sampan.kinds.checks import Errors, repeated
 from sampan.machinery.meta import Object
-from sampan.machinery.names import dns_subdomain, port_number
-from sampan.machinery.validation import Path, invalid, required
+from sampan.machinery.names import dns_1035_label, dns_subdomain, port_number
+from sampan.machinery.validation import Path, check, invalid, required
 
+REVIEW_VERSIONS = ("v1", "v1beta1")  # of AdmissionReview and ConversionReview
 _FORM = "; desired format: https://host[/path]"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
@@ -98,3 +100,16 @@ def _path(url_path: str, path: Path) -> Errors:
             yield invalid(path, url_path, f"segment[{index}] may not be empty")
         for text in dns_subdomain(segment) if segment else ():
             yield invalid(path, url_path, f"segment[{index}]: {text}")
+
+
+def validate_review_versions(versions: Sequence[str], path: Path, missing: str = "", *, known: bool) -> Errors:
+    """The versions of reviews that a webhook reads; `known`: one of ours has to be among them."""
+    if not versions:
+        yield required(path, missing)
+        return
+    again = {index for index, _ in repeated(versions)}
+    for index, version in enumerate(versions):
+        wrong = ["duplicate version"] if index in again else dns_1035_label(version)
+        yield from check(path.index(index), version, wrong)
+    if known and not set(versions) & set(REVIEW_VERSIONS):
+        yield invalid(path, versions, f"must include at least one of {', '.join(REVIEW_VERSIONS)}")

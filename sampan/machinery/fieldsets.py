@@ -105,14 +105,14 @@ def compare(field: Field, old: Any, new: Any) -> tuple[FieldSet, FieldSet]:
 def undeclared(
     field: Field | None, given: Any, pruned: Any, is_open: Callable[[Path], bool], path: Path = ()
 ) -> Iterator[Path]:
-    """Where a value has fields that its pruned form lacks and that `is_open` does not excuse; of one map the first
-    only, as upstream reports them."""
+    """Where a value has fields that its pruned form lacks, that its type does not have (reading also drops what is
+    empty) and that `is_open` does not excuse; of one map the first only, as upstream reports them."""
     if isinstance(given, dict) and isinstance(pruned, dict):
         for name, item in given.items():
             place = (*path, "f:" + name)
             if name in pruned:
                 yield from undeclared(field and below(field, place[-1]), item, pruned[name], is_open, place)
-            elif item is not None and not is_open(place):
+            elif item is not None and not (field and below(field, place[-1])) and not is_open(place):
                 yield place
                 return
     elif isinstance(given, list) and isinstance(pruned, list):

@@ -88,7 +88,8 @@ async def test_apply_gives_defaults_and_validates(api: API) -> None:
 
 @pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
 async def test_fields_that_nobody_could_own_are_refused(api: API, validation: str) -> None:
-    unknown = deployment("web", other=1)
+    unknown = deployment("web", paused=False, other=1)
+    unknown["spec"]["template"]["spec"] = {"nodeName": "", **unknown["spec"]["template"]["spec"]}
     unknown["spec"]["template"]["spec"]["containers"][0]["x"] = None
     unknown["spec"]["template"]["spec"]["containers"][0]["y"] = 1
     unknown["metadata"]["z"] = "z"

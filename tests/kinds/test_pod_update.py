@@ -58,6 +58,13 @@ def test_a_deadline_only_comes_nearer():
     ]
 
 
+def test_only_tolerations_of_no_execute_have_seconds():
+    tolerations = [{"key": "a", "operator": "Exists", "tolerationSeconds": 5}]
+    told = update_errors(stored(MANIFEST), change(MANIFEST, tolerations=tolerations))
+    detail = "effect must be 'NoExecute' when `tolerationSeconds` is set"
+    assert told == [f'spec.tolerations[0].effect: Invalid value: "": {detail}'] * 2
+
+
 def test_a_toleration_may_not_go():
     assert update_errors(stored(MANIFEST), change(MANIFEST, tolerations=[])) == [
         "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds"

@@ -51,6 +51,7 @@ T = "allowedTopologies"
         ({T: [topology("a", "b")]}, []),
         ({T: [topology()]}, [f"{T}[0].matchLabelExpressions[0].values: Required value"]),
         ({T: [topology("a", "a")]}, [f'{T}[0].matchLabelExpressions[0].values[1]: Duplicate value: "a"']),
+        ({T: [topology("a"), topology("b"), {}]}, [f'{T}[2].matchLabelExpressions: Duplicate value: ""']),
         ({T: [topology("a"), topology("a")]}, [f'{T}[1].matchLabelExpressions: Duplicate value: ""']),
     ],
 )

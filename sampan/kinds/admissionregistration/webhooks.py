@@ -5,7 +5,7 @@ lets webhooks have side effects and share a name. Rules and texts:
 k8s.io/kubernetes/pkg/apis/admissionregistration (v1/defaults.go, v1beta1/defaults.go, validation).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from sampan.kinds.admissionregistration.rules import (
 )
 from sampan.kinds.checks import Errors, each, supported
 from sampan.kinds.columns import AGE, NAME
-from sampan.kinds.webhook_clients import validate_client_config
+from sampan.kinds.webhook_clients import REVIEW_VERSIONS, validate_client_config, validate_review_versions
 from sampan.machinery.defaulting import FieldDefaults
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
@@ -29,8 +29,6 @@ from sampan.machinery.rules import Enum, Range, Rules
 from sampan.machinery.schema import Schema
 from sampan.machinery.validation import (
     Path,
-    check,
-    dns_1035_label,
     dns_subdomain,
     duplicate,
     invalid,
@@ -40,7 +38,6 @@ from sampan.machinery.validation import (
 
 _V1, _V1BETA1 = (f"io.k8s.api.admissionregistration.{version}." for version in ("v1", "v1beta1"))
 _WEBHOOKS = Path("webhooks")
-_REVIEWS = ("v1", "v1beta1")
 _SIDE_EFFECTS, _NO_SIDE_EFFECTS = ("None", "NoneOnDryRun", "Some", "Unknown"), ("None", "NoneOnDryRun")
 _RULES: Rules = {
     "failurePolicy": Enum(),
@@ -134,7 +131,8 @@ def _validate(configuration: Object, strictness: Strictness) -> Errors:
         path, name = _WEBHOOKS.index(index), webhook.get("name") or ""
         yield from _webhook(webhook, path, strictness)
         versions = webhook.get("admissionReviewVersions") or []
-        yield from _review_versions(versions, path.child("admissionReviewVersions"), strictness)
+        at, missing = path.child("admissionReviewVersions"), f"must specify one of {', '.join(REVIEW_VERSIONS)}"
+        yield from validate_review_versions(versions, at, missing, known=strictness.known_review)
         if strictness.unique_names and name in seen:
             yield duplicate(path.child("name"), name)
         seen |= {name} if name else set()
@@ -165,20 +163,6 @@ def _name(name: str, path: Path) -> Errors:
         yield invalid(path, name, "should be a domain with at least three segments separated by dots")
 
 
-def _review_versions(versions: Sequence[str], path: Path, strictness: Strictness) -> Errors:
-    known = ", ".join(_REVIEWS)
-    if not versions:
-        yield required(path, f"must specify one of {known}")
-        return
-    for index, version in enumerate(versions):
-        if version in versions[:index]:
-            yield invalid(path.index(index), version, "duplicate version")
-        else:
-            yield from check(path.index(index), version, dns_1035_label(version))
-    if strictness.known_review and not set(versions) & set(_REVIEWS):
-        yield invalid(path, versions, f"must include at least one of {known}")
-
-
 def _strictness(new: Object, old: Object) -> Strictness:
     """The rules that the old object obeyed; conditions that did not change are not compiled again."""
     before, after = old.get("webhooks") or [], new.get("webhooks") or []
@@ -187,7 +171,7 @@ def _strictness(new: Object, old: Object) -> Strictness:
     selectors = (webhook.get(f) for webhook in before for f in ("namespaceSelector", "objectSelector"))
     return Strictness(
         no_side_effects=all(webhook.get("sideEffects") in _NO_SIDE_EFFECTS for webhook in before),
-        known_review=all(not versions or set(versions) & set(_REVIEWS) for versions in reviews),
+        known_review=all(not versions or set(versions) & set(REVIEW_VERSIONS) for versions in reviews),
         unique_names=len(set(names)) == len(names),
         label_values=not any(any(validate_label_selector(selector, Path())) for selector in selectors),
         conditions=[w.get("matchConditions") for w in after] != [w.get("matchConditions") for w in before],

@@ -249,9 +249,9 @@ def _stored_versions(stored: list[str], versions: list[Spec], path: Path) -> Err
     if not stored:
         yield invalid(path, stored, "must have at least one stored version")
         return
-    names = [version.get("name") or "" for version in versions]
+    names, told_of = {version.get("name") or "" for version in versions}, frozenset(stored)
     for version in versions:
-        if version.get("storage") and version.get("name") not in stored:
+        if version.get("storage") and version.get("name") not in told_of:
             yield invalid(path, stored, f"must have the storage version {version.get('name')}")
     for index, name in enumerate(stored):
         if name not in names:

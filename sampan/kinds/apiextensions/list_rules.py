@@ -103,7 +103,7 @@ def key_errors(schema: Tree, path: Path) -> Errors:
         return
     if item.get("nullable"):
         yield forbidden(path.child("items", "nullable"), f"cannot be nullable when {LIST_TYPE} is {list_type}")
-    needed, properties = item.get("required") or (), item.get("properties") or {}
+    needed, properties = frozenset(item.get("required") or ()), item.get("properties") or {}
     for key in (schema.get(KEYS) or ()) if list_type == "map" else ():
         field, at = properties.get(key), path.child("items", "properties").key(key)
         if field is None:

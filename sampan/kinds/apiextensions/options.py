@@ -11,6 +11,7 @@ from typing import Any
 
 from sampan.kinds.apiextensions.certificates import bundle_error
 from sampan.kinds.apiextensions.list_rules import has_bad_keys, has_bad_set
+from sampan.kinds.webhook_clients import REVIEW_VERSIONS
 from sampan.machinery.cel.rule_audit import expressions
 from sampan.machinery.structural.default_errors import has_unpruned_default
 from sampan.machinery.structural.reading import ReadMetadata
@@ -19,7 +20,6 @@ from sampan.machinery.structural.structurality import is_structural
 
 Spec = Mapping[str, Any]
 
-REVIEW_VERSIONS = ("v1", "v1beta1")
 MOST_SELECTABLE_FIELDS = 8
 _NO_DEFAULTS = "(cannot set default values in apiextensions.k8s.io/v1beta1 CRDs, must use apiextensions.k8s.io/v1)"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sampan.kinds.apiextensions.certificates import bundle_error
-from sampan.kinds.apiextensions.options import MOST_SELECTABLE_FIELDS, REVIEW_VERSIONS, Options
-from sampan.kinds.webhook_clients import validate_client_config
+from sampan.kinds.apiextensions.options import MOST_SELECTABLE_FIELDS, Options
+from sampan.kinds.webhook_clients import validate_client_config, validate_review_versions
 from sampan.machinery.errors import FieldError
 from sampan.machinery.structural.field_paths import FieldPathError, resolve
 from sampan.machinery.structural.schema import Structural
@@ -129,7 +129,8 @@ def conversion_errors(conversion: Part | None, path: Path, options: Options) -> 
     at = path.child("webhookClientConfig")
     if strategy == "Webhook":
         yield from _client(client, at, options)
-        yield from _review_versions(reviewed or [], path.child("conversionReviewVersions"), options)
+        known = options.known_review_version
+        yield from validate_review_versions(reviewed or [], path.child("conversionReviewVersions"), known=known)
         return
     if client is not None:
         yield forbidden(at, _NO_WEBHOOK)
@@ -145,17 +146,3 @@ def _client(client: dict[str, Any] | None, path: Path, options: Options) -> Erro
     bundle = client.get("caBundle")
     if bundle and not options.any_ca_bundle and (wrong := bundle_error(bundle)):
         yield invalid(path.child("caBundle"), bundle, wrong)
-
-
-def _review_versions(versions: list[str], path: Path, options: Options) -> Errors:
-    if not versions:
-        yield required(path)
-        return
-    for index, version in enumerate(versions):
-        if version in versions[:index]:
-            yield invalid(path.index(index), version, "duplicate version")
-            continue
-        for wrong in dns_1035_label(version):
-            yield invalid(path.index(index), version, wrong)
-    if options.known_review_version and not any(version in REVIEW_VERSIONS for version in versions):
-        yield invalid(path, versions, f"must include at least one of {', '.join(REVIEW_VERSIONS)}")

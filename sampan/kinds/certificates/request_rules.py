@@ -6,14 +6,13 @@ k8s.io/kubernetes/pkg/apis/certificates/validation. Called by the kind and by it
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sampan.kinds.certificates import pkcs10
 from sampan.kinds.certificates.pem import blocks
 from sampan.kinds.certificates.signer_names import LEGACY_UNKNOWN, validate_signer_name
 from sampan.kinds.certificates.usages import KNOWN_USAGES
 from sampan.kinds.certificates.x509_certificate import parse
-from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.checks import SPEC, Errors, repeated
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import semantic_equal
 from sampan.machinery.validation import Path, duplicate, forbidden, invalid, not_supported, required
@@ -86,15 +85,8 @@ def _usages(usages: Sequence[str], before: Sequence[str], lenient: bool) -> Erro
             if usage not in KNOWN_USAGES:
                 yield not_supported(_USAGES.index(index), usage, KNOWN_USAGES)
     if not lenient and not _has_duplicates(before):
-        yield from _once(usages, lambda index: _USAGES.index(index))
-
-
-def _once(values: Sequence[str], path_of: Any) -> Errors:
-    seen: set[str] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            yield duplicate(path_of(index), value)
-        seen.add(value)
+        for index, usage in repeated(usages):
+            yield duplicate(_USAGES.index(index), usage)
 
 
 def _has_duplicates(values: Sequence[str]) -> bool:
@@ -112,7 +104,8 @@ def _conditions(conditions: Sequence[Object], before: Sequence[Object], lenient:
         second = max(types.index(APPROVED), types.index(DENIED))
         yield invalid(_CONDITIONS, types[second], "Approved and Denied conditions are mutually exclusive")
     if not lenient and not _has_duplicates(stored):
-        yield from _once(types, lambda index: _CONDITIONS.index(index).child("type"))
+        for index, type_ in repeated(types):
+            yield duplicate(_CONDITIONS.index(index).child("type"), type_)
 
 
 def _condition_fields(conditions: Iterable[Object], *, needs_type: bool) -> Errors:

@@ -39,6 +39,7 @@ def _source(claim: Object, path: Path) -> Errors:
 def validate_container_claims(claims: list[Object], names: frozenset[str], path: Path) -> Errors:
     """A container's resources.claims: claims of the pod, whole or by request, and none of it twice."""
     seen: set[str] = set()
+    partly: set[str] = set()  # of which single requests are among those seen
     for index, claim in enumerate(claims):
         at, name, request = path.index(index), claim.get("name") or "", claim.get("request") or ""
         if not name:
@@ -47,9 +48,10 @@ def validate_container_claims(claims: list[Object], names: frozenset[str], path:
         if request:
             yield from check(at.child("request"), request, dns_label(request))
         key = f"{name}/{request}" if request else name
-        if name in seen or key in seen or (not request and any(one.startswith(f"{name}/") for one in seen)):
+        if name in seen or key in seen or (not request and name in partly):
             yield duplicate(at, name if name in seen else key)
         seen.add(key)
+        partly |= {key.partition("/")[0]} if "/" in key else set()
         if name not in names:
             yield not_found(at, name, _unknown(names))
 

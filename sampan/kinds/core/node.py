@@ -5,7 +5,7 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from sampan.kinds.addresses import same_family_twice
-from sampan.kinds.checks import SPEC, Errors
+from sampan.kinds.checks import SPEC, Errors, repeated
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, text
 from sampan.kinds.core.taints import validate_taints
 from sampan.machinery.defaulting import FieldDefaults
@@ -64,9 +64,8 @@ def _validate_cidrs(cidrs: list[str]) -> Errors:
 
 
 def _validate_addresses(addresses: list[Object]) -> Errors:
-    for index, address in enumerate(addresses):
-        if address in addresses[:index]:
-            yield duplicate(Path("status.addresses").index(index), address)
+    for index, _ in repeated((one.get("type") or "", one.get("address") or "") for one in addresses):
+        yield duplicate(Path("status.addresses").index(index), addresses[index])
 
 
 def _validate_update(new: Object, old: Object) -> Errors:

@@ -68,7 +68,7 @@ def _deadline(new: int | None, old: int | None) -> Errors:
 
 
 def _gates(after: Object, before: Object) -> Errors:
-    known = [gate.get("name") for gate in before.get("schedulingGates") or ()]
+    known = {gate.get("name") for gate in before.get("schedulingGates") or ()}
     for index, gate in enumerate(after.get("schedulingGates") or ()):
         if gate.get("name") not in known:
             detail = f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'"

@@ -1,6 +1,6 @@
 """What is wrong with where a pod may go: node selector, affinity, tolerations, spreading, gates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sampan.kinds.checks import Errors, each, supported, unique
 from sampan.kinds.core.taints import validate_effect
@@ -150,22 +150,17 @@ def validate_toleration(toleration: Object, path: Path) -> Errors:
     yield from validate_effect(effect, path.child("effect"), allow_empty=True)
 
 
-def validate_added_tolerations(new: Iterable[Object], old: Iterable[Object], path: Path) -> Errors:
-    """Of a running pod, tolerations may be added, and the seconds of NoExecute ones changed; nothing else."""
-    have = list(new)
-    for toleration in old:
-        if any(_same_but_seconds(toleration, other) for other in have):
-            continue
+def validate_added_tolerations(new: Sequence[Object], old: Iterable[Object], path: Path) -> Errors:
+    """Of a running pod, tolerations may be added, and their seconds changed; nothing else."""
+    if set(map(_tolerated, old)) <= set(map(_tolerated, new)):
+        yield from each(path, new, validate_toleration)
+    else:
         yield forbidden(path, "existing toleration can not be modified except its tolerationSeconds")
-        return
-    yield from each(path, have, validate_toleration)
 
 
-def _same_but_seconds(old: Object, new: Object) -> bool:
-    if old == new:
-        return True
-    seconds = "tolerationSeconds"
-    return {**old, seconds: 0} == {**new, seconds: 0} and old.get("effect") == "NoExecute"
+def _tolerated(toleration: Object) -> tuple[str, ...]:
+    """A toleration without its seconds."""
+    return tuple(toleration.get(field) or "" for field in ("key", "operator", "value", "effect"))
 
 
 def _spread(constraints: list[Object], path: Path) -> Errors:

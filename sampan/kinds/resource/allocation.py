@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from sampan.kinds.checks import Errors, each, supported
+from sampan.kinds.checks import Errors, each, repeated, supported
 from sampan.kinds.cidrs import parse_cidr
 from sampan.kinds.conditions import validate_conditions
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name
@@ -72,11 +72,8 @@ def _limited(items: Sequence[Any], most: int, path: Path) -> Errors:
 
 
 def _repeated(keys: Iterable[Any], path: Path) -> Errors:
-    seen = set()
-    for index, key in enumerate(keys):
-        if key in seen:
-            yield duplicate(path.index(index), key if isinstance(key, str) else "/".join(filter(None, key)))
-        seen.add(key)
+    for index, key in repeated(keys):
+        yield duplicate(path.index(index), key if isinstance(key, str) else "/".join(filter(None, key)))
 
 
 def _consumers(consumers: list[Object], before: list[Object], claim: Object) -> Errors:

@@ -15,8 +15,9 @@ def validate_binding_conditions(device: Object, path: Path) -> Errors:
     conditions, failures = (device.get(field) or [] for field in _FIELDS)
     for field, names in zip(_FIELDS, (conditions, failures), strict=True):
         yield from _names(names, path.child(field))
+    known = frozenset(conditions)
     for index, name in enumerate(failures):
-        if name in conditions:
+        if name in known:
             detail = "bindingFailureConditions must not overlap with bindingConditions"
             yield invalid(path.child(_FIELDS[1]).index(index), name, detail)
     for own, other, wanted in ((0, 1, failures), (1, 0, conditions)):

@@ -5,7 +5,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 
 from datetime import datetime
 
-from sampan.kinds.checks import SPEC, Errors, unchanged
+from sampan.kinds.checks import SPEC, Errors, repeated, unchanged
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name
 from sampan.kinds.versions import versions
@@ -45,10 +45,11 @@ def _node_id(node_id: str, path: Path) -> Errors:
 
 
 def _keys(keys: list[str], path: Path) -> Errors:
+    again = {index for index, _ in repeated(keys)}
     for index, key in enumerate(keys):
         if not key:
             yield required(path, key)
-        if key in keys[:index]:
+        if index in again:
             yield duplicate(path, key)
         yield from check(path, key, qualified_name(key))
 

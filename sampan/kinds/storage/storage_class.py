@@ -6,7 +6,7 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/storage/validation.
 from collections.abc import Iterator
 from datetime import datetime
 
-from sampan.kinds.checks import Errors, supported
+from sampan.kinds.checks import Errors, repeated, supported
 from sampan.kinds.columns import AGE, text
 from sampan.kinds.core.pod_warnings import Warnings, node_label_warning
 from sampan.kinds.storage.provisioners import validate_parameters, validate_provisioner
@@ -28,6 +28,7 @@ _RULES: FieldRules = {
     },
 }
 _TOPOLOGIES = Path("allowedTopologies")
+_Term = frozenset[tuple[str, frozenset[str]]]  # keys with their values
 
 
 def _validate(storage_class: Object) -> Errors:
@@ -39,27 +40,26 @@ def _validate(storage_class: Object) -> Errors:
 
 
 def _topologies(terms: list[Object]) -> Errors:
-    seen: list[dict[str, set[str]]] = []
+    seen: set[_Term] = {frozenset()}  # upstream takes a term without expressions for one that was there before
     for index, term in enumerate(terms):
-        path, keys = _TOPOLOGIES.index(index).child("matchLabelExpressions"), dict[str, set[str]]()
+        path, keys = _TOPOLOGIES.index(index).child("matchLabelExpressions"), dict[str, frozenset[str]]()
         for position, item in enumerate(term.get("matchLabelExpressions") or ()):
             key, values, at = item.get("key") or "", item.get("values") or [], path.index(position)
             yield from _values(values, at)
             yield from check(at.child("key"), key, qualified_name(key))
             if key in keys:
                 yield duplicate(at.child("key"), key)
-            keys[key] = set(values)
-        if keys in seen:
+            keys[key] = frozenset(values)
+        if (same := frozenset(keys.items())) in seen:
             yield duplicate(path, "")
-        seen.append(keys)
+        seen.add(same)
 
 
 def _values(values: list[str], path: Path) -> Errors:
     if not values:
         yield required(path.child("values"))
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            yield duplicate(path.child("values").index(index), value)
+    for index, value in repeated(values):
+        yield duplicate(path.child("values").index(index), value)
 
 
 def _warnings(storage_class: Object) -> Warnings:
