@@ -12,9 +12,9 @@ import yaml
 
 from sampan.apiserver.authentication.options import AuthenticationOptions
 from tests.apiserver.harness import API
+from tests.apiserver.oidc.harness import authenticator, found, written
 from tests.apiserver.oidc.issuer import OIDCIssuer, issuing
 from tests.apiserver.pki import Pair, authority
-from tests.apiserver.test_oidc import authenticator, found, written
 from tests.clients.programs import program
 from tests.clients.rig import Command, kubeconfig, secure
 
