@@ -7,6 +7,7 @@
     -> on whose behalf         impersonation/
     -> may they                authorization/
     -> is it another server's  aggregation/
+    -> its body                body_budget.py     nothing of it is kept before
     -> where it goes           routes.py
     -> what happens            verbs/, subresources/, nonresource/
     -> the answer              render/
@@ -36,6 +37,7 @@ from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import of_request
 from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver.body_budget import BodyBudget
 from sampan.apiserver.call import Call, One, Payload, Result
 from sampan.apiserver.impersonation.headers import wanted as wanted_user
 from sampan.apiserver.impersonation.impersonator import Acting
@@ -51,7 +53,8 @@ from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services, Verb
 from sampan.apiserver.warnings import deprecation, headers
 from sampan.machinery.catalogue import Catalogue
-from sampan.machinery.errors import APIError, InternalError, Timeout, Unauthorized
+from sampan.machinery.errors import APIError, BadRequest, InternalError, RequestEntityTooLarge, Timeout, Unauthorized
+from sampan.transport.incoming import BodyTooLarge, IncomingBody
 from sampan.transport.messages import Reply, Request, Response
 
 if TYPE_CHECKING:
@@ -100,6 +103,7 @@ class App:
         self._backends, self._proxy = backends, proxy
         self.routes = routes
         self._nonresource = nonresource
+        self._budget = BodyBudget()
         self._metrics = metrics
         self.auditor: Auditor | None = None
 
@@ -233,6 +237,33 @@ class App:
             return self._proxy.serve(backend, passed_on(request, trace.name), user)
         if not info.is_resource:
             return self._serve_document(request, trace, user)
+        body = request.stream
+        if body is None or body.limit is None:  # there is none, or it is passed on
+            return self._serve_resource(request, trace, query, user)
+        if body.complete:
+            request.body = body.whole()
+            return self._serve_resource(request, trace, query, user)
+        self.routes.find(info)  # raises what needs no body to be said
+        return self._serve_read(request, body, trace, query, user)
+
+    async def _serve_read(
+        self, request: Request, body: IncomingBody, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply:
+        """What has a body that is still to come, once there is room for it."""
+        async with self._budget.room(user.name, body.length or body.limit or 0):
+            try:
+                request.body = await body.read()
+            except BodyTooLarge as error:
+                raise RequestEntityTooLarge(str(error)) from None
+            except ConnectionError:
+                raise BadRequest("unexpected EOF") from None
+            reply = self._serve_resource(request, trace, query, user)
+            return await reply if inspect.isawaitable(reply) else reply
+
+    def _serve_resource(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
+        info = trace.info
         payload = Payload(request.body, request.headers.get("content-type", ""))
         call, verb = self._route(request, user, info, query, payload, trace)
         wanted = wanted_form(call)

@@ -168,7 +168,9 @@ class APIServer:
             self.app.auditor = auditor_of(config.audit, config.metrics, config.now)
         aggregation.discovery.on_change(self._tell_again)
         aggregation.specs.on_change(self.openapi.serve_again)
-        self._http = HTTPServer(self.app.handle, error_response=transport_error, streamed=self.app.streamed)
+        self._http = HTTPServer(
+            self.app.handle, error_response=transport_error, streamed=self.app.streamed, heads_first=True
+        )
 
     def _services(self) -> Services:
         config = self.config

@@ -69,6 +69,7 @@ class RequestParser:
         "_body",
         "_chunkable",
         "_headers",
+        "_heads_first",
         "_limits",
         "_lines",
         "_parser",
@@ -95,9 +96,10 @@ class RequestParser:
         remote: str = "",
         peer: Sequence[bytes] = (),
         streamed: Streamed = never,
+        heads_first: bool = False,
     ) -> None:
         self._limits = limits
-        self._streamed = streamed
+        self._streamed, self._heads_first = streamed, heads_first
         self._remote = remote
         self._peer = (peer[0], tuple(peer[1:])) if peer else (None, ())
         self.ready: deque[Incoming | Refusal] = deque()
@@ -178,14 +180,18 @@ class RequestParser:
 
     def _check_body(self, length: int | None) -> None:
         """A body is going to come: as the handler reads it, where that is wanted, or else at once, up to the limit."""
+        limit: int | None = self._limits.body_bytes
         if "upgrade" not in self._headers:
             request = self._request = self._make_request()
             if self._streamed(request):
-                self.stream = request.stream = IncomingBody(length, expects_continue=self.expects_continue)
-                self.expects_continue = False
+                limit = None
+            elif length is not None and length > self._limits.body_bytes:
+                raise self._too_large()
+            if limit is None or (self._heads_first and length != 0):
+                self.stream = IncomingBody(length, limit=limit, expects_continue=self.expects_continue)
+                request.stream, self.expects_continue = self.stream, False
                 self.ready.append((request, self._framing()))
-                return
-        if length is not None and length > self._limits.body_bytes:
+        elif length is not None and length > self._limits.body_bytes:
             raise self._too_large()
 
     def on_body(self, piece: bytes) -> None:

@@ -37,6 +37,7 @@ class Server(Protocol):
     handler: Handler
     limits: Limits
     streamed: Streamed
+    heads_first: bool
     error_response: ErrorResponse
     now: float  # seconds on the loop's clock
     date: bytes  # the Date header
@@ -75,7 +76,10 @@ class HTTPProtocol(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._remote = peer[0] if isinstance(peer, tuple) else ""
-        self._parser = RequestParser(self.server.limits, self._remote, peer_chain(transport), self.server.streamed)
+        server = self.server
+        self._parser = RequestParser(
+            server.limits, self._remote, peer_chain(transport), server.streamed, server.heads_first
+        )
         keep_alive(transport)
         if not self.server.admit(self):
             self.transport.abort()
@@ -201,7 +205,8 @@ class HTTPProtocol(asyncio.Protocol):
             self._respond(request, framing, reply)
         else:
             # What is passed on concerns its client alone, and ends with it.
-            self.abandonable = request.method in SAFE_METHODS or request.stream is not None
+            passed_on = request.stream is not None and request.stream.limit is None
+            self.abandonable = request.method in SAFE_METHODS or passed_on
             self._task = self.server.spawn(self._run(Exchange(self, request, framing), reply, request))
 
     async def _run(self, exchange: Exchange, reply: Reply | Awaitable[Reply], request: Request) -> None:

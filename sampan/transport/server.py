@@ -29,7 +29,8 @@ def plain_error(status: int, message: str) -> Response:
 class HTTPServer:
     """Serves `handler` on any number of listeners. `error_response(status, message)` gives the body of the transport's
     own answers: 400, 405, 408, 413, 417, 431, 500, 501, 505. `streamed` says which requests' bodies are read by their
-    handler, as they come and at any length."""
+    handler, as they come and at any length; with `heads_first` it reads those of all the others, too, up to the limit,
+    and may answer before."""
 
     def __init__(
         self,
@@ -38,9 +39,11 @@ class HTTPServer:
         limits: Limits | None = None,
         error_response: ErrorResponse = plain_error,
         streamed: Streamed = never,
+        heads_first: bool = False,
     ) -> None:
         self.handler = handler
         self.streamed = streamed
+        self.heads_first = heads_first
         self.limits = limits or Limits()
         self.error_response = error_response
         self.now = 0.0  # seconds on the loop's clock, coarse: reading the clock for every request would cost more
