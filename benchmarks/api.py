@@ -189,8 +189,8 @@ def measure(port: int, seconds: float, watchers: int) -> dict[str, float]:
 
 
 @contextmanager
-def running() -> Iterator[int]:
-    """A server in a process of its own, and its port."""
+def running() -> Iterator[tuple[int, int]]:
+    """A server in a process of its own: its port and process id."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as name:
@@ -199,7 +199,8 @@ def running() -> Iterator[int]:
         process = context.Process(target=run_server, args=(folder, theirs))
         process.start()
         try:
-            yield ours.recv()
+            assert process.pid
+            yield ours.recv(), process.pid
         finally:
             ours.send("stop")
             process.join()
@@ -211,7 +212,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--watchers", type=int, default=1000)
     arguments = parser.parse_args()
-    with running() as port:
+    with running() as (port, _):
         figures = measure(port, arguments.seconds, arguments.watchers)
     print(json.dumps({"benchmark": "api", "connections": 32, **figures}))
 

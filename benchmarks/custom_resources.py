@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--watchers", type=int, default=1000)
     arguments = parser.parse_args()
-    with running() as port:
+    with running() as (port, _):
         uvloop.run(define(port))
         figures = {
             name: measure(port, collection, arguments.seconds, arguments.watchers)

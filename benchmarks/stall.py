@@ -1,0 +1,179 @@
+"""Whether somebody can stall the API server: /healthz and a small GET every 10 ms while others do their worst.
+
+    trickle   1,000 anonymous clients, each with a POST of 3 MB that never comes to its end
+    uploads   16 clients of one user, each sending bodies of 2.9 MB that are no object, again and again
+    lists     8 clients that list 10,000 pods of 3 kB, again and again
+
+Prints one JSON line: milliseconds at the 99th percentile and at worst, and the server's memory before, at most, and a
+while after. The server, the attackers and who measures have a process each.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import re
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import uvloop
+
+from benchmarks import api
+
+SECONDS = 10.0
+EVERY = 0.01
+CALM = 5.0  # seconds after which memory is looked at again
+BACK = 5.0  # seconds after which an attacker who was refused comes back: handshakes alone would keep a core busy
+SETTLE = 5.0  # seconds in which attackers connect
+SMALL = "/api/v1/namespaces/default"
+LARGE = 3 << 20
+Attack = Callable[[int], Awaitable[None]]
+
+
+def context() -> ssl.SSLContext:
+    """Of a client that measures, and not whom it talks to."""
+    made = ssl.create_default_context()
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
+
+
+async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection."""
+    return await asyncio.open_connection("127.0.0.1", port, ssl=context())
+
+
+async def answered(reader: asyncio.StreamReader) -> int:
+    """Read an answer to its end, in pieces; its status."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    found = re.search(rb"(?i)content-length: (\d+)", head)
+    left = int(found[1]) if found else 0
+    while left:
+        left -= len(await reader.read(min(left, 1 << 20)))
+    return int(head.split()[1])
+
+
+async def trickle(port: int) -> None:
+    """Until cancelled: a head, and then a little of the body now and then."""
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await opened(port)
+            head = f"POST {api.CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n"
+            writer.write(head.encode())
+            while not reader.at_eof():
+                writer.write(b" " * 20_000)
+                await writer.drain()
+                await asyncio.sleep(1)
+            writer.transport.abort()
+        await asyncio.sleep(BACK)
+
+
+async def uploads(port: int) -> None:
+    """Until cancelled: large bodies that nobody can use, of one user."""
+    body = b"[" + b"1," * (LARGE // 2 - 60_000) + b"1]"
+    request = api.http("POST", api.CONFIG_MAPS).replace(b"Content-Length: 0", b"Content-Length: %d" % len(body))
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await opened(port)
+            while True:
+                writer.write(request + body)
+                await writer.drain()
+                await answered(reader)
+
+
+async def lists(port: int) -> None:
+    """Until cancelled: long lists."""
+    reader, writer = await opened(port)
+    while True:
+        writer.write(api.http("GET", "/api/v1/pods"))
+        await answered(reader)
+
+
+ATTACKS: dict[str, tuple[Attack, int]] = {"trickle": (trickle, 1000), "uploads": (uploads, 16), "lists": (lists, 8)}
+
+
+async def probe(port: int, path: str, until: float) -> list[float]:
+    """Milliseconds that each of a series of requests took. One that is late does not put off the next ones."""
+    taken: list[float] = []
+    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def one() -> None:
+        began = time.perf_counter()
+        reader, writer = free.pop() if free else await opened(port)
+        writer.write(api.http("GET", path))
+        assert await answered(reader) == 200
+        taken.append((time.perf_counter() - began) * 1000)
+        free.append((reader, writer))
+
+    async with asyncio.TaskGroup() as tasks:
+        while time.perf_counter() < until:
+            tasks.create_task(one())
+            await asyncio.sleep(EVERY)
+    return taken
+
+
+def attack_by(attack: Attack, clients: int, port: int) -> None:
+    """The attackers' process: others go first, where there are fewer cores than processes."""
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(attack(port) for _ in range(clients)))
+
+    os.nice(10)
+    uvloop.run(all_of_them())
+
+
+def resident(pid: int) -> int:
+    """Megabytes."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmRSS:")[1].split()[0]) // 1024
+
+
+async def highest(pid: int) -> int:
+    """Until cancelled, whose memory is watched; the most of it."""
+    most = 0
+    with suppress(asyncio.CancelledError):
+        while True:
+            most = max(most, resident(pid))
+            await asyncio.sleep(0.05)
+    return most
+
+
+async def under(attack: Attack, clients: int, port: int, pid: int) -> dict[str, float]:
+    """One attack's figures."""
+    before = resident(pid)
+    watch = asyncio.ensure_future(highest(pid))
+    attackers = multiprocessing.get_context("spawn").Process(target=attack_by, args=(attack, clients, port))
+    attackers.start()
+    await asyncio.sleep(SETTLE)
+    until = time.perf_counter() + SECONDS
+    health, small = await asyncio.gather(probe(port, "/healthz", until), probe(port, SMALL, until))
+    attackers.kill()
+    watch.cancel()
+    most = await watch
+    await asyncio.sleep(CALM)
+    taken = sorted(health + small)
+    return {
+        "p99_ms": round(taken[len(taken) * 99 // 100], 1),
+        "worst_ms": round(taken[-1], 1),
+        "mb_before": before,
+        "mb_most": most,
+        "mb_after": resident(pid),
+    }
+
+
+async def attacked(port: int, pid: int) -> dict[str, dict[str, float]]:
+    """All of them, one after another."""
+    return {name: await under(attack, clients, port, pid) for name, (attack, clients) in ATTACKS.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    with api.running() as (port, pid):
+        figures = uvloop.run(attacked(port, pid))
+    print(json.dumps({"benchmark": "stall", **figures}))
+
+
+if __name__ == "__main__":
+    main()
