@@ -27,6 +27,13 @@ def term(key: str, *values: str) -> dict[str, Any]:
     return {"matchLabelExpressions": [{"key": key, "values": list(values)}]}
 
 
+POLICY = {
+    "matchConstraints": {
+        "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["pods"]}]
+    },
+    "variables": [{"name": name, "expression": "object.a"} for name in NAMES[:10_000]],
+    "validations": [{"expression": "variables.a0 == variables.a9999"}],
+}
 HOOK = {"name": "a.b.c", "sideEffects": "None", "clientConfig": CLIENT, "admissionReviewVersions": ["v1", *NAMES]}
 DRIVER = {"name": "d.io", "nodeID": "n", "topologyKeys": NAMES}
 ADDRESSES = [{"type": "Hostname", "address": name} for name in NAMES]
@@ -41,6 +48,7 @@ WEBHOOK = {"conversionReviewVersions": ["v1", *NAMES], "clientConfig": CLIENT}
         storage_class(*(term(name, "a") for name in NAMES[:50_000])),
         made("v1", "Node", status={"addresses": ADDRESSES}),
         made("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", webhooks=[HOOK]),
+        made("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", spec=POLICY),
         crd(conversion={"strategy": "Webhook", "webhook": WEBHOOK}),
         pod(
             resourceClaims=[{"name": name, "resourceClaimName": "a"} for name in NAMES],

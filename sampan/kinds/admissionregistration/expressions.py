@@ -4,14 +4,15 @@ Every expression of this group comes through `Expressions`, and only here is the
 first expression: it takes a tenth of a second, and a server that has no policies needs none.
 """
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sampan.kinds.checks import Errors
 from sampan.machinery.validation import Path, invalid
 
 if TYPE_CHECKING:
+    from sampan.machinery.cel.admission import Variables
     from sampan.machinery.cel.environment import Environment
-    from sampan.machinery.cel.types import Type
 
 _PATCHES = ("apply configuration", "json patch")
 
@@ -22,7 +23,7 @@ class Expressions:
     def __init__(self, *, params: bool = False, variables: bool = False) -> None:
         """`params`: whether parameters are known; `variables`: whether there can be variables."""
         self._params = params
-        self._types: dict[str, Type] | None = {} if variables else None
+        self._has_variables = variables
         self._environments: dict[tuple[bool, bool], Environment] = {}
 
     def check(self, text: str, path: Path, result: str, *, authorizer: bool = True) -> Errors:
@@ -38,17 +39,21 @@ class Expressions:
         from sampan.machinery.cel import admission
 
         type_, wrong = admission.compiled(self._environment(True, False), text, "any")
-        self._types = {**(self._types or {}), name: type_}
+        self._variables.add(name, type_)
         if wrong:
             yield invalid(path, text, wrong)
+
+    @cached_property
+    def _variables(self) -> "Variables":
+        from sampan.machinery.cel.admission import Variables
+
+        return Variables()
 
     def _environment(self, authorizer: bool, patches: bool) -> "Environment":
         from sampan.machinery.cel import admission
 
         place = (authorizer, patches)
         if place not in self._environments:
-            self._environments[place] = admission.admission_environment(
-                params=self._params, authorizer=authorizer, patches=patches
-            )
-        found = self._environments[place]
-        return found if self._types is None else admission.with_variables(found, self._types)
+            made = admission.admission_environment(params=self._params, authorizer=authorizer, patches=patches)
+            self._environments[place] = self._variables.known_to(made) if self._has_variables else made
+        return self._environments[place]

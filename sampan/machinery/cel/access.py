@@ -159,7 +159,7 @@ def _usable(key: Any) -> bool:
 
 
 def _index(key: Any) -> int:
-    if type(key) in NUMBERS and key == int(key):
+    if type(key) in NUMBERS and (type(key) is not float or key.is_integer()):
         return int(key)
     if type(key) is float:
         raise EvaluationError(f"unsupported index value: {key}")

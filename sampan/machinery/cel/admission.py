@@ -1,6 +1,8 @@
 """What expressions of admission may use: match conditions of webhooks, and everything in policies.
 
-    environment = with_variables(admission_environment(params=True), {"most": INT})
+    variables = Variables()
+    environment = variables.known_to(admission_environment(params=True))
+    variables.add("most", INT)
     environment.compile("object.spec.replicas <= variables.most")
 
 `object`, `oldObject` and `params` may be anything; the request and its namespace have declared types. Called by
@@ -107,10 +109,20 @@ def admission_environment(*, params: bool = False, authorizer: bool = True, patc
     return environment.wrap_types(MutationTypes) if patches else environment
 
 
-def with_variables(environment: Environment, variables: Mapping[str, Type]) -> Environment:
-    """The same for an expression of a policy that comes after some variables. Cheap."""
-    fields = {name: DeclaredField(name, _of(type_)) for name, type_ in variables.items()}
-    return environment.extend({"variables": _struct("variables", fields)})
+class Variables:
+    """The variables of a policy. They come one by one, and every expression knows those that came before it."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, DeclaredField] = {}
+        self._type = _struct("variables", self._fields)
+
+    def add(self, name: str, type_: Type) -> None:
+        """From here on, there is one more, in the environments that know them, too."""
+        self._fields[name] = DeclaredField(name, _of(type_))
+
+    def known_to(self, environment: Environment) -> Environment:
+        """The same environment with the variables. Cheap."""
+        return environment.extend({"variables": self._type})
 
 
 def compiled(environment: Environment, text: str, result: str) -> tuple[Type, str]:

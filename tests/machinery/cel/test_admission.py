@@ -2,7 +2,7 @@
 
 import pytest
 
-from sampan.machinery.cel.admission import admission_environment, with_variables
+from sampan.machinery.cel.admission import Variables, admission_environment
 from sampan.machinery.cel.errors import CompileError
 from sampan.machinery.cel.types import INT
 
@@ -40,7 +40,11 @@ def test_what_there_is_not(text):
 
 
 def test_variables_have_types():
-    environment = with_variables(admission_environment(), {"most": INT})
+    variables = Variables()
+    environment = variables.known_to(admission_environment())
+    with pytest.raises(CompileError):
+        environment.compile("variables.most")
+    variables.add("most", INT)
     assert environment.compile("variables.most + 1").evaluate({"variables": {"most": 4}}).value == 5
     with pytest.raises(CompileError):
         environment.compile("variables.most + 'a'")

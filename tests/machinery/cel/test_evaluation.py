@@ -211,3 +211,21 @@ def test_what_came_with_a_version_is_not_there_before(text: str, since: tuple[in
     Environment(version=since).compile(text)
     with pytest.raises(CompileError, match="undeclared reference"):
         Environment(version=(since[0], since[1] - 1)).compile(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[1][dyn(1.0 / 0.0)]", "unsupported index value: inf"),
+        ("[1][dyn(0.0 / 0.0)]", "unsupported index value: nan"),
+        ("[1][dyn(0.5)]", "unsupported index value: 0.5"),
+        ("dyn([[1], [2]]).sum()", "no such overload"),
+        ("dyn(['a', 'b']).sum()", "no such overload"),
+        ("dyn([ip('::1'), ip('::1')]).max()", "no such overload"),
+        ("dyn([optional.of(1), optional.of(2)]).isSorted()", "no such overload"),
+        ("dyn([quantity('1'), quantity('2')]).sort()", "list elements must be comparable"),
+    ],
+)
+def test_values_that_only_an_evaluation_meets(text: str, told: str) -> None:
+    with pytest.raises(EvaluationError, match=told):
+        BASE.compile(text).evaluate({})

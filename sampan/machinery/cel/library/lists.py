@@ -3,7 +3,7 @@
 Upstream: apiserver pkg/cel/library/lists.go, cel-go ext/lists.go (version 3).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -14,6 +14,7 @@ from sampan.machinery.cel.functions import Library, Overload, overload
 from sampan.machinery.cel.settings import PER_CALL_LIMIT
 from sampan.machinery.cel.values import (
     Duration,
+    Timestamp,
     UInt,
     checked_duration,
     checked_int,
@@ -23,6 +24,7 @@ from sampan.machinery.cel.values import (
 
 _SUMMABLE = ("int", "uint", "double", "duration")
 _NUMBERS = (int, UInt, float)
+_ORDERED = frozenset((bool, *_NUMBERS, str, bytes, Timestamp, Duration))
 
 
 def _comparable(left: Any, right: Any) -> None:
@@ -30,7 +32,7 @@ def _comparable(left: Any, right: Any) -> None:
     kinds = type(left), type(right)
     if kinds[0] is not kinds[1] and not (kinds[0] in _NUMBERS and kinds[1] in _NUMBERS):
         raise no_such_overload()
-    if isinstance(left, (list, dict)) or left is None:
+    if kinds[0] not in _ORDERED:
         raise no_such_overload()
 
 
@@ -60,14 +62,18 @@ def _sum(zero: Any) -> Callable[[Sequence[Any]], Any]:
     return lambda values: reduce(_add, values) if values else zero
 
 
+_ADDED: Mapping[type, Callable[[Any, Any], Any]] = {
+    float: lambda total, value: total + value,
+    int: lambda total, value: checked_int(total + value),
+    UInt: lambda total, value: checked_uint(int(total) + int(value)),
+    Duration: lambda total, value: checked_duration(total.nanos + value.nanos),
+}
+
+
 def _add(total: Any, value: Any) -> Any:
-    if type(total) is not type(value):
+    if type(total) is not type(value) or type(total) not in _ADDED:
         raise no_such_overload()
-    if type(total) is float:
-        return total + value
-    if type(total) is Duration:
-        return checked_duration(total.nanos + value.nanos)
-    return checked_uint(int(total) + int(value)) if type(total) is UInt else checked_int(total + value)
+    return _ADDED[type(total)](total, value)
 
 
 def _index_of(values: Sequence[Any], value: Any) -> int:
@@ -112,7 +118,7 @@ def _sort_by(values: list[Any], keys: list[Any]) -> list[Any]:
     if not keys:
         return values
     first = type(keys[0])
-    if first in (list, dict, type(None)):
+    if first not in _ORDERED:
         raise EvaluationError("list elements must be comparable")
     if any(type(key) is not first for key in keys):
         raise EvaluationError("list elements must have the same type")
