@@ -32,7 +32,7 @@ from sampan.machinery.cel.types import (
     map_of,
     struct,
 )
-from sampan.machinery.cel.values import Duration
+from sampan.machinery.cel.values import INT_MAX, Duration
 
 Schema = Mapping[str, Any]
 _LONGEST_STRING = MAX_REQUEST - 2
@@ -201,9 +201,9 @@ def _read_duration(text: str) -> Duration:
     except EvaluationError as error:
         match = _LONG_DURATION.fullmatch(text)
         unit = _LONG_UNITS.get(match[2].lower()) if match else None
-        if match is None or unit is None:
+        if match is None or unit is None or (nanos := float(match[1]) * unit * 10**9) > INT_MAX:
             raise EvaluationError(f"Invalid duration {text}: {error}") from None
-        return Duration(int(float(match[1]) * unit * 10**9))
+        return Duration(int(nanos))
 
 
 def _read_date(text: str) -> Any:

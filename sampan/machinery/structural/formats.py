@@ -24,8 +24,8 @@ _HOSTNAME = (
     r"[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$"
 )
 _TIME_OF_DAY = r"([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))"
-_GO_DURATION = r"[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)"
-_TERM = re.compile(r"\d+\s*([A-Za-zµ]+)")
+_GO_DURATION = r"[-+]?(0|((\d++\.?\d*+|\.\d++)(ns|us|µs|μs|ms|s|m|h))++)"
+_TERM = re.compile(r"(?<!\d)\d++\s*+([A-Za-zµ]++)", re.ASCII)  # tried once where digits begin, not at each of them
 _UNITS = re.compile(r"(?i:ns|us|µs|ms|s|m|h|hr|d|w|wk)|(?:nano|micro|milli|sec|min|hour|day|week).*")
 _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _PAIR = "[0-9a-fA-F]{2}"

@@ -18,6 +18,8 @@ from sampan.machinery.paths import Path
 from sampan.machinery.places import Place, note, steps_of
 from sampan.machinery.structural.schema import META_FIELDS, Structural
 
+_MOST_INTEGER = 2**63 - 1  # what is more is a float, as sigs.k8s.io/json reads it
+
 # Reads metadata in place and returns the paths of unknown fields below it; raises ValueError.
 ReadMetadata = Callable[[Any], list[str]]
 
@@ -90,6 +92,8 @@ def _compile(node: Structural) -> Visit:
                     gone.append(key)
             elif (type(item) is dict or type(item) is list) and key not in own:
                 rule[0](item, state, (place, key if key in rules else _MapKey(key)))
+            elif type(item) is int and item > _MOST_INTEGER:
+                value[key] = float(item)
         for key in gone:
             del value[key]
         if node.embedded:
@@ -103,6 +107,8 @@ def _compile(node: Structural) -> Visit:
             for index, item in enumerate(value):
                 if type(item) is dict or type(item) is list:
                     each(item, state, (place, index))
+                elif type(item) is int and item > _MOST_INTEGER:
+                    value[index] = float(item)
 
     return read
 

@@ -81,3 +81,12 @@ def test_nodes_with_errors_of_their_own_are_passed_over() -> None:
 def _unbounded() -> dict[str, Any]:
     rule = {"rule": "self.all(x, self.all(y, x != y || x == y))"}
     return {"type": "array", "items": {"type": "string"}, "x-kubernetes-validations": [rule]}
+
+
+@pytest.mark.parametrize("text", ["9" * 400 + "d", "99999999999w"])
+def test_a_duration_beyond_64_bits_fails_the_rule(text: str) -> None:
+    """The format takes it, for it looks at the form alone."""
+    node = {"type": "string", "format": "duration", "x-kubernetes-validations": [{"rule": "self > duration('1s')"}]}
+    schema = Structural({"type": "object", "properties": {"a": node}}, resource_root=True)
+    (told,) = Rules(CHECKS).of_default(schema, {"a": text}, ROOT)
+    assert "Invalid duration" in str(told)

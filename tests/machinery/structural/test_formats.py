@@ -102,3 +102,11 @@ def test_a_pattern_matches_anywhere_and_dollar_is_the_very_end() -> None:
     assert Pattern(r"^\p{L}$").found_in("\N{LATIN SMALL LETTER E WITH ACUTE}")
     assert not Pattern("^a$").found_in("a\n")
     assert not Pattern("^a$").found_in("\ud800")
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ["1", "1 ", "0.", ".1", "1h", "1x ", "a1", "\u0661"])
+def test_a_long_duration_is_judged_in_a_moment(text: str) -> None:
+    check = formats.check_of("duration")
+    assert check is not None
+    assert check(text * 500_000) is (text in ("1h",))

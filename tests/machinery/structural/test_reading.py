@@ -125,3 +125,15 @@ def test_the_report_of_a_hostile_body_is_bounded() -> None:
     obj = {f"x{i}": 1 for i in range(1000)}
     assert len(schema().read(obj)) == 100
     assert obj == {}
+
+
+def test_integers_beyond_64_bits_are_floats() -> None:
+    """So that no rule of CEL meets an integer that is none of its own, and that `integer` refuses it."""
+    number = {"type": "integer"}
+    known = spec(one=number, many={"type": "array", "items": number}, least=number)
+    obj = {"metadata": {}, "spec": {"one": 2**64 - 1, "many": [2**63, 2**63 - 1], "least": -(2**63)}}
+    assert known.read(obj) == []
+    assert obj["spec"] == {"one": float(2**64), "many": [float(2**63), 2**63 - 1], "least": -(2**63)}
+    assert type(obj["spec"]["one"]) is float
+    told = [str(error) for error in known.validate(obj)]
+    assert told[0] == 'spec.one: Invalid value: "number": spec.one in body must be of type integer: "number"'
