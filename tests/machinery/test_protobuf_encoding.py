@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sampan.machinery.kind import Served
 from sampan.machinery.protobuf import encoder, envelope, message_of, messages, parse_protobuf
+from sampan.machinery.protobuf.messages import fields_of, inline_names
 from sampan.machinery.schema import Field
 from tests.catalogue import CATALOGUE
 
@@ -26,15 +27,35 @@ def type_of(served: Served) -> tuple[str, str]:
 
 WITHOUT = ("extensions/v1beta1", "ReplicationController")  # upstream has it for the sake of its scale only
 EVERY = [served for served in CATALOGUE.by_resource.values() if type_of(served) != WITHOUT]
-# Its types here are made of newer ones (kinds/resource/v1beta1.py), which have fields that its messages never had.
-MADE_OF_NEWER = ("resource.k8s.io/v1alpha3", {"ResourceClaim", "ResourceClaimTemplate", "ResourceSlice"})
-# What the field schema and upstream's messages describe alike: not versions that share the type of a newer one.
-CURRENT = [
-    served
-    for served in EVERY
-    if message_of(*type_of(served)) == served.version.definition
-    and not (served.version.api_version == MADE_OF_NEWER[0] and served.kind.name in MADE_OF_NEWER[1])
-]
+
+
+def has_all(message: str, field: Field, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a message has every field of a type, and so on below."""
+    while field.items is not None:
+        field = field.items
+    if field.type != "object" or message in seen:
+        return True
+    below = {one.name: one for one in fields_of(message) if not one.inline}
+    inline = {name for one in fields_of(message) if one.inline for name in inline_names(one.type)}
+    fields = {name: found for name, found in field.definition.fields.items() if name not in ("apiVersion", "kind")}
+    return fields.keys() <= below.keys() | inline and all(
+        below[name].is_scalar or has_all(below[name].type, found, seen | {message})
+        for name, found in fields.items()
+        if name in below
+    )
+
+
+def is_current(served: Served) -> bool:
+    """Whether the field schema and upstream's messages describe a version alike: not one that shares the type of a
+    newer one, nor one that is gone, whose type here is made of a newer one's and has fields that its message had not.
+    """
+    message = message_of(*type_of(served))
+    if message is None or message != served.version.definition:
+        return False
+    return not served.version.removed or has_all(message, CATALOGUE.definition(served.version).as_field)
+
+
+CURRENT = [served for served in EVERY if is_current(served)]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
@@ -60,9 +81,12 @@ def values(field: Field, depth: int) -> st.SearchStrategy[Any]:
         below = values(field.items, depth + 1)
         return st.lists(below, max_size=2) if field.type == "array" else st.dictionaries(TEXTS, below, max_size=2)
     if field.type == "any":
-        return unions(field, depth + 1) or ANY
+        union = unions(field, depth + 1)
+        return ANY if union is None else union
     found = SCALARS[field.type]
-    return found.filter(bool) if field.required else found  # which of the empty ones JSON has is another question
+    # Which of the empty ones JSON has is another question; in Go, a number or text that is no pointer has an empty one.
+    empty_is_none = field.required or (field.type == "int-or-string" and not field.pointer)
+    return found.filter(bool) if empty_is_none else found
 
 
 def unions(field: Field, depth: int) -> st.SearchStrategy[Any] | None:
