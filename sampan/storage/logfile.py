@@ -5,21 +5,25 @@ Every question is a range of revisions, so the table needs no index: loading rea
 rows of its range have superseded. WAL with synchronous=FULL: a commit that returns is on disk. The file is locked
 for as long as it is open, and the kernel unlocks it when the process dies.
 
-Values are encrypted in rows and plain everywhere else (rows.py).
+Values are encrypted in rows and plain everywhere else (rows.py). Each row has a checksum (checksums.py): one that is
+not what was written costs its own object. A file beside tells how far the log has come (end_record.py).
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from sampan.storage.checksums import checksum_of, is_good
 from sampan.storage.encryption.transformers import Transformers
+from sampan.storage.end_record import EndRecord
 from sampan.storage.index import Index
-from sampan.storage.protocol import Event, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
-from sampan.storage.rows import DELETE, Row, Rows
+from sampan.storage.protocol import Damaged, Event, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+from sampan.storage.rows import DELETE, TYPES, Row, Rows
 
 APPLICATION_ID = 0x53414D50  # "SAMP", in the file's header
-FORMAT = 1  # user_version: raised when an older Sampan could not read the file
+FORMAT = 2  # user_version: raised when an older Sampan could not read the file
 
 _SCHEMA = f"""
 BEGIN EXCLUSIVE;
@@ -30,14 +34,17 @@ CREATE TABLE IF NOT EXISTS log (
     key      TEXT    NOT NULL,
     type     INTEGER NOT NULL,  -- 0 create, 1 update, 2 delete
     previous INTEGER NOT NULL,  -- the key's revision before this one, 0 for none
-    value    BLOB               -- NULL: that of the previous revision
+    value    BLOB,              -- NULL: that of the previous revision
+    checksum INTEGER            -- NULL: written when there were none
 );
 CREATE TABLE IF NOT EXISTS compaction (revision INTEGER NOT NULL);
 INSERT INTO compaction SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM compaction);
 COMMIT;
 """
+_COLUMNS = "revision, key, type, previous, value, checksum"
 _ROWS = 100  # rows inserted by one statement
 
+_WAY_OUT = "restore a snapshot, or move the file away to start empty"
 _PAGES_GIVEN_BACK = 4000  # at most, by one compaction: 16 MB
 
 
@@ -54,6 +61,7 @@ class LogFile:
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
             try:
                 self._prepare()
+                self._end = EndRecord(path)
             except BaseException:
                 self._db.close()
                 raise
@@ -63,11 +71,12 @@ class LogFile:
         index = Index()
         with self._named_errors():
             (self.compacted,) = self._db.execute("SELECT revision FROM compaction").fetchone()
-            for row in self._db.execute("SELECT revision, key, type, previous, value FROM log ORDER BY revision"):
+            for row in self._db.execute(f"SELECT {_COLUMNS} FROM log ORDER BY revision"):
                 self._replay(index.records, *row)
                 index.revision = row[0]
         # The newest rows may be deletions that have been compacted away.
         index.revision = max(index.revision, self.compacted)
+        self._check_end(index.revision)
         index.records |= {key: self.rows.current(one) for key, one in index.records.items() if self.rows.concerns(one)}
         return index
 
@@ -80,17 +89,18 @@ class LogFile:
                 with self._transaction():
                     for start in range(0, len(rows), _ROWS):
                         self._insert(rows[start : start + _ROWS])
+            self._end.write(rows[-1].revision)
         self.rows.committed(rows)
 
     def since(self, revision: int, prefix: str = "", *, newest_first: bool = False) -> list[Event]:
         """Every event above `revision` on keys below `prefix`, oldest first unless told otherwise."""
         query = (
-            "SELECT e.revision, e.key, e.type, e.previous, ifnull(e.value, p.value), p.value FROM log e "
-            "LEFT JOIN log p ON p.revision = e.previous WHERE e.revision > ? AND substr(e.key, 1, ?) = ? "
+            f"SELECT {_of('e')}, {_of('p')} FROM log e LEFT JOIN log p ON p.revision = e.previous "
+            "WHERE e.revision > ? AND substr(e.key, 1, ?) = ? "
             f"ORDER BY e.revision {'DESC' if newest_first else 'ASC'}"
         )
         with self._named_errors():
-            return [self.rows.event(*row) for row in self._db.execute(query, (revision, len(prefix), prefix))]
+            return [self._event(*row) for row in self._db.execute(query, (revision, len(prefix), prefix))]
 
     def compact(self, revision: int) -> int:
         """Remove what is superseded or deleted at `revision`, give pages back; return how many rows went."""
@@ -114,6 +124,7 @@ class LogFile:
         """Fold the write-ahead log into the file and unlock it."""
         with self._named_errors():
             self._db.close()
+            self._end.close()
 
     def _prepare(self) -> None:
         owner, format = self._number("PRAGMA application_id"), self._number("PRAGMA user_version")
@@ -132,24 +143,67 @@ class LogFile:
         ):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.executescript(_SCHEMA)
+        if not self._number("SELECT count(*) FROM pragma_table_info('log') WHERE name = 'checksum'"):
+            self._db.execute("ALTER TABLE log ADD COLUMN checksum INTEGER")  # a file of format 1
 
     def _number(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
 
     def _replay(
-        self, records: dict[str, Record], revision: int, key: str, type: int, previous: int, value: bytes | None
+        self,
+        records: dict[str, Record],
+        revision: int,
+        key: str,
+        type: int,
+        previous: int,
+        value: bytes | None,
+        checksum: int | None,
     ) -> None:
+        if type not in TYPES or not isinstance(key, str) or not isinstance(previous, int):
+            raise StoreCorrupt(f"{self.path} is damaged: the row of revision {revision} is none of ours; {_WAY_OUT}")
         before = records.get(key)
         if revision > self.compacted and (before.revision if before else 0) != previous:
-            raise StoreCorrupt(f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision")
-        if type == DELETE:
+            raise StoreCorrupt(
+                f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision; {_WAY_OUT}"
+            )
+        value = self._believed(revision, key, type, previous, value, checksum)
+        if type == DELETE and not isinstance(value, Damaged):
             records.pop(key, None)
         else:
-            records[key] = Record(key, value or b"", revision)
+            records[key] = Record(key, b"" if value is None else value, revision)
+
+    def _believed(
+        self, revision: int, key: str, type: int, previous: int, value: bytes | None, checksum: int | None
+    ) -> bytes | None:
+        """A row's value, or what stands for it where the row is not what was written."""
+        if not isinstance(value, bytes | None):  # SQLite has types for values, not for columns
+            value = b""
+        elif is_good(revision, key, type, previous, value, checksum):
+            return value
+        return Damaged.of(value or b"", f"revision {revision} in {self.path} is damaged: its checksum is wrong")
+
+    def _event(self, *row: Any) -> Event:
+        """The event of a row and of the one before it."""
+        (revision, key, type, previous), before = row[:4], None
+        value = self._believed(*row[:6])
+        if previous and row[6] is not None:
+            before = self._believed(*row[6:])
+        return self.rows.event(revision, key, type, previous, before if value is None else value, before)
+
+    def _check_end(self, revision: int) -> None:
+        """Raises StoreCorrupt where the log ends before what was committed."""
+        end = self._end.read()
+        if end > revision:
+            what = "is damaged, or what follows it in its -wal file" if revision else "is missing, empty or damaged"
+            raise StoreCorrupt(
+                f"{self.path} {what}: writes up to revision {end} were acknowledged, and those up to {revision} are "
+                f"left. Restore a snapshot or, to go on with what is left:\n    rm {self._end.path}"
+            )
 
     def _insert(self, rows: Sequence[Row]) -> None:
-        places = ",".join(["(?,?,?,?,?)"] * len(rows))
-        self._db.execute(f"INSERT INTO log VALUES {places}", [field for row in rows for field in row[:5]])
+        places = ",".join(["(?,?,?,?,?,?)"] * len(rows))
+        fields = [field for row in rows for field in (*row[:5], checksum_of(*row[:5]))]
+        self._db.execute(f"INSERT INTO log ({_COLUMNS}) VALUES {places}", fields)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -171,6 +225,11 @@ class LogFile:
             raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
 
 
+def _of(table: str) -> str:
+    """The columns of one of several tables."""
+    return ", ".join(f"{table}.{column}" for column in _COLUMNS.split(", "))
+
+
 def _named(path: Path, error: sqlite3.Error) -> StoreError:
     """The Store's error for one of SQLite's, by its result code (sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", 0)
@@ -180,5 +239,5 @@ def _named(path: Path, error: sqlite3.Error) -> StoreError:
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreInUse(f"{path} is in use by another process; stop that server first")
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreCorrupt(f"{path} is damaged: {error}; restore a snapshot, or move the file away to start empty")
+        return StoreCorrupt(f"{path} is damaged: {error}; {_WAY_OUT}")
     return StoreError(f"{path}: {error}")

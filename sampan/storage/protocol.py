@@ -38,6 +38,10 @@ class Unreadable(bytes):
         return value
 
 
+class Damaged(Unreadable):
+    """In place of a value of which not even the stored bytes are those that were written."""
+
+
 class EventType(Enum):
     """What a revision did to its key."""
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from sampan.storage.encryption.transformer import ENCRYPTED, TransformFailed
 from sampan.storage.encryption.transformers import Transformers
-from sampan.storage.protocol import Event, EventType, Record, Unreadable
+from sampan.storage.protocol import Damaged, Event, EventType, Record, Unreadable
 
 _TYPES = (EventType.CREATE, EventType.UPDATE, EventType.DELETE)
 _NUMBER = {type: number for number, type in enumerate(_TYPES)}
+TYPES = range(len(_TYPES))  # as rows have them
 DELETE = _NUMBER[EventType.DELETE]
 
 
@@ -53,20 +54,21 @@ class Rows:
 
     def current(self, record: Record) -> Record:
         """A current record, with its value as it was written."""
-        return record._replace(value=self._read(record.key, bytes(record.value), current=True))
+        value = record.value if isinstance(record.value, Damaged) else bytes(record.value)
+        return record._replace(value=self._read(record.key, value, current=True))
 
     def event(
         self, revision: int, key: str, type: int, previous: int, value: bytes | None, before: bytes | None
     ) -> Event:
         """The event of a row and of the value before it."""
-        old = Record(key, self._read(key, before or b""), previous) if previous else None
-        new = old.value if old is not None and value == before else self._read(key, value or b"")
+        old = Record(key, self._read(key, b"" if before is None else before), previous) if previous else None
+        new = old.value if old is not None and value == before else self._read(key, b"" if value is None else value)
         return Event(_TYPES[type], key, new, revision, old)
 
     def reread(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those of the records that were unreadable and are so no more, by keys that have come meanwhile."""
         for record in records:
-            if isinstance(record.value, Unreadable):
+            if isinstance(record.value, Unreadable) and not isinstance(record.value, Damaged):
                 again = self.current(record)
                 if not isinstance(again.value, Unreadable):
                     yield again
@@ -86,6 +88,8 @@ class Rows:
         return value, "" if gone else writer
 
     def _read(self, key: str, stored: bytes, *, current: bool = False) -> bytes:
+        if isinstance(stored, Damaged):
+            return stored
         try:
             value, writer = self.transformers.of(key).from_storage(stored, key.encode())
         except TransformFailed as error:

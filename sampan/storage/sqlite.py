@@ -51,7 +51,11 @@ class SQLiteStore:
         """Open or make the file; raises StoreInUse, StoreCorrupt, StoreFull, StoreError."""
         store = cls(path, transformers or Transformers())
         store._writer.start()
-        store._revision, store._compacted = await store._writer.opened
+        try:
+            store._revision, store._compacted = await store._writer.opened
+        except StoreError:
+            await store._writer.closed  # so that whoever mends it, or tries again, finds the file unlocked
+            raise
         store._writers = await store._call(lambda _, file: file.rows.writers)
         store._compacting = store._compacted
         return store

@@ -146,6 +146,8 @@ class Writer(threading.Thread):
         """Close the file and refuse what came too late, also when a bug has ended the thread."""
         self._ended = True
         outcomes: list[Outcome] = []
+        if not self.opened.done():
+            outcomes.append((self.opened, None, StoreError(f"{self._path} could not be read: see the server's log")))
         while not self._queue.empty():
             if (item := self._queue.get()) is not None:
                 outcomes.append((item.future, None, StoreError(f"{self._path} is closed")))

@@ -197,10 +197,9 @@ async def test_a_damaged_value_harms_itself_only(path: Path) -> None:
     await store.create(WEB, value("one"))
     await store.create(OTHER, value("two"))
     written = await store._call(lambda _, file: file._db.execute("SELECT value FROM log WHERE revision = 1").fetchone())
+    torn_by_its_writer = "UPDATE log SET value = ?, checksum = NULL WHERE revision = 1"
     for torn in _torn(written[0]):
-        await store._call(
-            lambda _, file, torn=torn: file._db.execute("UPDATE log SET value = ? WHERE revision = 1", (torn,))
-        )
+        await store._call(lambda _, file, torn=torn: file._db.execute(torn_by_its_writer, (torn,)))
         await store.close()
         store = await reopened(path, OLD)
         cache = await started(store)
