@@ -168,9 +168,8 @@ class APIServer:
             self.app.auditor = auditor_of(config.audit, config.metrics, config.now)
         aggregation.discovery.on_change(self._tell_again)
         aggregation.specs.on_change(self.openapi.serve_again)
-        self._http = HTTPServer(
-            self.app.handle, error_response=transport_error, streamed=self.app.streamed, heads_first=True
-        )
+        app = self.app
+        self._http = HTTPServer(app.handle, error_response=transport_error, streamed=app.streamed, heads_first=True)
 
     def _services(self) -> Services:
         config = self.config
@@ -362,6 +361,7 @@ class APIServer:
         """The checks of /readyz."""
         return {
             **self.healthiness(),
+            "etcd-readiness": lambda: self.config.store.trouble,
             "poststarthook/rbac/bootstrap-roles": lambda: "" if self._ready else "not finished",
         }
 

@@ -9,6 +9,7 @@ Values are encrypted in rows and plain everywhere else (rows.py). Each row has a
 not what was written costs its own object. A file beside tells how far the log has come (end_record.py).
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.end_record import EndRecord
 from sampan.storage.index import Index
 from sampan.storage.protocol import Damaged, Event, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+from sampan.storage.reserve import Reserve
 from sampan.storage.rows import DELETE, TYPES, Row, Rows
 
 APPLICATION_ID = 0x53414D50  # "SAMP", in the file's header
@@ -45,6 +47,7 @@ _COLUMNS = "revision, key, type, previous, value, checksum"
 _ROWS = 100  # rows inserted by one statement
 
 _WAY_OUT = "restore a snapshot, or move the file away to start empty"
+_SMALL_STEP, _PAGES_IN_STEP = 64, 400  # revisions and pages of 4 kB, while the disk is full
 _PAGES_GIVEN_BACK = 4000  # at most, by one compaction: 16 MB
 
 
@@ -55,12 +58,14 @@ class LogFile:
         self.path = path
         self.compacted = 0
         self.rows = Rows(transformers)
+        self.reserve = Reserve(path)
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
             try:
                 self._prepare()
+                self.reserve.take()
                 self._end = EndRecord(path)
             except BaseException:
                 self._db.close()
@@ -91,6 +96,8 @@ class LogFile:
                         self._insert(rows[start : start + _ROWS])
             self._end.write(rows[-1].revision)
         self.rows.committed(rows)
+        if self.reserve.in_use:
+            self._fold_if_possible()  # or the space would go into the write-ahead log
 
     def since(self, revision: int, prefix: str = "", *, newest_first: bool = False) -> list[Event]:
         """Every event above `revision` on keys below `prefix`, oldest first unless told otherwise."""
@@ -104,21 +111,65 @@ class LogFile:
 
     def compact(self, revision: int) -> int:
         """Remove what is superseded or deleted at `revision`, give pages back; return how many rows went."""
-        low = self.compacted
-        if revision <= low:
+        if revision <= self.compacted:
             return 0
-        superseded = "SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0"
+        try:
+            gone = self._forget(revision)
+            self._shrink(_PAGES_GIVEN_BACK)
+        except StoreFull:
+            gone = self._compact_in_steps(revision)
         with self._named_errors():
-            with self._transaction():
-                gone = self._db.execute(f"DELETE FROM log WHERE revision IN ({superseded})", (low, revision)).rowcount
-                gone += self._db.execute(
-                    "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = ?", (low, revision, DELETE)
-                ).rowcount
-                self._db.execute("UPDATE compaction SET revision = ?", (revision,))
-            self.compacted = revision
-            # A row per page, without columns: `execute` would stop after the first.
-            self._db.executescript(f"PRAGMA incremental_vacuum({_PAGES_GIVEN_BACK})")
+            self.reserve.take()
         return gone
+
+    def make_room(self) -> bool:
+        """Give up the reserve and fold the write-ahead log into the file, for what leads out of a full disk. Whether
+        there was a reserve."""
+        had = self.reserve.give_up()
+        self._fold_if_possible()
+        return had
+
+    def _fold_if_possible(self) -> None:
+        with contextlib.suppress(StoreFull):  # the file itself may find no space to grow
+            self._fold()
+
+    def _fold(self) -> None:
+        with self._named_errors():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _compact_in_steps(self, revision: int) -> int:
+        """With little space: what is written in a step is folded into the file before the next."""
+        gone, step = 0, _SMALL_STEP
+        while self.compacted < revision:
+            self.make_room()
+            try:
+                gone += self._forget(min(self.compacted + step, revision))
+            except StoreFull:
+                if step == 1:
+                    raise
+                step //= 2
+        for _ in range(0, _PAGES_GIVEN_BACK, _PAGES_IN_STEP):
+            self._fold()
+            self._shrink(_PAGES_IN_STEP)
+        self._fold()
+        return gone
+
+    def _forget(self, revision: int) -> int:
+        low = self.compacted
+        superseded = "SELECT previous FROM log WHERE revision > ? AND revision <= ? AND previous > 0"
+        with self._named_errors(), self._transaction():
+            gone = self._db.execute(f"DELETE FROM log WHERE revision IN ({superseded})", (low, revision)).rowcount
+            gone += self._db.execute(
+                "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = ?", (low, revision, DELETE)
+            ).rowcount
+            self._db.execute("UPDATE compaction SET revision = ?", (revision,))
+        self.compacted = revision
+        return gone
+
+    def _shrink(self, pages: int) -> None:
+        with self._named_errors():
+            # A row per page, without columns: `execute` would stop after the first.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and unlock it."""

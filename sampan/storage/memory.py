@@ -14,6 +14,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._index = Index()
+        self.trouble = ""
         self._log: list[Event] = []  # every event above `compacted`
         self._compacted = 0
         self._listeners = Listeners()

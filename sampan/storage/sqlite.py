@@ -26,6 +26,7 @@ from sampan.storage.protocol import (
     Record,
     RevisionMismatch,
     StoreError,
+    StoreFull,
 )
 from sampan.storage.writer import Call, Write, Writer
 
@@ -41,6 +42,7 @@ class SQLiteStore:
         self._transformers = transformers
         self._writers: Mapping[str, str] = {}  # storage key -> the encryption key that wrote its value
         self._listeners = Listeners()
+        self.trouble = ""
         self._revision = 0
         self._compacted = 0
         self._compacting = 0  # history up to here is gone or going
@@ -79,7 +81,7 @@ class SQLiteStore:
         return await self._write(lambda index: index.update(key, value, expected), len(value))
 
     async def delete(self, key: str, expected: int, value: bytes | None = None) -> int:
-        return await self._write(lambda index: index.delete(key, value, expected), len(value or b""))
+        return await self._write(lambda index: index.delete(key, value, expected), len(value or b""), deletes=True)
 
     def subscribe(self, listener: Listener, after: int) -> Callable[[], None]:
         if after < self._compacting:
@@ -144,11 +146,18 @@ class SQLiteStore:
         self._revision = events[-1].revision
         self._listeners.publish(events)
 
-    async def _write(self, decide: Callable[[Index], Event], size: int) -> int:
+    async def _write(self, decide: Callable[[Index], Event], size: int, *, deletes: bool = False) -> int:
         self._listeners.check()
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._writer.submit(Write(decide, size, future))
-        return await future
+        self._writer.submit(Write(decide, size, future, deletes))
+        try:
+            revision = await future
+        except StoreFull as error:
+            self.trouble = str(error)
+            raise
+        if not deletes:  # which have space of their own
+            self.trouble = ""
+        return revision
 
     def _submit(self, run: Callable[[Index, LogFile], T]) -> "asyncio.Future[T]":
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.index import Index
 from sampan.storage.logfile import LogFile
-from sampan.storage.protocol import Event, StoreError
+from sampan.storage.protocol import Event, StoreError, StoreFull
 from sampan.storage.rows import Row
 
 _GROUP_ROWS = 400  # writes in one commit
@@ -28,6 +28,7 @@ class Write(NamedTuple):
     decide: Callable[[Index], Event]
     size: int
     future: "asyncio.Future[int]"
+    deletes: bool = False
 
 
 class Call(NamedTuple):
@@ -132,8 +133,17 @@ class Writer(threading.Thread):
             for event in reversed(events):
                 index.undo(event)
             # Refusals fall too: they were decided against writes that did not happen.
-            return self._post([], [(write.future, None, error) for write in group])
+            return self._refuse(group, error, index, file)
         return self._post(events, outcomes)
+
+    def _refuse(self, group: Sequence[Write], error: StoreError, index: Index, file: LogFile) -> bool:
+        """Where the disk is full, deletions are tried once more: without the others, and in the space kept for them."""
+        again = [write for write in group if write.deletes] if isinstance(error, StoreFull) else []
+        if again and not file.make_room() and len(again) == len(group):
+            again = []
+        refused = [(write.future, None, error) for write in group if not (again and write.deletes)]
+        going = self._post([], refused)
+        return self._commit(again, index, file) if again and going else going
 
     def _call(self, call: Call, index: Index, file: LogFile) -> bool:
         try:
@@ -182,6 +192,8 @@ class Writer(threading.Thread):
 
 def _decided(write: Write, index: Index, file: LogFile) -> tuple[Event, Row]:
     """The event that a write makes, and its row; raises StoreError, and then nothing has happened."""
+    if file.reserve.in_use and not write.deletes:
+        raise StoreFull(f"cannot write {file.path}: the disk is full, and what is left is for deletions")
     event = write.decide(index)
     try:
         return event, file.rows.row(event)

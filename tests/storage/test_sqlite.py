@@ -32,7 +32,8 @@ def overwrite(path: Path, offset: int, data: bytes) -> None:
 
 
 def size_of_files(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir())
+    """Of what is written, without the space that is kept for a full disk."""
+    return sum(file.stat().st_size for file in folder.iterdir() if not file.name.endswith("-reserve"))
 
 
 class Contents(NamedTuple):

@@ -162,7 +162,8 @@ def conflict(kind: Kind, key: str) -> Conflict:
 def not_stored(error: StoreFull | TransformFailed) -> APIError:
     """The error for a disk that is full, and for a value that can't be encrypted."""
     if isinstance(error, StoreFull):
-        return ServiceUnavailable(f"storage cannot take writes: {error}")
+        way_out = "free space on its disk, or delete objects, for which some is kept"
+        return ServiceUnavailable(f"storage cannot take writes: {error}; {way_out}")
     return InternalError(f"Internal error occurred: {error}")
 
 
