@@ -230,7 +230,7 @@ async def test_an_image_change_restarts_only_that_container(rig: Rig, node: Kube
     await rig.until("change", lambda pod: "waiting" in state_of(pod))
     pod = await rig.client.get(POD, "change", "default")
     assert await rig.told("change", "Killing") == "Container main definition changed, will be restarted"
-    assert pod["status"]["containerStatuses"][1]["restartCount"] == 0
+    assert pod["status"]["containerStatuses"][1]["restartCount"] == 0, pod["status"]
     await rig.delete("change", grace=0)
 
 
