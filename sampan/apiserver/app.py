@@ -5,6 +5,7 @@
     -> who asks                authentication/
     -> is it to be told        audit/
     -> on whose behalf         impersonation/
+    -> is it their turn        fairness/
     -> may they                authorization/
     -> is it another server's  aggregation/
     -> its body                body_budget.py     nothing of it is kept before
@@ -39,6 +40,8 @@ from sampan.apiserver.authorization.attributes import of_request
 from sampan.apiserver.authorization.guard import authorize
 from sampan.apiserver.body_budget import BodyBudget
 from sampan.apiserver.call import Call, One, Payload, Result
+from sampan.apiserver.fairness.fairness import Fairness
+from sampan.apiserver.fairness.levels import Flow
 from sampan.apiserver.impersonation.headers import wanted as wanted_user
 from sampan.apiserver.impersonation.impersonator import Acting
 from sampan.apiserver.metrics import Metrics
@@ -51,7 +54,8 @@ from sampan.apiserver.render.status import PlainError, error_reply
 from sampan.apiserver.requestinfo import RequestInfo, parse_request
 from sampan.apiserver.routes import Routes
 from sampan.apiserver.services import Services, Verb
-from sampan.apiserver.warnings import deprecation, headers
+from sampan.apiserver.warnings import deprecation
+from sampan.apiserver.warnings import headers as warning_headers
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.errors import APIError, BadRequest, InternalError, RequestEntityTooLarge, Timeout, Unauthorized
 from sampan.transport.incoming import BodyTooLarge, IncomingBody
@@ -72,7 +76,19 @@ T = TypeVar("T")
 class Trace:
     """What is known of a request so far, for metrics and the log."""
 
-    __slots__ = ("audit", "info", "name", "now", "passed_on", "record", "request", "started", "user", "warnings")
+    __slots__ = (
+        "audit",
+        "flow",
+        "info",
+        "name",
+        "now",
+        "passed_on",
+        "record",
+        "request",
+        "started",
+        "user",
+        "warnings",
+    )
 
     def __init__(self, request: Request, now: datetime) -> None:
         self.request = request
@@ -84,6 +100,7 @@ class Trace:
         self.name = audit_id(request)
         self.user: User | None = None  # who asks, where that is audited
         self.audit = NOWHERE
+        self.flow: Flow | None = None  # where it belongs, of priority and fairness
         self.record: Record | None = None  # what the audit log is told; None: nothing
 
 
@@ -98,9 +115,10 @@ class App:
         metrics: Metrics,
         backends: Backends,
         proxy: Proxy,
+        fairness: Fairness,
     ) -> None:
         self.services = services
-        self._backends, self._proxy = backends, proxy
+        self._backends, self._proxy, self._fairness = backends, proxy, fairness
         self.routes = routes
         self._nonresource = nonresource
         self._budget = BodyBudget()
@@ -151,10 +169,11 @@ class App:
     def _finish(self, trace: Trace, reply: Reply) -> Reply | Awaitable[Reply]:
         seconds = perf_counter() - trace.started
         self._metrics.observe(trace.info, getattr(reply, "status", 101), seconds)
+        headers = () if trace.flow is None else trace.flow.headers
         if trace.info.is_resource and not trace.passed_on and type(reply) is Response:
-            name_own(reply, trace.name)
+            name_own(reply, trace.name, headers)
         else:
-            reply = named(reply, trace.name)
+            reply = named(reply, trace.name, headers)
         if not trace.passed_on:
             reply = pretty(trace.request, reply)
         if self.auditor is None or trace.record is None:
@@ -220,6 +239,14 @@ class App:
         return self._serve_user(request, trace, query, acting.user)
 
     def _serve_user(
+        self, request: Request, trace: Trace, query: Mapping[str, str], user: User
+    ) -> Reply | Awaitable[Reply]:
+        trace.flow = flow = self._fairness.flow_of(user, trace.info)
+        if flow is None:
+            return self._serve_now(request, trace, query, user)
+        return self._fairness.serve(flow, user, trace.info, query, lambda: self._serve_now(request, trace, query, user))
+
+    def _serve_now(
         self, request: Request, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply | Awaitable[Reply]:
         notes = trace.audit if trace.record is not None else None
@@ -335,13 +362,13 @@ def _warned(reply: Response | Awaitable[Response], warnings: Sequence[str]) -> R
     if not warnings:
         return reply
     if isinstance(reply, Response):
-        return replace(reply, headers=[*reply.headers, *headers(warnings)])
+        return replace(reply, headers=[*reply.headers, *warning_headers(warnings)])
     return _warned_later(reply, warnings)
 
 
 async def _warned_later(reply: Awaitable[Response], warnings: Sequence[str]) -> Response:
     answer = await reply
-    return replace(answer, headers=[*answer.headers, *headers(warnings)])
+    return replace(answer, headers=[*answer.headers, *warning_headers(warnings)])
 
 
 async def _after(step: Awaitable[T], go_on: Callable[[T], Reply | Awaitable[Reply]]) -> Reply:

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from prometheus_client.registry import CollectorRegistry
 
 from sampan.apiserver import keys
@@ -30,7 +29,6 @@ from sampan.apiserver.aggregation.connections import Connections, FrontProxy
 from sampan.apiserver.allocators.repair import run_repair
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
-from sampan.apiserver.authentication.keys import KeyRing
 from sampan.apiserver.authentication.last_used import LastUsed
 from sampan.apiserver.authentication.options import AuthenticationOptions, load
 from sampan.apiserver.authentication.request_header import FrontProxies
@@ -52,12 +50,17 @@ from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.extensions.instances import Instances
+from sampan.apiserver.fairness.dumps import Dumps
+from sampan.apiserver.fairness.fairness import SEATS, Fairness
+from sampan.apiserver.fairness.load import Load
+from sampan.apiserver.fairness.metrics import FairnessMetrics
 from sampan.apiserver.impersonation.impersonator import Impersonator
 from sampan.apiserver.impersonation.metrics import ImpersonationMetrics
 from sampan.apiserver.local import LocalTransport
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks
 from sampan.apiserver.nonresource.openapi import OpenAPI
+from sampan.apiserver.nonresource.openid import OpenID
 from sampan.apiserver.nonresource.table import nonresource
 from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.render.status import transport_error
@@ -123,6 +126,7 @@ class APIServerConfig:
     audit: "AuditOptions | None" = None  # None: no audit log
     health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
     legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
+    seats: int = SEATS  # requests that are served at once, in all priority levels
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -155,12 +159,23 @@ class APIServer:
         self.aggregation = Aggregation(self._cache, connections, self._clock(), config.metrics)
         self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
         self.openapi = OpenAPI(self.aggregation.specs)
+        tokens, jwks = self.services.authenticator.service_accounts, config.authentication.service_account_jwks_uri
+        self.openid = OpenID(tokens, lambda: jwks or f"https://{self.address}/openid/v1/jwks")
+        self.fairness = Fairness(self._clock(), Load(self._cache, lambda: self.services.catalogue), config.seats)
+        self.dumps = Dumps(self.fairness)
+        FairnessMetrics(self.fairness.current, config.metrics)
         self.openapi.serve(catalogue)
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
         aggregation = self.aggregation
         self.app = App(
-            self.services, routes, nonresource(self, routes), self.metrics, aggregation.backends, aggregation.proxy
+            self.services,
+            routes,
+            nonresource(self, routes),
+            self.metrics,
+            aggregation.backends,
+            aggregation.proxy,
+            self.fairness,
         )
         if config.audit is not None:
             from sampan.apiserver.audit.setup import auditor_of
@@ -243,6 +258,7 @@ class APIServer:
         self.aggregation.backends.refresh()
         self._unfollow = [
             follow(listeners(self.services.rbac, self._graph), self._cache, config.store),
+            follow(self.fairness.listeners(), self._cache, config.store),
             config.store.subscribe(self._definitions.on_events, self._cache.revision),
             config.store.subscribe(self.aggregation.backends.on_events, self._cache.revision),
         ]
@@ -274,6 +290,7 @@ class APIServer:
             group.create_task(repair, name="repair of allocations")
             group.create_task(self.authentication.run(), name="authentication")
             group.create_task(self.authorization.run(), name="authorization")
+            group.create_task(self.fairness.run(self.local_client()), name="priority and fairness")
             group.create_task(self._last_used.run(self.local_client()), name="use of legacy tokens")
             group.create_task(run_definitions(self.local_client(), clock, instances), name="definitions")
             group.create_task(
@@ -372,29 +389,3 @@ class APIServer:
     def liveness(self) -> Checks:
         """The checks of /livez."""
         return {"ping": lambda: "", "etcd": lambda: ""}
-
-    def openid_configuration(self) -> bytes:
-        """/.well-known/openid-configuration (OpenID Connect Discovery 1.0)."""
-        tokens = self.services.authenticator.service_accounts
-        algorithms = {key.algorithm for key in tokens.keys.verifiers}
-        return orjson.dumps(
-            {
-                "issuer": tokens.issuers[0],
-                "jwks_uri": self.config.authentication.service_account_jwks_uri or self._jwks_uri,
-                "response_types_supported": ["id_token"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": sorted(algorithms),
-            }
-        )
-
-    @property
-    def _jwks_uri(self) -> str:
-        return f"https://{self.address}/openid/v1/jwks"
-
-    def jwks(self) -> bytes:
-        """/openid/v1/jwks."""
-        return orjson.dumps(self._keys.jwks())
-
-    @property
-    def _keys(self) -> KeyRing:
-        return self.services.authenticator.service_accounts.keys

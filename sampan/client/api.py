@@ -84,6 +84,17 @@ class Client:
             "PATCH", kind.path(namespace, name, subresource), body=patch, content_type=PATCH_TYPES[type]
         )
 
+    async def apply(self, kind: Kind, obj: Object, manager: str, *, subresource: str = "") -> Object:
+        """Server-side apply, also of fields that others own."""
+        meta = obj["metadata"]
+        return await self.transport.request(
+            "PATCH",
+            kind.path(meta.get("namespace", ""), meta["name"], subresource),
+            query={"fieldManager": manager, "force": "true"},
+            body=obj,
+            content_type=PATCH_TYPES["apply"],
+        )
+
     async def delete(
         self,
         kind: Kind,

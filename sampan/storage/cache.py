@@ -236,6 +236,11 @@ class Cache:
         """How many watches there are on exactly this prefix."""
         return len(self._watches.get(prefix, ()))
 
+    def stored(self, collection: str) -> tuple[int, int]:
+        """Objects and bytes of a collection ("/core/pods/")."""
+        found = self._collections.get(collection)
+        return (len(found.entries), found.size) if found else (0, 0)
+
     # Following the store
 
     def _apply(self, events: Sequence[Event]) -> None:

@@ -23,6 +23,7 @@ class Collection:
         self.head = head
         self.entries: dict[str, Cached] = {}
         self.changed = 0  # the revision of the last change
+        self.size = 0  # bytes of all objects
         self._keys: list[str] = []
         self._lists: dict[str, Items] = {}
 
@@ -36,7 +37,10 @@ class Collection:
 
     def put(self, cached: Cached) -> None:
         """Add or replace."""
-        if cached.key not in self.entries:
+        self.size += len(cached.value)
+        if (old := self.entries.get(cached.key)) is not None:
+            self.size -= len(old.value)
+        else:
             if self._keys and self._keys[-1] > cached.key:
                 insort(self._keys, cached.key)
             else:
@@ -46,7 +50,8 @@ class Collection:
 
     def remove(self, key: str, revision: int) -> None:
         """Take out, if it is there."""
-        if self.entries.pop(key, None) is not None:
+        if (old := self.entries.pop(key, None)) is not None:
+            self.size -= len(old.value)
             del self._keys[bisect_left(self._keys, key)]
         self._touch(revision)
 

@@ -3,6 +3,7 @@
 Rules: k8s.io/apiserver/pkg/endpoints/filters/audit_init.go.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from uuid import uuid4
@@ -22,16 +23,18 @@ def audit_id(request: Request) -> str:
     return given[:_MOST] if given else "%s%012x" % (_prefix, next(_numbers))  # noqa: UP031 - half of an f-string's time
 
 
-def named(reply: Reply, name: str) -> Reply:
-    """The answer with its request's name, unless another server has put it there."""
-    if isinstance(reply, Upgrade) or any(header.lower() == HEADER for header, _ in reply.headers):
+def named(reply: Reply, name: str, more: Sequence[tuple[str, str]] = ()) -> Reply:
+    """The answer with its request's name, unless another server has put it there, and with more headers."""
+    if isinstance(reply, Upgrade):
         return reply
-    return replace(reply, headers=(*reply.headers, (_SHOWN, name)))
+    if any(header.lower() == HEADER for header, _ in reply.headers):
+        return replace(reply, headers=(*reply.headers, *more)) if more else reply
+    return replace(reply, headers=(*reply.headers, (_SHOWN, name), *more))
 
 
-def name_own(reply: Response, name: str) -> None:
+def name_own(reply: Response, name: str, more: Sequence[tuple[str, str]] = ()) -> None:
     """The same for an answer that was made for this request alone, in place."""
-    reply.headers = (*reply.headers, (_SHOWN, name))
+    reply.headers = (*reply.headers, (_SHOWN, name), *more)
 
 
 def passed_on(request: Request, name: str) -> Request:

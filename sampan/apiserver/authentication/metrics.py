@@ -4,7 +4,6 @@ Kept in plain numbers, as every request counts, and rendered on scrape. Two of t
 library would give to counters.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 
@@ -12,6 +11,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sampan.apiserver.authentication.user import User
+from sampan.apiserver.histogram import Histogram
 
 _BUCKETS = tuple(0.001 * 2**power for power in range(15))
 _HOUR, _DAY = 3600, 24 * 3600
@@ -21,33 +21,14 @@ _LIFETIMES = tuple(hours * _HOUR for hours in (0, 0.5, 1, 2, 6, 12)) + tuple(
 _WITH_NAME = frozenset({"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"})
 
 
-class _Histogram:
-    """Counts between bounds, and a sum."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
-
-    def observe(self, value: float) -> None:
-        """One more."""
-        self.counts[bisect_left(self._bounds, value)] += 1
-        self.total += value
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """As Prometheus wants them."""
-        bounds = (*(str(float(bound)) for bound in self._bounds), "+Inf")
-        return [(bound, sum(self.counts[: at + 1])) for at, bound in enumerate(bounds)]
-
-
 class AuthenticationMetrics(Collector):
     """Observes attempts; a Collector of `registry`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._users: Counter[str] = Counter()
-        self._results = {result: _Histogram(_BUCKETS) for result in ("success", "failure", "error")}
+        self._results = {result: Histogram(_BUCKETS) for result in ("success", "failure", "error")}
         self._successes = self._results["success"]
-        self._certificates = _Histogram(_LIFETIMES)
+        self._certificates = Histogram(_LIFETIMES)
         registry.register(self)
 
     def succeeded(self, user: User, seconds: float) -> None:

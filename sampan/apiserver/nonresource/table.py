@@ -10,9 +10,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.paths import discovery_paths
 from sampan.apiserver.discovery.views import LegacyDiscovery
+from sampan.apiserver.fairness.dumps import Dumps
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks, health
 from sampan.apiserver.nonresource.openapi import OpenAPI
+from sampan.apiserver.nonresource.openid import OpenID
 from sampan.apiserver.nonresource.paths import Answer, NonResource, paths_document
 from sampan.apiserver.nonresource.version import version_reply
 from sampan.apiserver.routes import Routes
@@ -24,6 +26,8 @@ class Described(Protocol):
 
     metrics: Metrics
     openapi: OpenAPI
+    openid: OpenID
+    dumps: Dumps
 
     @property
     def address(self) -> str:
@@ -45,12 +49,6 @@ class Described(Protocol):
     def readiness(self) -> Checks:
         """The checks of /readyz."""
 
-    def openid_configuration(self) -> bytes:
-        """/.well-known/openid-configuration."""
-
-    def jwks(self) -> bytes:
-        """/openid/v1/jwks."""
-
 
 def nonresource(server: Described, routes: Routes) -> NonResource:
     """The table of a server that serves these routes. Many tables may come and go before somebody discovers them."""
@@ -62,8 +60,7 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
     found = NonResource(late=discovery)
     found.exact["/version"] = version_reply
     found.exact["/metrics"] = lambda request: _metrics(server)
-    found.exact["/.well-known/openid-configuration"] = lambda request: _openid(server.openid_configuration())
-    found.exact["/openid/v1/jwks"] = lambda request: _openid(server.jwks(), "application/jwk-set+json")
+    found.exact |= server.openid.paths() | server.dumps.paths()
     found.prefixes["healthz"] = lambda request: health("healthz", server.healthiness(), request)
     found.prefixes["livez"] = lambda request: health("livez", server.liveness(), request)
     found.prefixes["openapi"] = server.openapi.answer
@@ -73,12 +70,9 @@ def nonresource(server: Described, routes: Routes) -> NonResource:
 
 
 def _paths(table: NonResource) -> Iterable[str]:
-    return [*table.exact, *table.late(), *(f"/{name}" for name in table.prefixes)]
-
-
-def _openid(document: bytes, content_type: str = "application/json") -> Response:
-    """Of the issuer of tokens: others may keep it for an hour, so keys must be published as long before they sign."""
-    return Response(200, document, content_type, [("Cache-Control", "public, max-age=3600")])
+    """But for the pages for debugging, which upstream does not list either."""
+    exact = (path for path in table.exact if not path.startswith("/debug/"))
+    return [*exact, *table.late(), *(f"/{name}" for name in table.prefixes)]
 
 
 def _metrics(server: Described) -> Response:

@@ -22,23 +22,23 @@ class PageNotFound(NotFound):
 class PlainError(APIError):
     """One that upstream answers in plain text, outside of the API's grammar."""
 
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text, code=code, reason="InternalError")
+    def __init__(self, code: int, text: str, retry_after: int = 0) -> None:
+        details = {"retryAfterSeconds": retry_after} if retry_after else {}
+        super().__init__(text, code=code, reason="InternalError", details=details)
 
 
 def error_reply(error: APIError, said: Sequence[str] = (), accepted: str = "") -> Response:
     """The Status of an error as the client takes it, with Retry-After where it says so, and the warnings that were due
     before it."""
     headers = [("Cache-Control", "no-cache, private"), *warnings.headers(said)]
+    if retry := error.details.get("retryAfterSeconds"):
+        headers.append(("Retry-After", str(retry)))
     if isinstance(error, PageNotFound):
         headers.append(("X-Content-Type-Options", "nosniff"))
         return Response(404, b"404 page not found\n", "text/plain; charset=utf-8", headers)
     if isinstance(error, PlainError):
         headers.append(("X-Content-Type-Options", "nosniff"))
         return Response(error.status_code, f"{error.message}\n".encode(), "text/plain; charset=utf-8", headers)
-    retry = error.details.get("retryAfterSeconds")
-    if retry:
-        headers.append(("Retry-After", str(retry)))
     media_type, body = _written(error.status(), accepted)
     return Response(error.status_code, body, media_type, headers)
 

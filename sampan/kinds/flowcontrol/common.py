@@ -1,6 +1,6 @@
 """What FlowSchema and PriorityLevelConfiguration share: group, versions, conditions.
 
-Upstream: k8s.io/kubernetes/pkg/apis/flowcontrol. Requests are not queued by them here.
+The API server goes by them (apiserver/fairness/). Upstream: k8s.io/kubernetes/pkg/apis/flowcontrol.
 """
 
 from sampan.kinds.checks import Errors
@@ -10,7 +10,6 @@ from sampan.machinery.validation import Path, duplicate, required
 
 GROUP = "flowcontrol.apiserver.k8s.io"
 V1 = "io.k8s.api.flowcontrol.v1."
-NOT_QUEUED = "no request is queued by it"
 # version -> the releases in which it was deprecated and removed
 OLD = {
     "v1beta3": ("1.29", "1.32"),

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors, each
 from sampan.kinds.columns import AGE, NAME, NONE, integer, text
-from sampan.kinds.flowcontrol.common import GROUP, NOT_QUEUED, OLD, V1, validate_status
-from sampan.kinds.inert import nothing_acts
+from sampan.kinds.flowcontrol.common import GROUP, OLD, V1, validate_status
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.kinds.versions import versions
 from sampan.machinery.kind import Column, Kind
@@ -176,6 +175,5 @@ KIND = Kind(
         }
     },
     validate_status_update=validate_status,
-    create_warnings=nothing_acts(NOT_QUEUED),
     default_functions={V1 + "FlowSchemaSpec": _default},
 )

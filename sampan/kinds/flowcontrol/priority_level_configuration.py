@@ -11,8 +11,7 @@ from typing import Any
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, text
-from sampan.kinds.flowcontrol.common import GROUP, NOT_QUEUED, OLD, V1, validate_status
-from sampan.kinds.inert import nothing_acts
+from sampan.kinds.flowcontrol.common import GROUP, OLD, V1, validate_status
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object, annotations_of
@@ -191,7 +190,6 @@ KIND = Kind(
     validate=_validate,
     rules={f"{V1}{_NAME}Spec": {"type": (Required(), Enum(("Exempt", "Limited")))}},
     validate_status_update=validate_status,
-    create_warnings=nothing_acts(NOT_QUEUED),
     definitions=_define,
     defaults={
         V1 + "ExemptPriorityLevelConfiguration": {_NEW: 0, "lendablePercent": 0},
