@@ -10,7 +10,8 @@ LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :a
 SAMPAN := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 UV := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
-.PHONY: help install dev up demo test test-clients test-matrix conformance lint lock bench schema pause proto clean
+.PHONY: help install dev up demo test test-clients test-matrix conformance lint lock wheel sbom bench schema pause
+.PHONY: proto clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,15 +50,22 @@ test-matrix: dev ## the unit tests on the lowest and on the newest of each direc
 conformance: dev ## upstream's conformance tests: FOCUS='a regular expression' WORKERS=4; needs Go
 	@PYTHONPATH=. $(BIN)/python -m tests.conformance --focus "$$FOCUS" --workers "$${WORKERS:-4}"
 
-lint: dev ## ruff, mypy, import-linter
+lint: dev ## ruff, mypy, import-linter, and pip-audit where its database can be reached
 	@$(BIN)/ruff check sampan tests benchmarks examples tools
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.audit
 
 lock: $(BIN)/python ## write requirements/ anew from pyproject.toml; UPGRADE=1 takes newer releases of all
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
 	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --extra dev --extra proto pyproject.toml -o requirements/dev.txt
 	@$(UV) $(if $(UPGRADE),--upgrade) --extra build --constraint requirements/dev.txt pyproject.toml -o requirements/install.txt
+
+wheel: dev ## the wheel, below dist/: the same bytes for the same commit
+	@$(BIN)/python -m tools.wheel
+
+sbom: dev ## what Sampan is made of, as CycloneDX: dist/sbom.json
+	@$(BIN)/python -m tools.sbom
 
 bench: dev ## every benchmark, each printing a JSON line
 	@$(BIN)/python -m benchmarks
