@@ -10,6 +10,7 @@ import multiprocessing
 import ssl
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -28,15 +29,24 @@ from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.apiserver.writes.storing import encode
 from sampan.cluster import collector
 from sampan.cluster.certificates import ensure_pki
+from sampan.cluster.loop_monitor import Hold, LoopMonitor
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.rbac.cluster_role_binding import KIND as CLUSTER_ROLE_BINDING
 from sampan.storage.sqlite import SQLiteStore
 
 TOKEN = "benchmark"
+USERS = {f"user-{number}": authenticated(f"user-{number}", ("benchmarks",)) for number in range(8)}  # not exempt
+RIGHTS = {
+    "metadata": {"name": "benchmarks"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "benchmarks"}],
+}
 CORE = "/api/v1/namespaces"
 CONFIG_MAPS = f"{CORE}/default/configmaps"
 QUIET = f"{CORE}/kube-system/configmaps"  # where nothing else happens
 CHANGES = 9  # whose fan-out is measured
 PODS = 10_000
+MOST_HOLDS = 20  # that are told of
 
 CREATE = """
 local made = 0
@@ -58,13 +68,18 @@ async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
         service_account_key=pki["sa.key"],
         certificate=pki["apiserver.crt"],
         key=pki["apiserver.key"],
-        tokens={TOKEN: authenticated("benchmark", ("system:masters",))},
+        tokens={TOKEN: authenticated("benchmark", ("system:masters",)), **USERS},
     )
     with collector.resting():
         server = APIServer(config)
         await server.start()
+    await server.local_client().create(CLUSTER_ROLE_BINDING, RIGHTS)
     pipe.send(server.port)
-    await asyncio.to_thread(pipe.recv)
+    holds: list[Hold] = []
+    with LoopMonitor(holds.append):
+        await asyncio.to_thread(pipe.recv)
+    for hold in sorted(holds, key=lambda hold: -hold.seconds)[:MOST_HOLDS]:
+        print(f"the loop was held for {hold.seconds * 1000:.0f} ms by {hold.place}: {hold.stack}", file=sys.stderr)
     await server.stop(0)
     await store.close()
 
@@ -164,11 +179,12 @@ async def _one_change(writer: asyncio.Transport, watches: list[Watcher], name: s
     return max(await asyncio.gather(*(watch.seen for watch in watches))) - began
 
 
-def http(method: str, path: str, body: Any = None) -> bytes:
-    """A request with the benchmark's token."""
-    text = orjson.dumps(body) if body else b""
+def http(method: str, path: str, body: Any = None, *, token: str = TOKEN, content: str = "application/json") -> bytes:
+    """A request with a token; the body is a tree, or bytes."""
+    text = body if isinstance(body, bytes) else orjson.dumps(body) if body else b""
     head = (
-        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(text)}\r\n\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: {content}\r\nContent-Length: {len(text)}\r\n\r\n"
     )
     return head.encode() + text
 

@@ -3,11 +3,13 @@
     trickle   1,000 anonymous clients, each with a POST of 3 MB that never comes to its end
     uploads   16 clients of one user, each sending bodies of 2.9 MB that are no object, again and again
     lists     8 clients that list 10,000 pods of 3 kB, again and again
+    costly    8 users, each sending the worst YAML, JSON, patch, selector and expressions that the limits allow
 
 Prints one JSON line: milliseconds at the 99th percentile and at worst, and the server's memory before, at most, and a
 while after. The server, the attackers and who measures have a process each.
 """
 
+import argparse
 import asyncio
 import json
 import multiprocessing
@@ -15,8 +17,9 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import uvloop
@@ -30,6 +33,8 @@ BACK = 5.0  # seconds after which an attacker who was refused comes back: handsh
 SETTLE = 5.0  # seconds in which attackers connect
 SMALL = "/api/v1/namespaces/default"
 LARGE = 3 << 20
+JSON_PATCH = "application/json-patch+json"
+_users = cycle(api.USERS)
 Attack = Callable[[int], Awaitable[None]]
 
 
@@ -91,7 +96,52 @@ async def lists(port: int) -> None:
         await answered(reader)
 
 
-ATTACKS: dict[str, tuple[Attack, int]] = {"trickle": (trickle, 1000), "uploads": (uploads, 16), "lists": (lists, 8)}
+def worst(token: str) -> list[bytes]:
+    """Requests that take the server long: each within its limits, most of them refused in the end."""
+    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies?dryRun=All"
+    ports = [{"containerPort": number % 65535 + 1, "name": f"p{number}"} for number in range(60_000)]
+    pod = {"metadata": {"name": "x"}, "spec": {"containers": [{"name": "a", "image": "a", "ports": ports}]}}
+    operations = [{"op": "add", "path": f"/data/k{number}", "value": "x" * 200} for number in range(10_000)]
+    labels = ",".join(f"k{number} notin (a,b,c)" for number in range(300)).replace(" ", "%20")
+    expression = " && ".join(f"object.spec.containers.all(c, c.name != 'x{number}')" for number in range(60))
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
+    policy = {
+        "metadata": {"name": f"{token}"},
+        "spec": {
+            "matchConstraints": {"resourceRules": rules},
+            "validations": [{"expression": expression} for _ in range(50)],
+        },
+    }
+    return [
+        api.http("POST", reviews, b"- a\n" * 299_000, token=token, content="application/yaml"),
+        api.http("POST", reviews, b"[" + b"[]," * 900_000 + b"[]]", token=token),
+        api.http("POST", f"{SMALL}/pods?dryRun=All", pod, token=token),
+        api.http("PATCH", f"{SMALL}/configmaps/kube-root-ca.crt", operations, token=token, content=JSON_PATCH),
+        api.http("GET", f"/api/v1/pods?labelSelector={labels}", token=token),
+        api.http("POST", policies, policy, token=token),
+    ]
+
+
+async def costly(port: int) -> None:
+    """Until cancelled: what takes long, of one of the users."""
+    requests = worst(next(_users))
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await opened(port)
+            while True:
+                for request in requests:
+                    writer.write(request)
+                    await writer.drain()
+                    await answered(reader)
+
+
+ATTACKS: dict[str, tuple[Attack, int]] = {
+    "trickle": (trickle, 1000),
+    "uploads": (uploads, 16),
+    "lists": (lists, 8),
+    "costly": (costly, 8),
+}
 
 
 async def probe(port: int, path: str, until: float) -> list[float]:
@@ -163,15 +213,18 @@ async def under(attack: Attack, clients: int, port: int, pid: int) -> dict[str, 
     }
 
 
-async def attacked(port: int, pid: int) -> dict[str, dict[str, float]]:
-    """All of them, one after another."""
-    return {name: await under(attack, clients, port, pid) for name, (attack, clients) in ATTACKS.items()}
+async def attacked(port: int, pid: int, chosen: Iterable[str]) -> dict[str, dict[str, float]]:
+    """One attack after another."""
+    return {name: await under(*ATTACKS[name], port, pid) for name in chosen}
 
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("attacks", nargs="*", default=ATTACKS, help="which of them; by default all")
+    chosen = parser.parse_args().attacks
     with api.running() as (port, pid):
-        figures = uvloop.run(attacked(port, pid))
+        figures = uvloop.run(attacked(port, pid, chosen))
     print(json.dumps({"benchmark": "stall", **figures}))
 
 

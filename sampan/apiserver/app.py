@@ -38,6 +38,7 @@ from sampan.apiserver.authentication.attempt import Attempt
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import of_request
 from sampan.apiserver.authorization.guard import authorize
+from sampan.apiserver.beside import on_behalf_of
 from sampan.apiserver.body_budget import BodyBudget
 from sampan.apiserver.call import Call, One, Payload, Result
 from sampan.apiserver.fairness.fairness import Fairness
@@ -277,6 +278,7 @@ class App:
         self, request: Request, body: IncomingBody, trace: Trace, query: Mapping[str, str], user: User
     ) -> Reply:
         """What has a body that is still to come, once there is room for it."""
+        on_behalf_of.set(user.name)
         async with self._budget.room(user.name, body.length or body.limit or 0):
             try:
                 request.body = await body.read()

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from sampan.cluster import collector, components
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.loop_monitor import LoopMonitor, logged
 from sampan.cluster.steps import Steps
 
 
@@ -24,6 +25,7 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
     if node:
         await node.network(config, steps.done)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(LoopMonitor(logged()))
         objects = node.objects(config) if node else ()
         cluster = await stack.enter_async_context(components.control_plane(config, steps.done, objects))
         running = [*components.control_plane_tasks(cluster)]

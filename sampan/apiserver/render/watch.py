@@ -1,12 +1,12 @@
 """Watch streams: frames by the table of serializers, shared between watchers; errors are ERROR events."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.call import Call, Change, Changes, Watching
 from sampan.apiserver.extensions.views import working
+from sampan.apiserver.pace import Pace
 from sampan.apiserver.render.serializer import Encode, Serializer
 from sampan.apiserver.render.serializers import SERIALIZERS
 from sampan.apiserver.render.trees import bookmark
@@ -16,7 +16,7 @@ from sampan.machinery.errors import APIError
 from sampan.storage.cached import Cached
 from sampan.transport.messages import StreamResponse
 
-_AT_ONCE = 50  # events that are encoded in one go; a few milliseconds
+_PIECE = 64 << 10  # bytes of frames that are sent together, if not a single one is longer
 
 
 def watch_reply(
@@ -24,23 +24,26 @@ def watch_reply(
 ) -> StreamResponse:
     """The stream of a watch."""
     serializer = SERIALIZERS[wanted.media_type]
-    quick = not wanted.view and serializer.is_quick(call)
     encode = _encoder(call, wanted, serializer, result.now)
-    frames = _frames(result.changes, encode, serializer, quick)
+    frames = _frames(result.changes, encode, serializer)
     return StreamResponse(200, frames, serializer.stream_type, headers)
 
 
-async def _frames(
-    changes: Changes, encode: Encode, serializer: Serializer, quick: bool
-) -> AsyncIterator[bytes]:
+async def _frames(changes: Changes, encode: Encode, serializer: Serializer) -> AsyncIterator[bytes]:
+    """Those of a batch together, as far as they are small: what waits to be sent is not to be much, and large ones take
+    time to encode."""
     try:
         async for batch in changes:
-            if quick or len(batch) <= _AT_ONCE:
-                yield b"".join(map(encode, batch))
-                continue
-            for first in range(0, len(batch), _AT_ONCE):
-                yield b"".join(map(encode, batch[first : first + _AT_ONCE]))
-                await asyncio.sleep(0)
+            pace, frames, size = Pace(), list[bytes](), 0
+            for change in batch:
+                frames.append(encode(change))
+                size += len(frames[-1])
+                if size >= _PIECE:
+                    yield b"".join(frames)
+                    frames, size = [], 0
+                await pace.keep()
+            if frames:
+                yield b"".join(frames)
     except APIError as error:
         yield serializer.frame("ERROR", error.status())
     finally:

@@ -10,6 +10,7 @@ from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.attributes import Attributes, Verdict
 from sampan.apiserver.authorization.rules import Rule
 from sampan.apiserver.authorization.selectors import of_review
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
@@ -49,12 +50,12 @@ async def self_rules(services: Services, call: Call) -> Tree:
 
 async def _read(services: Services, call: Call) -> Object:
     options = write_options(call.query, "CreateOptions")
-    review = read_object(call, options.validation)
+    review = await beside(is_large(call), read_object, call, options.validation)
     review.setdefault("spec", {})
     review.pop("status", None)
     admission = await mutated(services, call, review, options, "", foreign=False)
     kind, review = call.served.kind, admission.new
-    if errors := list(kind.validate(review)) if kind.validate else []:
+    if errors := await beside(is_large(call), list, kind.validate(review)) if kind.validate else []:
         raise Invalid.of(kind.name, kind.group, "", errors)
     await services.admission.validate(services, admission)
     return review

@@ -6,6 +6,7 @@ Rules and messages: k8s.io/kubernetes/pkg/registry/core/pod/storage (BindingREST
 from typing import Any
 
 from sampan.apiserver.admission.foreign import mutated
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import storage_key
@@ -31,7 +32,7 @@ _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Suc
 async def bind(services: Services, call: Call) -> Tree:
     """A Status, 201. Raises Conflict where the pod is bound, being deleted or another than the Binding means."""
     options = write_options(call.query, "CreateOptions")
-    sent = read_body(call, "Binding")
+    sent = await beside(is_large(call), read_body, call, "Binding")
     name = call.info.name or _name(sent)
     if name != _name(sent):
         raise BadRequest("name in URL does not match name in Binding object")

@@ -6,6 +6,7 @@ Rules: k8s.io/kubernetes/pkg/registry/core/pod/storage (EvictionREST); documenta
 from typing import Any
 
 from sampan.apiserver.admission.foreign import mutated
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_body
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import storage_key
@@ -35,7 +36,8 @@ _CONDITION = {
 async def evict(services: Services, call: Call) -> Tree:
     """A Status, 201, once the deletion has begun."""
     options = write_options(call.query, "CreateOptions")
-    body = {"apiVersion": _VERSIONS[0], "kind": "Eviction", **read_body(call, "Eviction", _VERSIONS[0])}
+    sent = await beside(is_large(call), read_body, call, "Eviction", _VERSIONS[0])
+    body = {"apiVersion": _VERSIONS[0], "kind": "Eviction", **sent}
     if (version := body["apiVersion"]) not in _VERSIONS:
         raise BadRequest(f'no kind "Eviction" is registered for version "{version}" in scheme "{SCHEME}"')
     admission = await mutated(services, call, body, options, "eviction")

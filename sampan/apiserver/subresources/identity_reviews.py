@@ -3,6 +3,7 @@
 from sampan.apiserver.admission.foreign import admitted_review
 from sampan.apiserver.authentication.attempt import Attempt, Refused
 from sampan.apiserver.authentication.user import user_info
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_object
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.options import write_options
@@ -14,7 +15,8 @@ from sampan.machinery.meta import format_time
 async def token_review(services: Services, call: Call) -> Tree:
     """Whether a token is good, for whom, and for which audiences."""
     options = write_options(call.query, "CreateOptions")
-    review = await admitted_review(services, call, read_object(call, options.validation), options)
+    sent = await beside(is_large(call), read_object, call, options.validation)
+    review = await admitted_review(services, call, sent, options)
     spec = review.setdefault("spec", {})
     token = spec.get("token") or ""
     if not token:
@@ -33,7 +35,8 @@ async def token_review(services: Services, call: Call) -> Tree:
 async def self_subject_review(services: Services, call: Call) -> Tree:
     """Who the caller is."""
     options = write_options(call.query, "CreateOptions")
-    review = await admitted_review(services, call, read_object(call, options.validation), options)
+    sent = await beside(is_large(call), read_object, call, options.validation)
+    review = await admitted_review(services, call, sent, options)
     review["metadata"] = {"creationTimestamp": format_time(call.now)}
     review["status"] = {"userInfo": user_info(call.user)}
     return Tree(review, 201, stored=True)

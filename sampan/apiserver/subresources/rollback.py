@@ -7,6 +7,7 @@ in the annotation that upstream uses.
 from typing import Any
 
 from sampan.apiserver.admission.foreign import mutated
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_body, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.keys import storage_key
@@ -22,7 +23,7 @@ ROLLBACK_TO = "deprecated.deployment.rollback.to"
 async def rollback(services: Services, call: Call) -> Tree:
     """A Status. Raises BadRequest, Invalid, NotFound."""
     options = write_options(call.query, "CreateOptions")
-    sent = read_body(call, "DeploymentRollback")
+    sent = await beside(is_large(call), read_body, call, "DeploymentRollback")
     body = {**sent, "apiVersion": call.served.version.api_version, "kind": "DeploymentRollback"}
     admission = await mutated(services, call, body, options, "rollback")
     revision, added = _checked(call, admission.new)

@@ -7,6 +7,7 @@ selector both as a map and as text (facts of extensions/v1beta1).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.extensions.views import working
@@ -40,14 +41,14 @@ def _get(services: Services, call: Call) -> Tree:
 
 
 async def _update(services: Services, call: Call) -> Tree:
-    body = read_body(call, "Scale", _api_version(call.served))
+    body = await beside(is_large(call), read_body, call, "Scale", _api_version(call.served))
     return await _change(services, call, write_options(call.query, "UpdateOptions"), lambda _: deep_copy(body))
 
 
 async def _patch(services: Services, call: Call) -> Tree:
     options = write_options(call.query, "PatchOptions")
     refuse_force(options)
-    return await _change(services, call, options, read_patch(call))
+    return await _change(services, call, options, await beside(is_large(call), read_patch, call))
 
 
 async def _change(services: Services, call: Call, options: WriteOptions, apply: Callable[[Object], Any]) -> Tree:

@@ -16,6 +16,7 @@ from sampan.apiserver.authentication.service_account import (
     ServiceAccountTokens,
     expiry,
 )
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_body, recognized, unrecognized
 from sampan.apiserver.call import Call, Tree
 from sampan.apiserver.metadata import check_namespace
@@ -40,7 +41,8 @@ _WEBHOOKS = (
 async def create_token(services: Services, call: Call) -> Tree:
     """The TokenRequest with its status, 201."""
     options = write_options(call.query, "CreateOptions")
-    body = _body(call, read_body(call, "TokenRequest", "authentication.k8s.io/v1"))
+    sent = await beside(is_large(call), read_body, call, "TokenRequest", "authentication.k8s.io/v1")
+    body = _body(call, sent)
     admission = await mutated(services, call, body, options, "token")
     account = current(services, call).object
     _check_account(admission.new, account)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_options
 from sampan.apiserver.call import Call, One, Tree
 from sampan.apiserver.keys import storage_key
@@ -15,7 +16,7 @@ from sampan.machinery.meta import Object
 
 async def delete(services: Services, call: Call) -> One | Tree:
     """The object while its deletion is under way, a Status (or the last state) when it is gone. Raises NotFound."""
-    options = delete_options(call.query, read_options(call))
+    options = delete_options(call.query, await beside(is_large(call), read_options, call))
     if options.ignore_read_error:
         return await delete_unreadable(services, call, options)
     kind, info = call.served.kind, call.info

@@ -5,15 +5,16 @@ Those that are under way together share commits. Upstream deletes with one worke
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sampan.apiserver.beside import beside, is_large
 from sampan.apiserver.bodies import read_options
 from sampan.apiserver.call import Call, Many, One
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import DeleteOptions, delete_options, list_options
 from sampan.apiserver.services import Services
-from sampan.apiserver.verbs.listing import selection, within
+from sampan.apiserver.verbs.listing import selected, selection, within
 from sampan.apiserver.verbs.unsafe_delete import refuse_for_collections, unread
 from sampan.apiserver.writes import deleting
 from sampan.machinery.errors import APIError, NotFound
@@ -24,7 +25,7 @@ _AT_ONCE = 64  # deletions under way
 
 async def deletecollection(services: Services, call: Call) -> Many:
     """The objects that were there, as a list, at most `limit`."""
-    body: Any = read_options(call)
+    body: Any = await beside(is_large(call), read_options, call)
     listed = list_options(call.query)
     options, chosen = delete_options(call.query, body), selection(call, listed)
     refuse_for_collections(options)
@@ -33,12 +34,14 @@ async def deletecollection(services: Services, call: Call) -> Many:
     entries = within(services, chosen).items
     if waiting := prepare(services, call.served, entries):
         await waiting
-    found = [e for e in entries if chosen.matches is None or chosen.matches(e)]
+    found = await selected(entries, chosen)
     wanted = found[: listed.limit] if listed.limit else found
     return Many(Items(await _delete_all(services, call, wanted, options)), services.cache.revision)
 
 
-async def _delete_all(services: Services, call: Call, entries: list[Cached], options: DeleteOptions) -> list[Cached]:
+async def _delete_all(
+    services: Services, call: Call, entries: Sequence[Cached], options: DeleteOptions
+) -> list[Cached]:
     """Delete with a bounded number of workers; the first that fails ends them all."""
     deleted: dict[str, Cached] = {}
     left = iter(entries)

@@ -10,9 +10,10 @@ from collections.abc import Awaitable
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
+from sampan.apiserver.pace import Pace
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
-from sampan.apiserver.verbs.listing import Matches, Selection, selection, within
+from sampan.apiserver.verbs.listing import Matches, Selection, select, selected, selection, within
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
 from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
@@ -34,16 +35,15 @@ def list_objects(services: Services, call: Call) -> Many | Awaitable[Many]:
         return _at_revision(services, call.served, options, chosen._replace(prefix=chosen.collection))
     listing = within(services, chosen)
     waiting = prepare(services, call.served, listing.items)
-    return _whole(listing, chosen) if waiting is None else _later(listing, chosen, waiting)
+    if waiting is None and (chosen.matches is None or len(listing.items) <= chosen.at_once):
+        return Many(select(listing.items, chosen.matches), listing.revision)
+    return _later(listing, chosen, waiting)
 
 
-def _whole(listing: Listing, chosen: Selection) -> Many:
-    return Many(_select(listing.items, chosen.matches), listing.revision)
-
-
-async def _later(listing: Listing, chosen: Selection, waiting: Awaitable[None]) -> Many:
-    await waiting
-    return _whole(listing, chosen)
+async def _later(listing: Listing, chosen: Selection, waiting: Awaitable[None] | None) -> Many:
+    if waiting is not None:
+        await waiting
+    return Many(await selected(listing.items, chosen), listing.revision)
 
 
 async def _at_revision(services: Services, served: Served, options: ListOptions, chosen: Selection) -> Many:
@@ -64,6 +64,7 @@ async def _page(services: Services, served: Served, options: ListOptions, chosen
     """Enough of the store to find `limit` matching objects, and the token for the rest."""
     revision, start_after = max(token.revision, 0), token.start_after
     found: list[Cached] = []
+    pace = Pace()
     while True:
         try:
             part = await services.cache.page(
@@ -77,6 +78,7 @@ async def _page(services: Services, served: Served, options: ListOptions, chosen
         if waiting := prepare(services, served, part.items):
             await waiting
         done = _fill(found, part, chosen.matches, options.limit)
+        await pace.keep()
         if part.items:
             start_after = (found[-1] if done else part.items[-1]).key
         remaining = part.remaining + sum(item.key > start_after for item in part.items)
@@ -96,10 +98,6 @@ def _fill(found: list[Cached], part: Listing, matches: Matches | None, limit: in
             if limit and len(found) == limit:
                 return True
     return False
-
-
-def _select(items: Items, matches: Matches | None) -> Items:
-    return items if matches is None else Items(filter(matches, items))
 
 
 async def wait_until(services: Services, revision: int) -> None:

@@ -8,6 +8,7 @@ from sampan.apiserver.call import Call
 from sampan.apiserver.extensions.views import working
 from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.options import ListOptions
+from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.machinery import field_selectors, selectors
 from sampan.machinery.meta import Object, labels_of
@@ -15,6 +16,7 @@ from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
 
 Matches = Callable[[Cached], bool]
+AT_ONCE = 500  # terms of selectors that are compared in one go; an object may have to be read first
 
 
 class Selection(NamedTuple):
@@ -22,6 +24,12 @@ class Selection(NamedTuple):
 
     prefix: str  # of a collection or namespace; or one whole key
     matches: Matches | None
+    terms: int = 0  # of its selectors
+
+    @property
+    def at_once(self) -> int:
+        """How many objects may be compared in one go."""
+        return AT_ONCE // (self.terms or 1) or 1
 
     @property
     def is_one_key(self) -> bool:
@@ -32,6 +40,22 @@ class Selection(NamedTuple):
     def collection(self) -> str:
         """The prefix, or the one that the key lies below; `matches` then finds the one."""
         return self.prefix[: self.prefix.rindex("/") + 1]
+
+
+def select(items: Items, matches: Matches | None) -> Items:
+    """Those that match."""
+    return items if matches is None else Items(filter(matches, items))
+
+
+async def selected(items: Items, chosen: Selection) -> Items:
+    """The same in slices, however many there are."""
+    if (matches := chosen.matches) is None:
+        return items
+    pace, found = Pace(), list[Cached]()
+    for part in slices(items, chosen.at_once):
+        found += filter(matches, part)
+        await pace.keep()
+    return Items(found)
 
 
 def within(services: Services, chosen: Selection) -> Listing:
@@ -55,12 +79,12 @@ def selection(call: Call, options: ListOptions) -> Selection:
     name = fields.equals("metadata.name")
     if name and "/" not in name and (namespace or not kind.namespaced):
         prefix = storage_key(kind, namespace, name)
-    by_labels, seen = labels.matches, _seen(call)
+    by_labels, seen, terms = labels.matches, _seen(call), len(labels.requirements) + len(fields.terms)
     if not fields.terms:
-        return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))))
+        return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))), terms)
     if labels.is_everything:
-        return Selection(prefix, lambda entry: of_object(seen(entry)))
-    return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))) and of_object(seen(entry)))
+        return Selection(prefix, lambda entry: of_object(seen(entry)), terms)
+    return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))) and of_object(seen(entry)), terms)
 
 
 def _seen(call: Call) -> Callable[[Cached], Object]:

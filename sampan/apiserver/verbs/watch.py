@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sampan.apiserver.call import Call, Change, Watching
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
+from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.list import parse_revision, wait_until
 from sampan.apiserver.verbs.listing import Matches, Selection, selection, within
@@ -21,7 +22,6 @@ from sampan.storage.cached import Cached, CacheEvent, Items
 _MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
 _BOOKMARK_PERIOD = 60.0
 _LAST_BOOKMARK = 2.0  # seconds before the end, so that the next watch need not begin far back
-_INITIAL_BATCH = 500
 
 
 class _Start(NamedTuple):
@@ -44,8 +44,11 @@ async def _changes(
     with services.cache.watch(chosen.prefix, start.after) as source:
         if waiting := prepare(services, served, start.initial):
             await waiting
-        for batch in _initial(start.initial, chosen.matches):
-            yield batch
+        pace = Pace()
+        for part in slices(start.initial, chosen.at_once):
+            if initial := [_added(entry) for entry in part if chosen.matches is None or chosen.matches(entry)]:
+                yield initial
+            await pace.keep()
         if start.marks_end:
             yield [Change("BOOKMARK", start.after, ends_initial=True)]
         clock = asyncio.get_running_loop().time
@@ -55,8 +58,10 @@ async def _changes(
             events = await source.next(min(left, max(next_bookmark - clock(), 0.0)))
             if served.version.structure is not None and (waiting := prepare(services, served, _entries(events))):
                 await waiting
-            if changes := _seen(events, chosen.matches):
-                yield changes
+            for seen in slices(events, chosen.at_once):
+                if changes := _seen(seen, chosen.matches):
+                    yield changes
+                await pace.keep()
             if clock() >= next_bookmark:
                 next_bookmark = bookmark_after(clock(), end)
                 if options.bookmarks:
@@ -81,12 +86,6 @@ async def _start(services: Services, options: ListOptions, chosen: Selection, re
     marks_end = bool(options.send_initial_events) and options.bookmarks
     listing = within(services, chosen)
     return _Start(listing.revision, listing.items, marks_end)
-
-
-def _initial(items: Items, matches: Matches | None) -> Iterator[list[Change]]:
-    found = [entry for entry in items if matches is None or matches(entry)]
-    for first in range(0, len(found), _INITIAL_BATCH):
-        yield [_added(entry) for entry in found[first : first + _INITIAL_BATCH]]
 
 
 def _added(entry: Cached) -> Change:

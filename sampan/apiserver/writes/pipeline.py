@@ -100,7 +100,7 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
     async with _allocated(services, kind, obj, None, dry_run=options.dry_run):
         found = chain(validate_meta(obj, kind), validate_new(write.call, obj))
         _refuse(write.call.served, obj, await found_errors(kind, found, is_large(write.call)))
-        _warn(write.call, obj, kind.warnings, kind.create_warnings)
+        await beside(is_large(write.call), _warn, write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
         await services.admission.validate(services, admission)
         return await write.call.audit.timed(
@@ -119,7 +119,7 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
         found = chain(validate_meta_update(new, old, kind), part.validate(write.call, new, old))
         _refuse(served, new, await found_errors(kind, found, large))
         if part.warns:
-            _warn(write.call, new, kind.warnings)
+            await beside(large, _warn, write.call, new, kind.warnings)
         await beside(large, ownership.keep_times, new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)

@@ -1,0 +1,156 @@
+"""Names what holds the event loop: a thread that looks at what the loop's thread is doing now and then.
+
+The loop belongs to everyone, and one callback that computes for long makes all clients wait. A hold is one call of
+this package that goes on for a while in which the loop answers nobody; what counts is the thread's own processor time,
+so that a busy machine is nobody's fault. Collections of garbage are told apart. Costs next to nothing while the loop
+has little to do. Called by serving.py and by the tests, which fail on what it finds.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from types import FrameType
+from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+LIMIT = 0.020  # seconds that one callback may take
+_TICK = 0.025  # seconds between two looks
+_AGAIN = 60.0  # seconds until a place is named again
+_PACKAGE = "sampan."
+_BELOW = frozenset({"__main__", "sampan.cluster.server"})  # of these, the loop runs inside
+_DEPTH = 12  # calls that are told of a stack
+
+
+class Hold(NamedTuple):
+    """One call that held the loop: where it began, what it was busy with when it was seen, and for how long."""
+
+    place: str
+    stack: str
+    seconds: float
+
+
+class LoopMonitor:
+    """Watches the loop of the thread that enters it, until it leaves. `found` is called in the monitor's own thread, or
+    in the loop's."""
+
+    def __init__(self, found: Callable[[Hold], None], *, limit: float = LIMIT, tick: float = _TICK) -> None:
+        self._found, self._limit, self._tick = found, limit, tick
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._collected = 0.0  # seconds in which garbage was collected
+        self._collection = 0.0  # when the one that goes on began
+        self._loop_thread = 0
+        self._answered = True  # whether the loop has come by since it was last called
+
+    def __enter__(self) -> "LoopMonitor":
+        """From inside the loop."""
+        thread = threading.get_ident()
+        gc.callbacks.append(self._collecting)
+        self._loop_thread = thread
+        arguments = (asyncio.get_running_loop(), thread, time.pthread_getcpuclockid(thread))
+        self._thread = threading.Thread(target=self._run, args=arguments, name="loop monitor", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Returns when it looks no more."""
+        self._stop.set()
+        if self._collecting in gc.callbacks:
+            gc.callbacks.remove(self._collecting)
+        assert self._thread is not None
+        self._thread.join()
+
+    def _run(self, loop: asyncio.AbstractEventLoop, thread: int, clock: int) -> None:
+        seen: _Seen | None = None
+        last = time.clock_gettime(clock)
+        while not self._stop.wait(self._tick):
+            before, last = last, time.clock_gettime(clock)
+            if self._collection:
+                continue
+            now = last - self._collected
+            busy = last - before > self._tick / 4
+            frame = sys._current_frames().get(thread) if busy else None
+            call = _outermost(frame)
+            if seen is not None and (call is not seen.call or self._answered):
+                self._tell(seen)
+                seen = None
+            if call is None or frame is None:
+                continue
+            if seen is None:
+                seen = _Seen(call, _stack(frame), now)
+                self._answered = False
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(self._answer)
+            seen.until = now
+        if seen is not None:
+            self._tell(seen)
+
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:
+        """For the collector, in the thread whose turn it is: a collection that the loop's thread pays for."""
+        if phase == "start":
+            self._collection = time.thread_time()
+            return
+        took, self._collection = time.thread_time() - self._collection, 0.0
+        if threading.get_ident() == self._loop_thread:
+            self._collected += took
+            if took >= self._limit:
+                self._found(Hold(f"garbage collection of generation {info['generation']}", "gc", took))
+
+    def _answer(self) -> None:
+        self._answered = True
+
+    def _tell(self, seen: "_Seen") -> None:
+        if seen.until - seen.since >= self._limit:
+            self._found(Hold(_place(seen.call), seen.stack, seen.until - seen.since))
+
+
+class _Seen:
+    """A call that goes on."""
+
+    __slots__ = ("call", "since", "stack", "until")
+
+    def __init__(self, call: FrameType, stack: str, now: float) -> None:
+        self.call, self.stack = call, stack
+        self.since = self.until = now
+
+
+def logged() -> Callable[[Hold], None]:
+    """What tells the log of holds, of each place once a minute."""
+    told: dict[str, float] = {}  # places are as many as there is code
+
+    def found(hold: Hold) -> None:
+        now = time.monotonic()
+        if now - told.get(hold.place, -_AGAIN) >= _AGAIN:
+            told[hold.place] = now
+            log.warning("%s held the event loop for %.0f ms, in %s", hold.place, hold.seconds * 1000, hold.stack)
+
+    return found
+
+
+def _calls(frame: FrameType | None) -> Iterator[FrameType]:
+    """From the innermost outwards."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _outermost(frame: FrameType | None) -> FrameType | None:
+    """The first call of this package that led here; None where none did."""
+    own = [call for call in _calls(frame) if call.f_globals.get("__name__", "").startswith(_PACKAGE)]
+    # A process of the package begins with its own main function, below which the loop runs.
+    return next((call for call in reversed(own) if call.f_globals.get("__name__") not in _BELOW), None)
+
+
+def _place(call: FrameType) -> str:
+    return f"{call.f_globals.get('__name__')}.{call.f_code.co_qualname}"
+
+
+def _stack(frame: FrameType) -> str:
+    return " < ".join(_place(call) for call in islice(_calls(frame), _DEPTH))
