@@ -28,8 +28,8 @@ from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.apiserver.writes.storing import encode
 from sampan.cluster import collector
-from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.loop_monitor import Hold, LoopMonitor
+from sampan.cluster.pki import PKI
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.rbac.cluster_role_binding import KIND as CLUSTER_ROLE_BINDING
 from sampan.storage.sqlite import SQLiteStore
@@ -211,7 +211,7 @@ def running() -> Iterator[tuple[int, int]]:
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ensure_pki(folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"])
+        PKI(directory=folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"]).ensure()
         process = context.Process(target=run_server, args=(folder, theirs))
         process.start()
         try:

@@ -5,7 +5,7 @@
     client = server.local_client(User("system:kube-scheduler"))
     await server.stop()
 
-Called by cluster/ and testing/. Not here: certificates and keys are made by cluster/certificates.py, storage is given
+Called by cluster/ and testing/. Not here: certificates and keys are made by cluster/pki.py, storage is given
 open.
 """
 

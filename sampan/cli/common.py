@@ -58,6 +58,7 @@ def end_cluster(
 ) -> ClusterConfig | None:
     """Do `work` (lifecycle.down or delete) on the named cluster, alone; None after saying what kept it from that."""
     from sampan.cluster import lifecycle
+    from sampan.cluster.start_errors import explain
 
     config = find(name, f"There is nothing to {verb}.")
     if config is None:
@@ -65,8 +66,11 @@ def end_cluster(
     try:
         with lifecycle.exclusive(config):
             work(config, lambda text: print(f"  {text}", flush=True))
-    except (lifecycle.LifecycleError, OSError) as error:
+    except lifecycle.LifecycleError as error:
         complain(str(error))
+        return None
+    except OSError as error:
+        complain(explain(error, config.state))
         return None
     return config
 

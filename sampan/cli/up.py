@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import time
 from typing import Any
 
 from sampan import KUBERNETES_VERSION, __version__
@@ -12,6 +11,7 @@ from sampan.cli.authentication_flags import AUTHENTICATION
 from sampan.cli.authorization_flags import AUTHORIZATION
 from sampan.cli.common import add_name, complain, truth
 from sampan.cli.flag_table import add_flags, given
+from sampan.cli.step_table import StepTable
 
 
 def register(subparsers: Any) -> None:
@@ -75,25 +75,32 @@ def _duration(word: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring the cluster up."""
+    table = StepTable()
     from sampan.cluster import lifecycle, preflight, process, settle
+    from sampan.cluster.config import home
+    from sampan.cluster.start_errors import explain
 
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", arguments.name):
         return complain(f"{arguments.name!r} can't be a cluster's name: lower-case letters, digits and '-', at most 32")
-    began = time.monotonic()
     print(f"Sampan {__version__}, Kubernetes {KUBERNETES_VERSION}")
+    table.line("command loaded")
     try:
         if not arguments.control_plane_only:
             preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
+            table.line("machine checked")
         config = settle.settle(_wishes(arguments))
         with lifecycle.exclusive(config):
-            started = lifecycle.start(config, _print_step)
+            table.line("configuration")
+            started = lifecycle.start(config, table.line)
             path = lifecycle.write_kubeconfig(config)
-    except (lifecycle.LifecycleError, preflight.PreflightError, OSError) as error:
+            table.line("kubeconfig")
+    except (lifecycle.LifecycleError, preflight.PreflightError) as error:
         return complain(str(error))
+    except OSError as error:
+        return complain(explain(error, str(home())))
     except KeyboardInterrupt:
         return _give_up(arguments)
-    took = time.monotonic() - began
-    print(f"Cluster {config.name} is ready after {took:.1f} s." if started else f"Cluster {config.name} is running.")
+    print(f"Cluster {config.name} is {f'ready after {table.total:.2f} s' if started else 'running'}.")
     print(f"{path} has it as its current context, {config.name}. Next:\n    {_kubectl(config.name)} get nodes")
     pid = process.server_pid(config)
     return _stay(arguments, pid) if arguments.foreground and pid else 0
@@ -120,11 +127,6 @@ def _wishes(arguments: argparse.Namespace) -> Any:
         authorization=given(arguments, AUTHORIZATION),
         audit=audit_flags.given(arguments),
     )
-
-
-def _print_step(progress: Any) -> None:
-    if progress.step != "ready":
-        print(f"  {progress.step:<42} {progress.seconds:6.2f} s", flush=True)
 
 
 def _kubectl(name: str) -> str:

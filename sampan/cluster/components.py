@@ -20,14 +20,14 @@ from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.cluster import authentication, authorization
 from sampan.cluster.admission import admission_of
-from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.pki import PKI
 from sampan.controllers.accounts import accounts
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config as ControllersConfig
 from sampan.machinery.durations import parse_duration
 from sampan.machinery.meta import Object
-from sampan.reconcile.clock import Clock, SystemClock
+from sampan.reconcile.clock import Clock
 from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
 from sampan.storage.sqlite import SQLiteStore
@@ -45,6 +45,7 @@ class Cluster:
     """A control plane that is up."""
 
     config: ClusterConfig
+    pki: PKI
     api: APIServer
     store: SQLiteStore
     clock: Clock
@@ -71,31 +72,42 @@ class Cluster:
 
 @contextlib.asynccontextmanager
 async def control_plane(
-    config: ClusterConfig, report: Report, objects: Sequence[Object] = ()
+    config: ClusterConfig, clock: Clock, report: Report, objects: Sequence[Object] = ()
 ) -> AsyncIterator[Cluster]:
     """Certificates, store and API server; closed in the opposite order. `objects` are what its node's parts need."""
-    pki = config.directory / "pki"
-    first_service_ip = str(IPv4Network(config.service_cidr)[1])
-    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{config.domain}")
-    hosts = dict.fromkeys(("localhost", "127.0.0.1", config.node_ip, first_service_ip, *names, *_listen(config)))
-    hosts.pop("0.0.0.0", None)
-    ensure_pki(pki, server_hosts=list(hosts), node_name=config.name, node_hosts=[config.name, config.node_ip])
+    pki = pki_of(config, clock)
+    pki.ensure()
     report("certificates")
     async with contextlib.AsyncExitStack() as stack:
-        clock, metrics = SystemClock(), CollectorRegistry()
+        metrics = CollectorRegistry()
         encryption = await _encryption(config, clock, metrics)
         store = await SQLiteStore.open(config.directory / "store.db", encryption.transformers if encryption else None)
         stack.push_async_callback(store.close)
-        api = APIServer(_api_config(config, store, encryption, metrics, objects))
+        api = APIServer(_api_config(config, pki, store, encryption, metrics, objects))
         await api.start()
         stack.push_async_callback(api.stop)
         report("API server")
-        cluster = Cluster(config, api, store, clock, encryption)
+        cluster = Cluster(config, pki, api, store, clock, encryption)
         api.services.components |= {
             "controller-manager": partial(_unready, cluster.ready("controllers")),
             "scheduler": partial(_unready, cluster.ready("scheduler")),
         }
         yield cluster
+
+
+def pki_of(config: ClusterConfig, clock: Clock) -> PKI:
+    """The key material of a cluster, for all the names and addresses that it is reached by."""
+    first_service_ip = str(IPv4Network(config.service_cidr)[1])
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{config.domain}")
+    hosts = dict.fromkeys(("localhost", "127.0.0.1", config.node_ip, first_service_ip, *names, *_listen(config)))
+    hosts.pop("0.0.0.0", None)
+    return PKI(
+        directory=config.directory / "pki",
+        server_hosts=list(hosts),
+        node_name=config.name,
+        node_hosts=[config.name, config.node_ip],
+        now=clock.now,
+    )
 
 
 def _unready(component: asyncio.Event) -> str:
@@ -123,24 +135,25 @@ def _audit(config: ClusterConfig) -> "AuditOptions | None":
 
 def _api_config(
     config: ClusterConfig,
+    pki: PKI,
     store: SQLiteStore,
     encryption: "Encryption | None",
     metrics: CollectorRegistry,
     objects: Sequence[Object],
 ) -> APIServerConfig:
-    pem = {path.name: path.read_bytes() for path in (config.directory / "pki").iterdir()}
+    serving, front_proxy, kubelets = map(pki.pair, ("apiserver", "front-proxy-client", "apiserver-kubelet-client"))
     return APIServerConfig(
         store=store,
-        service_account_key=pem["sa.key"],
-        certificate=pem["apiserver.crt"],
-        key=pem["apiserver.key"],
-        client_ca=pem["ca.crt"],
-        requestheader_ca=pem["front-proxy-ca.crt"],
-        front_proxy_certificate=pem["front-proxy-client.crt"],
-        front_proxy_key=pem["front-proxy-client.key"],
-        kubelet_client_certificate=pem["apiserver-kubelet-client.crt"],
-        kubelet_client_key=pem["apiserver-kubelet-client.key"],
-        kubelet_ca=pem["ca.crt"],
+        service_account_key=pki.read("sa.key"),
+        certificate=serving.certificate,
+        key=serving.key,
+        client_ca=pki.read("ca.crt"),
+        requestheader_ca=pki.read("front-proxy-ca.crt"),
+        front_proxy_certificate=front_proxy.certificate,
+        front_proxy_key=front_proxy.key,
+        kubelet_client_certificate=kubelets.certificate,
+        kubelet_client_key=kubelets.key,
+        kubelet_ca=pki.read("ca.crt"),
         hosts=_listen(config),
         port=config.api_port,
         advertise_address=_advertised(config),
@@ -181,15 +194,14 @@ def _advertised(config: ClusterConfig) -> str:
 def control_plane_tasks(cluster: Cluster) -> list[Task]:
     """Controllers, scheduler, and the store's upkeep."""
     config, clock = cluster.config, cluster.clock
-    pki = config.directory / "pki"
-    root_ca = (pki / "ca.crt").read_text()
+    authority = cluster.pki.pair("ca")
     pool = () if config.control_plane_only else (config.lb_pool,)
     manager = cluster.client(authenticated("system:kube-controller-manager"))
     scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
     settings = ControllersConfig(
-        root_ca=root_ca,
-        cluster_signing_cert=root_ca.encode(),
-        cluster_signing_key=(pki / "ca.key").read_bytes(),
+        root_ca=authority.certificate.decode("ascii"),
+        cluster_signing_cert=authority.certificate,
+        cluster_signing_key=authority.key,
         cluster_signing_duration=parse_duration(config.cluster_signing_duration),
         load_balancer_pool=pool,
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,

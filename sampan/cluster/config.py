@@ -14,6 +14,7 @@ from typing import Any
 
 NODE_PREFIX = 24  # of a node's pod range
 FIRST_API_PORT, FIRST_KUBELET_PORT, FIRST_DNS_PORT, FIRST_REGISTRY_PORT = 6443, 10250, 10053, 10500
+DRAFT = "cluster.json.new"  # what a `sampan up` that was killed may leave
 
 
 class ConfigError(Exception):
@@ -45,6 +46,7 @@ class ClusterConfig:
     listen: str = ""  # "" is loopback and the node's address
     control_plane_only: bool = False
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config
+    kubeconfigs: list[str] = field(default_factory=list)  # the files that have it, wherever $KUBECONFIG leads today
     domain: str = "cluster.local"
     enable_admission_plugins: str = ""  # separated by commas, as on the command line
     disable_admission_plugins: str = ""
@@ -81,7 +83,7 @@ class ClusterConfig:
     def save(self) -> None:
         """Write cluster.json atomically."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self.directory / "cluster.json.new"
+        draft = self.directory / DRAFT
         draft.write_text(self.text())
         draft.replace(self.directory / "cluster.json")
 
@@ -98,9 +100,11 @@ def load(directory: Path) -> ClusterConfig | None:
     """The cluster kept in a state directory; None if there is none. Raises ConfigError, OSError."""
     path = directory / "cluster.json"
     try:
-        return parse(path.read_text(), path)
+        return parse(path.read_text(errors="replace"), path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except IsADirectoryError:
+        raise ConfigError(_damaged(path, "it is a directory")) from None
 
 
 def parse(text: str, path: Path) -> ClusterConfig:
@@ -111,10 +115,14 @@ def parse(text: str, path: Path) -> ClusterConfig:
             raise ValueError(problem)
         return ClusterConfig(**values)
     except ValueError as error:
-        raise ConfigError(
-            f"{path} is damaged, or of another version of Sampan: {error}\n"
-            f"Put back a copy of it, or remove the cluster with all its objects:\n    rm -r {path.parent}"
-        ) from None
+        raise ConfigError(_damaged(path, str(error))) from None
+
+
+def _damaged(path: Path, cause: str) -> str:
+    return (
+        f"{path} is damaged, or of another version of Sampan: {cause}\n"
+        f"Put back a copy of it, or remove the cluster with all its objects:\n    rm -r {path.parent}"
+    )
 
 
 def _unfit(values: object) -> str:

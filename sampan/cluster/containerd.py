@@ -13,13 +13,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sampan.cluster import containerd_config as config
 from sampan.cluster.containerd_cleanup import clear_leftovers, end_idle_shims, remove_pods
 from sampan.cluster.pause import PAUSE_IMAGE, pause_archive
+from sampan.cluster.private import private_directory
 from sampan.cluster.processes import Process, find
 from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.mounting import unmount_below
@@ -97,10 +98,10 @@ class Containerd:
             await process.end(STOP_GRACE)
             process.close()
 
-    async def stop_everything(self) -> None:
+    async def stop_everything(self, say: Callable[[str], None] = log.info) -> None:
         """Leave nothing running or mounted: through CRI while containerd answers, by force what is left then."""
         if self.config_file.exists():
-            await self._remove_pods_through_cri()
+            await self._remove_pods_through_cri(say)
         for process in self._held():
             await process.end(STOP_GRACE)
             process.close()
@@ -133,8 +134,9 @@ class Containerd:
         """Write config.toml; whether that changed it. Raises ContainerdError for a socket path that is too long."""
         if len(os.fsencode(self.socket)) + len(".ttrpc") > 107:
             raise ContainerdError(f"the socket path {self.socket} is longer than the 107 bytes that Linux allows")
-        for directory in (self.root, self.run_dir, self.options.registry_dir):
+        for directory in (self.root, self.options.registry_dir):
             directory.mkdir(parents=True, exist_ok=True)
+        private_directory(self.run_dir)  # its sockets give root to whoever reaches them
         before = self.config_file.read_text() if self.config_file.exists() else ""
         text = config.render(self._settings())
         self.config_file.write_text(text)
@@ -265,13 +267,13 @@ class Containerd:
             raise ContainerdError(f"{' '.join(command)}: {errors.decode(errors='replace').strip()}")
         return output.decode(errors="replace")
 
-    async def _remove_pods_through_cri(self) -> None:
+    async def _remove_pods_through_cri(self, say: Callable[[str], None]) -> None:
         try:
             if self._running() is None:
                 self._write_config()
                 self._process = await self._start()
             async with asyncio.timeout(ORDERLY_REMOVAL):
-                await remove_pods(str(self.socket))
+                await remove_pods(str(self.socket), say)
         except (ContainerdError, CRIError, OSError) as error:
             log.warning("the pods could not be removed in order; their processes are killed instead: %s", error)
 

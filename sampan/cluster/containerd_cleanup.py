@@ -17,43 +17,54 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16  # pods that are removed side by side
 RETRIES = 3
+WORD_INTERVAL = 2.0  # seconds between two words about what takes long
 _BUNDLES = "state/io.containerd.runtime.v2.task"  # below the runtime directory; then namespace, then id
 
 
-async def remove_pods(socket: str) -> None:
-    """Stop and remove every sandbox: CNI releases its addresses and interfaces.
+async def remove_pods(socket: str, say: Callable[[str], None]) -> None:
+    """Stop and remove every sandbox, telling now and then how many are left: CNI releases its addresses and interfaces.
 
     A sandbox that resists (a kubelet that has just ended may have been removing it) is tried again, then logged and
     left to clear_leftovers. Raises CRIError when nothing can be listed.
     """
     cri = CRI(socket)
     try:
-        problems = await _remove_all(cri)
+        problems = await _remove_all(cri, say)
         for _ in range(RETRIES):
             if not problems:
                 return
-            problems = await _remove_all(cri)
+            problems = await _remove_all(cri, say)
         for problem in problems:
             log.warning("a pod could not be removed in order: %s", problem)
     finally:
         await cri.close()
 
 
-async def _remove_all(cri: CRI) -> list[CRIError]:
+async def _remove_all(cri: CRI, say: Callable[[str], None]) -> list[CRIError]:
     """Try to remove every sandbox; what went wrong."""
     slots = asyncio.Semaphore(AT_ONCE)
+    sandboxes = await cri.list_sandboxes()
+    tasks = [asyncio.ensure_future(_remove(cri, sandbox.id, slots)) for sandbox in sandboxes]
+    try:
+        left: set[asyncio.Future[CRIError | None]] = set(tasks)
+        while left:
+            _, left = await asyncio.wait(left, timeout=WORD_INTERVAL)
+            if left:
+                say(f"{len(left)} of {len(tasks)} pods are still stopping")
+    finally:
+        for task in tasks:
+            task.cancel()
+    return [problem for task in tasks if (problem := task.result()) is not None]
 
-    async def remove(sandbox: str) -> CRIError | None:
-        async with slots:
-            try:
-                await cri.stop_sandbox(sandbox)
-                await cri.remove_sandbox(sandbox)
-            except CRIError as error:
-                return None if error.code == "NotFound" else error
-            return None
 
-    results = await asyncio.gather(*(remove(sandbox.id) for sandbox in await cri.list_sandboxes()))
-    return [problem for problem in results if problem is not None]
+async def _remove(cri: CRI, sandbox: str, slots: asyncio.Semaphore) -> CRIError | None:
+    async with slots:
+        try:
+            await cri.stop_sandbox(sandbox)
+            await cri.remove_sandbox(sandbox)
+        except CRIError as error:
+            return None if error.code == "NotFound" else error
+        return None
 
 
 async def clear_leftovers(run_dir: Path, socket: Path) -> None:

@@ -6,7 +6,6 @@ server: it works the same after a kill -9.
 
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sampan.client.kubeconfig import KubeconfigError, default_write_path, merge_
 from sampan.cluster import process
 from sampan.cluster.claims import release
 from sampan.cluster.config import ClusterConfig, home
+from sampan.cluster.removal import remove_tree
 
 Say = Callable[[str], None]
 
@@ -37,13 +37,15 @@ def exclusive(config: ClusterConfig) -> Iterator[None]:
         os.close(descriptor)
 
 
-def start(config: ClusterConfig, report: Callable[[process.Progress], None]) -> bool:
-    """Start the server unless it runs; return whether it was started. Raises LifecycleError."""
-    if process.server_pid(config) is not None:
-        return False
+def start(config: ClusterConfig, report: Say) -> bool:
+    """Start the server unless it runs, telling each step when it is done; return whether it was started. The cluster is
+    ready then. Raises LifecycleError, OSError."""
     try:
+        running = process.server_pid(config)
+        if running is not None and process.wait_ready(config, running):
+            return False
         for progress in process.start(config):
-            report(progress)
+            report(progress.step)
     except process.StartError as error:
         raise LifecycleError(f"the server did not start:\n{error}\nIts log: {config.directory}/server.log") from None
     return True
@@ -51,7 +53,7 @@ def start(config: ClusterConfig, report: Callable[[process.Progress], None]) -> 
 
 def kubeconfig_path(config: ClusterConfig) -> Path:
     """The kubeconfig file that this cluster is merged into."""
-    return Path(config.kubeconfig) if config.kubeconfig else default_write_path()
+    return (Path(config.kubeconfig) if config.kubeconfig else default_write_path()).absolute()
 
 
 def write_kubeconfig(config: ClusterConfig) -> Path:
@@ -59,7 +61,12 @@ def write_kubeconfig(config: ClusterConfig) -> Path:
     pki = config.directory / "pki"
     path = kubeconfig_path(config)
     parts = [(pki / file).read_bytes() for file in ("ca.crt", "admin.crt", "admin.key")]
-    merge_cluster(config.directory / "kubeconfig", config.name, config.server_url, *parts)
+    own = config.directory / "kubeconfig"
+    try:
+        merge_cluster(own, config.name, config.server_url, *parts)
+    except KubeconfigError:  # whatever stands there instead
+        own.replace(own.with_name("kubeconfig.damaged"))
+        merge_cluster(own, config.name, config.server_url, *parts)
     try:
         merge_cluster(path, config.name, config.server_url, *parts)
     except (KubeconfigError, OSError) as error:
@@ -81,29 +88,30 @@ def down(config: ClusterConfig, say: Say) -> None:
         from sampan.cluster.node import tear_down
 
         say("stopping containers, removing the network")
-        tear_down(config)
+        tear_down(config, say)
     release(config)
-    for name in ("server.pid", "server.start"):
-        (config.directory / name).unlink(missing_ok=True)
+    process.forget(config)
 
 
 def delete(config: ClusterConfig, say: Say) -> None:
-    """down, then forget everything: the state directory and the kubeconfig entries."""
+    """down, then forget everything: the state directory, and the entries in the kubeconfigs that `up` wrote."""
     down(config, say)
-    shutil.rmtree(config.directory, onerror=_unless_gone)
+    remove_tree(config.directory, say)
     link = home() / config.name
     if link.is_symlink():
         link.unlink()
+    # last: what is wrong with these files must keep nothing here, nor in the others of them
+    files = config.kubeconfigs or [str(kubeconfig_path(config))]
+    problems = [problem for file in files if (problem := _leave(Path(file), config))]
+    if problems:
+        raise LifecycleError("\n".join([f"cluster {config.name} is deleted, but still has entries:", *problems]))
+
+
+def _leave(path: Path, config: ClusterConfig) -> str:
+    """Remove the cluster from a kubeconfig; what is wrong with it, and what to do then."""
     try:
-        remove_cluster(kubeconfig_path(config), config.name)
-    except (KubeconfigError, OSError) as error:  # last: what is wrong with that file must keep nothing here
-        raise LifecycleError(
-            f"cluster {config.name} is deleted, but its entries may still be in your kubeconfig:\n{error}\n"
-            f"Once that file is mended:\n    kubectl config delete-context {config.name}"
-        ) from None
-
-
-def _unless_gone(function: object, path: str, info: tuple[type[BaseException], BaseException, object]) -> None:
-    """Another process of the cluster's may have removed it first."""
-    if not isinstance(info[1], FileNotFoundError):
-        raise info[1]
+        remove_cluster(path, config.name)
+    except (KubeconfigError, OSError) as error:
+        mended = f"kubectl --kubeconfig {path} config delete-context {config.name}"
+        return f"{error}\nOnce {path} is mended:\n    {mended}"
+    return ""

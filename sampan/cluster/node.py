@@ -4,6 +4,7 @@ The server process uses the same values to start what `tear_down`, run by a comm
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from sampan.cluster.config import ClusterConfig
@@ -61,13 +62,13 @@ def write_registry_hosts(config: ClusterConfig) -> None:
     (directory / "hosts.toml").write_text(registry_hosts(config.registry_port))
 
 
-def tear_down(config: ClusterConfig) -> None:
+def tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
     """Remove containers, mounts, interfaces, routes and rules. The server must have ended; may be called twice."""
-    asyncio.run(_tear_down(config))
+    asyncio.run(_tear_down(config, say))
 
 
-async def _tear_down(config: ClusterConfig) -> None:
-    await containerd_of(config).stop(remove_containers=True)
+async def _tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
+    await containerd_of(config).stop_everything(say)
     unmount_below(kubelet_directory(config))
     cgroups.remove(cgroup_root(config))
     await network_of(config).down()

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,16 @@ from typing import IO
 
 from sampan.cluster.config import ClusterConfig
 
+READY = "cluster ready"  # a start's last step
 _MODULE = "sampan.cluster.server"
 STEP_PATIENCE = 60.0  # seconds in which each step of a start must be done
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One line of the server's start: a step done, the end ("ready"), or a failure."""
+    """One line of the server's start: a step done, the last of them READY, or a failure."""
 
     step: str
-    seconds: float
     error: str = ""
 
 
@@ -49,12 +50,49 @@ def write_pid(config: ClusterConfig) -> None:
     (config.directory / "server.start").write_text(start_time(os.getpid()))
 
 
+def note_ready(config: ClusterConfig) -> None:
+    """Note that this server, of all that there have been, has made the cluster ready."""
+    (config.directory / "server.ready").write_text(start_time(os.getpid()))
+
+
+def forget(config: ClusterConfig) -> None:
+    """No server runs any more."""
+    for name in ("server.pid", "server.start", "server.ready"):
+        (config.directory / name).unlink(missing_ok=True)
+
+
+def wait_ready(config: ClusterConfig, pid: int) -> bool:
+    """Wait for a running server, which somebody else may have started a moment ago; False if it ends before it is
+    ready. Raises StartError when that takes too long."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    deadline = time.monotonic() + STEP_PATIENCE
+    try:
+        while not _is_ready(config, pid):
+            if select.select([handle], [], [], 0.05)[0]:
+                return False
+            if time.monotonic() > deadline:
+                raise StartError(_too_long(config.directory / "server.log"))
+        return True
+    finally:
+        os.close(handle)
+
+
+def _is_ready(config: ClusterConfig, pid: int) -> bool:
+    try:
+        return (config.directory / "server.ready").read_text() == start_time(pid)
+    except FileNotFoundError:
+        return False
+
+
 def server_pid(config: ClusterConfig) -> int | None:
     """The running server's process id; None if it does not run."""
     try:
         pid = int((config.directory / "server.pid").read_text())
         started = (config.directory / "server.start").read_text()
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):  # whatever stands there instead, it names no process
         return _unnoted(config)
     return pid if started and start_time(pid) == started else _unnoted(config)
 
@@ -95,7 +133,7 @@ def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, 
             if report.error:
                 raise StartError(report.error)
             yield report
-            if report.step == "ready":
+            if report.step == READY:
                 return
     process.wait()
     said = log.read_bytes()[mark:].decode(errors="replace").strip().splitlines()
@@ -105,9 +143,13 @@ def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, 
 def _read(progress: IO[bytes], log: Path) -> bytes:
     """What the server reports next; raises StartError when it reports nothing for too long."""
     if not select.select([progress], [], [], STEP_PATIENCE)[0]:
-        said = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-        raise StartError(f"nothing has happened for {STEP_PATIENCE:.0f} s; it still runs. Its last words:\n{said}")
+        raise StartError(_too_long(log))
     return progress.read(65536)
+
+
+def _too_long(log: Path) -> str:
+    said = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+    return f"nothing has happened for {STEP_PATIENCE:.0f} s; it still runs. Its last words:\n{said}"
 
 
 def stop(pid: int, *, grace: float = 30) -> bool:

@@ -18,7 +18,9 @@ from typing import Any
 import uvloop
 
 from sampan.cluster import collector, process
-from sampan.cluster.config import ClusterConfig, load
+from sampan.cluster.config import ClusterConfig, ConfigError, load
+from sampan.cluster.private import make_private
+from sampan.cluster.start_errors import explain
 from sampan.cluster.steps import Steps
 
 log = logging.getLogger("sampan")
@@ -31,11 +33,22 @@ def main() -> int:
     parser.add_argument("--progress-fd", type=int)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    config = load(arguments.state)
-    if config is None:
-        parser.error(f"{arguments.state} holds no cluster")
     _allow_many_connections()
     steps = Steps(arguments.progress_fd)
+    try:
+        return _serve_alone(arguments.state, steps)
+    except Exception as error:
+        log.exception("the server failed")
+        steps.done("failed", explain(error, str(arguments.state)))
+        return 1
+
+
+def _serve_alone(state: Path, steps: Steps) -> int:
+    """Run the cluster unless another process does; raises whatever ends it."""
+    config = load(state)
+    if config is None:
+        raise ConfigError(f"{state} holds no cluster")
+    make_private(config.directory)
     with (config.directory / "server.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -43,7 +56,10 @@ def main() -> int:
             steps.done("lock", error=f"cluster {config.name} already has a server")
             return 1
         process.write_pid(config)
-        return _run(config, steps)
+        serve = _load()
+        steps.done("server loaded")
+        uvloop.run(serve(config, steps))
+        return 0
 
 
 def _allow_many_connections() -> None:
@@ -57,17 +73,6 @@ def _load() -> Callable[[ClusterConfig, Steps], Coroutine[Any, Any, None]]:
     with collector.resting():
         from sampan.cluster.serving import serve
     return serve
-
-
-def _run(config: ClusterConfig, steps: Steps) -> int:
-    try:
-        uvloop.run(_load()(config, steps))
-    except Exception as error:
-        log.exception("the server failed")
-        cause = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
-        steps.done("failed", f"{type(cause).__name__}: {cause}")
-        return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import ModuleType
 
-from sampan.cluster import collector, components
+from sampan.cluster import collector, components, process
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.loop_monitor import LoopMonitor, logged
 from sampan.cluster.steps import Steps
+from sampan.reconcile.clock import SystemClock
 
 
 async def serve(config: ClusterConfig, steps: Steps) -> None:
@@ -27,14 +28,14 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(LoopMonitor(logged()))
         objects = node.objects(config) if node else ()
-        cluster = await stack.enter_async_context(components.control_plane(config, steps.done, objects))
+        cluster = await stack.enter_async_context(components.control_plane(config, SystemClock(), steps.done, objects))
         running = [*components.control_plane_tasks(cluster)]
         if node:
             running += await node.tasks(cluster, steps.done)
         waits = [partial(part.wait_ready, cluster, steps.done) for part in (components, node) if part]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(make(), name=name) for name, make in running]
-            waiting = group.create_task(_until_ready(waits, steps), name="ready")
+            waiting = group.create_task(_until_ready(waits, config, steps), name="ready")
             await stop.wait()
             for task in [*tasks, waiting]:
                 task.cancel()
@@ -47,9 +48,10 @@ def _node() -> ModuleType:
     return node_components
 
 
-async def _until_ready(waits: Iterable[Callable[[], Awaitable[None]]], steps: Steps) -> None:
+async def _until_ready(waits: Iterable[Callable[[], Awaitable[None]]], config: ClusterConfig, steps: Steps) -> None:
     """Tell when all is ready."""
     await asyncio.gather(*(wait() for wait in waits))
     collector.settle()
-    steps.done("ready")
+    process.note_ready(config)
+    steps.done(process.READY)
     steps.close()

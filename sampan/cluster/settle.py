@@ -15,6 +15,7 @@ from pathlib import Path
 from sampan.cluster import api_flags, process
 from sampan.cluster.claims import Claimed, claim, claims, recall
 from sampan.cluster.config import (
+    DRAFT,
     FIRST_API_PORT,
     FIRST_DNS_PORT,
     FIRST_KUBELET_PORT,
@@ -27,9 +28,10 @@ from sampan.cluster.config import (
     home,
     load,
 )
-from sampan.cluster.lifecycle import LifecycleError
+from sampan.cluster.lifecycle import LifecycleError, kubeconfig_path
 from sampan.cluster.network import node_address
 from sampan.cluster.ranges import host_networks, pick_ranges
+from sampan.cluster.start_errors import explain
 from sampan.cluster.wishes import Wishes
 
 
@@ -53,7 +55,7 @@ def settle(wishes: Wishes) -> ClusterConfig:
     except OSError as error:
         where = wishes.state_dir or str(home())
         raise LifecycleError(
-            f"{error.strerror}: {error.filename or where}. Clusters are kept in {where}; choose another directory:\n"
+            f"{explain(error, where)}\nClusters are kept in {where}; or choose another directory:\n"
             f"    SAMPAN_HOME=DIRECTORY sampan up --name {wishes.name}"
         ) from None
     return config
@@ -77,6 +79,8 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     config = _new(wishes, directory) if existing is None else _again(wishes, existing)
     _check_listen(config.listen)
     _check_flags(config)
+    file = str(kubeconfig_path(config))
+    config = config.with_changes(kubeconfigs=[*(name for name in config.kubeconfigs if name != file), file])
     if not config.control_plane_only:
         claim(config)
     return config
@@ -140,7 +144,13 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
 
 def _check_room(name: str, directory: Path) -> None:
     """`sampan delete` removes the state directory with all that is in it, so nothing of the user's may be there."""
-    if directory.exists() and any(entry.name != "command.lock" for entry in directory.iterdir()):
+    there = {entry.name for entry in directory.iterdir()} if directory.exists() else set()
+    if {"store.db", "pki"} & there:
+        raise LifecycleError(
+            f"{directory}/cluster.json is missing, and the rest of a cluster is there. Put back a copy of it, or "
+            f"remove the cluster with all its objects:\n    rm -r {directory}"
+        )
+    if there - {"command.lock", DRAFT}:
         raise LifecycleError(
             f"{directory} is not empty, and holds no cluster. Name a directory that is new or empty:\n"
             f"    sampan up --name {name} --state-dir DIRECTORY"

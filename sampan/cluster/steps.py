@@ -21,7 +21,7 @@ class Steps:
         seconds = round(time.monotonic() - self._began, 3)
         log.info("%s after %.3f s %s", step, seconds, error)
         if self._descriptor is not None:
-            line = json.dumps({"step": step, "seconds": seconds, "error": error}) + "\n"
+            line = json.dumps({"step": step, "error": error}) + "\n"
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._descriptor, line.encode())
 

@@ -46,7 +46,6 @@ COMMIT;
 _COLUMNS = "revision, key, type, previous, value, checksum"
 _ROWS = 100  # rows inserted by one statement
 
-_WAY_OUT = "restore a snapshot, or move the file away to start empty"
 _SMALL_STEP, _PAGES_IN_STEP = 64, 400  # revisions and pages of 4 kB, while the disk is full
 _PAGES_GIVEN_BACK = 4000  # at most, by one compaction: 16 MB
 
@@ -61,6 +60,7 @@ class LogFile:
         self.reserve = Reserve(path)
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_directories(path)
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
             try:
@@ -211,11 +211,14 @@ class LogFile:
         checksum: int | None,
     ) -> None:
         if type not in TYPES or not isinstance(key, str) or not isinstance(previous, int):
-            raise StoreCorrupt(f"{self.path} is damaged: the row of revision {revision} is none of ours; {_WAY_OUT}")
+            raise StoreCorrupt(
+                f"{self.path} is damaged: the row of revision {revision} is none of ours. " + _way_out(self.path)
+            )
         before = records.get(key)
         if revision > self.compacted and (before.revision if before else 0) != previous:
             raise StoreCorrupt(
-                f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision; {_WAY_OUT}"
+                f"{self.path} is damaged: revision {revision} does not follow {key}'s last revision. "
+                + _way_out(self.path)
             )
         value = self._believed(revision, key, type, previous, value, checksum)
         if type == DELETE and not isinstance(value, Damaged):
@@ -273,12 +276,24 @@ class LogFile:
         except sqlite3.Error as error:
             raise _named(self.path, error) from error
         except OSError as error:
-            raise StoreError(f"cannot open {self.path}: {error.strerror}") from error
+            raise StoreError(f"cannot open {error.filename or self.path}: {error.strerror}") from error
 
 
 def _of(table: str) -> str:
     """The columns of one of several tables."""
     return ", ".join(f"{table}.{column}" for column in _COLUMNS.split(", "))
+
+
+def _way_out(path: Path) -> str:
+    aside = path.with_name("damaged")
+    return f"Restore a snapshot or, to start empty:\n    mkdir -p {aside} && mv {path}* {aside}/"
+
+
+def _refuse_directories(path: Path) -> None:
+    """SQLite would only say that it is unable to open something; raises StoreCorrupt."""
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        if file.is_dir():
+            raise StoreCorrupt(f"{file} is a directory. {_way_out(path)}")
 
 
 def _named(path: Path, error: sqlite3.Error) -> StoreError:
@@ -290,5 +305,5 @@ def _named(path: Path, error: sqlite3.Error) -> StoreError:
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreInUse(f"{path} is in use by another process; stop that server first")
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreCorrupt(f"{path} is damaged: {error}; {_WAY_OUT}")
+        return StoreCorrupt(f"{path} is damaged: {error}. {_way_out(path)}")
     return StoreError(f"{path}: {error}")

@@ -7,11 +7,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from sampan.cluster.certificates import ensure_pki
+from sampan.cluster.pki import PKI
 
 
 def make(directory: Path, *hosts: str) -> None:
-    ensure_pki(directory, server_hosts=hosts, node_name="sampan", node_hosts=["192.0.2.7"])
+    PKI(directory=directory, server_hosts=hosts, node_name="sampan", node_hosts=["192.0.2.7"]).ensure()
 
 
 def subject(path: Path) -> tuple[str, list[str]]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from sampan.cluster.components import Cluster, control_plane, control_plane_tasks
 from sampan.cluster.settle import Wishes, settle
+from sampan.reconcile.clock import SystemClock
 from sampan.transport.connection import HTTPClient
 from sampan.transport.tls import client_context
 
 
 async def test_the_metrics_of_the_process_tell_of_its_controllers(homes: Path) -> None:
     config = settle(Wishes("a", control_plane_only=True, listen="127.0.0.1", kubeconfig=str(homes / "kubeconfig")))
-    async with control_plane(config, lambda step: None) as cluster:
+    async with control_plane(config, SystemClock(), lambda step: None) as cluster:
         run = dict(control_plane_tasks(cluster))["controllers"]
         async with asyncio.TaskGroup() as group:
             controllers = group.create_task(run())

@@ -114,7 +114,7 @@ def test_a_damaged_kubeconfig_does_not_keep_a_cluster_from_being_deleted(homes: 
     kubeconfig = homes / "kubeconfig"
     config = settle(Wishes("a", control_plane_only=True, kubeconfig=str(kubeconfig)))
     kubeconfig.write_text("a: [")
-    with pytest.raises(LifecycleError, match=rf"(?s)is deleted, but .*{kubeconfig}.*kubectl config delete-context a"):
+    with pytest.raises(LifecycleError, match=rf"(?s)is deleted, but .*{kubeconfig}.*config delete-context a"):
         delete(config, lambda _: None)
     assert not config.directory.exists()
     assert kubeconfig.read_text() == "a: ["

@@ -17,9 +17,9 @@ from typing import Any
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
-from sampan.cluster.certificates import ensure_pki
 from sampan.cluster.containerd import Containerd, ContainerdOptions
 from sampan.cluster.oci import File, Link, archive, layer
+from sampan.cluster.pki import PKI
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
@@ -77,7 +77,7 @@ class Rig:
     async def open(self, store: Store | None = None) -> None:
         """Start containerd and the API, on a store in memory unless one is given."""
         self.pki = self.directory / "pki"
-        ensure_pki(self.pki, server_hosts=["127.0.0.1"], node_name=NODE, node_hosts=["127.0.0.1"])
+        PKI(directory=self.pki, server_hosts=["127.0.0.1"], node_name=NODE, node_hosts=["127.0.0.1"]).ensure()
         self.api = APIServer(
             APIServerConfig(
                 store=store or MemoryStore(),

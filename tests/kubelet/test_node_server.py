@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -49,7 +50,8 @@ async def test_strangers_are_refused(rig: Rig, node: Kubelet) -> None:
     nobody = api_client(rig, node, client_context(rig.read("ca.crt")))
     refused = await nobody.request("GET", "/pods")
     assert (refused.status, refused.body) == (401, b"Unauthorized")
-    pair = Authority(Pair(rig.read("ca.crt"), rig.read("ca.key"))).issue("mallory", organizations=("strangers",))
+    authority = Authority(Pair(rig.read("ca.crt"), rig.read("ca.key")))
+    pair = authority.issue("mallory", datetime.now(UTC), organizations=("strangers",))
     mallory = api_client(rig, node, client_context(rig.read("ca.crt"), pair.certificate, pair.key))
     refused = await mallory.request("POST", "/exec/default/talker/main?command=id&output=1")
     text = b"Forbidden (user=mallory, verb=create, resource=nodes, subresource(s)=[proxy])\n"
