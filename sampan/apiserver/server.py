@@ -11,17 +11,12 @@ open.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
-
-from prometheus_client.registry import CollectorRegistry
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from sampan.apiserver import keys
 from sampan.apiserver.admission.chain import Chain
-from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.admission.dynamic.metrics import AdmissionMetrics
 from sampan.apiserver.admission.order import chosen
 from sampan.apiserver.aggregation.aggregation import Aggregation
@@ -30,14 +25,13 @@ from sampan.apiserver.allocators.repair import run_repair
 from sampan.apiserver.allocators.services import ServiceAllocators
 from sampan.apiserver.app import App
 from sampan.apiserver.authentication.last_used import LastUsed
-from sampan.apiserver.authentication.options import AuthenticationOptions, load
+from sampan.apiserver.authentication.options import load
 from sampan.apiserver.authentication.request_header import FrontProxies
 from sampan.apiserver.authentication.setup import Authentication, Material
 from sampan.apiserver.authentication.user import GROUP_MASTERS, User, authenticated
 from sampan.apiserver.authorization.follow import follow, listeners
 from sampan.apiserver.authorization.node.authorizer import NodeAuthorizer
 from sampan.apiserver.authorization.node.graph import Graph
-from sampan.apiserver.authorization.options import AuthorizationOptions
 from sampan.apiserver.authorization.options import load as load_authorization
 from sampan.apiserver.authorization.rbac import RBAC
 from sampan.apiserver.authorization.setup import Authorization, Surroundings
@@ -45,13 +39,14 @@ from sampan.apiserver.bootstrap.keeper import Keeper
 from sampan.apiserver.bootstrap.policy import node_rules
 from sampan.apiserver.bootstrap.service_range import ensure_service_range
 from sampan.apiserver.bootstrap.start import Bootstrap, Place
+from sampan.apiserver.config import SERVICE_RANGE, APIServerConfig, KeyMaterial
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.extensions.controller import run_definitions
 from sampan.apiserver.extensions.follow import Definitions
 from sampan.apiserver.extensions.instances import Instances
 from sampan.apiserver.fairness.dumps import Dumps
-from sampan.apiserver.fairness.fairness import SEATS, Fairness
+from sampan.apiserver.fairness.fairness import Fairness
 from sampan.apiserver.fairness.load import Load
 from sampan.apiserver.fairness.metrics import FairnessMetrics
 from sampan.apiserver.impersonation.impersonator import Impersonator
@@ -66,11 +61,11 @@ from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.render.status import transport_error
 from sampan.apiserver.routes import build
 from sampan.apiserver.services import Services
+from sampan.apiserver.serving_tls import ServingTLS
 from sampan.apiserver.webhooks.addresses import Address
 from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.apiserver.webhooks.resolve import resolve
 from sampan.client.api import Client
-from sampan.kinds.registry import builtin_catalogue
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.cel.crd_rules import RuleChecks
 from sampan.machinery.cel.environment import Environment
@@ -80,56 +75,14 @@ from sampan.machinery.meta import Object
 from sampan.reconcile.clock import ConfiguredClock
 from sampan.reconcile.upkeep import keep_restored
 from sampan.storage.cache import Cache
-from sampan.storage.protocol import Store
 from sampan.transport.server import HTTPServer
-from sampan.transport.tls import asking_context, client_context
 
 if TYPE_CHECKING:
-    from sampan.apiserver.audit.options import AuditOptions
+    pass
+
+__all__ = ["SERVICE_RANGE", "APIServer", "APIServerConfig"]
 
 log = logging.getLogger(__name__)
-
-SERVICE_RANGE = IPv4Network("10.96.0.0/12")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class APIServerConfig:
-    """PEM where bytes are key material."""
-
-    store: Store  # open; closed by whoever opened it
-    catalogue: Catalogue = field(default_factory=builtin_catalogue)
-    service_account_key: bytes
-    service_account_verifiers: Sequence[bytes] = ()  # further keys whose tokens are good
-    certificate: bytes = b""  # without one the port speaks plain HTTP (tests)
-    key: bytes = b""
-    client_ca: bytes = b""
-    requestheader_ca: bytes = b""  # signs front proxies, that say by headers who asks
-    requestheader_names: Sequence[str] = ("front-proxy-client",)  # of their certificates; none: all
-    front_proxy_certificate: bytes = b""  # this server's own, as the front proxy of other API servers
-    front_proxy_key: bytes = b""
-    kubelet_client_certificate: bytes = b""
-    kubelet_client_key: bytes = b""
-    kubelet_ca: bytes = b""
-    hosts: Sequence[str] = ("127.0.0.1",)
-    port: int = 0
-    advertise_address: str = "127.0.0.1"
-    service_range: IPv4Network = SERVICE_RANGE
-    node_ports: range = range(30000, 32768)
-    issuer: str = "https://kubernetes.default.svc.cluster.local"
-    admission: AdmissionConfiguration = field(default_factory=AdmissionConfiguration)
-    authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
-    authorization: AuthorizationOptions = field(default_factory=AuthorizationOptions)
-    identity: str = "kube-apiserver"  # by which metrics tell servers apart
-    tokens: Mapping[str, User] = field(default_factory=dict)  # static bearer tokens
-    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)  # what /metrics shows
-    objects: Sequence[Object] = ()  # that the cluster needs besides; kept as they are, but for what others add
-    audit: "AuditOptions | None" = None  # None: no audit log
-    health: Checks = field(default_factory=dict)  # further checks of /healthz and /readyz
-    legacy_discovery: LegacyDiscovery = LegacyDiscovery.AUTO  # who sees versions that upstream has removed
-    seats: int = SEATS  # requests that are served at once, in all priority levels
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
 
 _ITSELF = authenticated("system:apiserver", (GROUP_MASTERS,))
 
@@ -144,6 +97,8 @@ class APIServer:
     def __init__(self, config: APIServerConfig) -> None:
         self.config = config
         self.port = config.port
+        self._tls = ServingTLS(config)
+        self._kept: Bootstrap | None = None
         self._allocators = ServiceAllocators(config.node_ports)
         self._cache = Cache(config.store, lambda prefix: keys.describe(self.services.catalogue, prefix))
         self._ready = False
@@ -155,7 +110,7 @@ class APIServer:
         self.authorization = self._authorization()
         self.services = self._services()
         catalogue = self.services.catalogue
-        connections = Connections(self._resolve, FrontProxy(config.front_proxy_certificate, config.front_proxy_key))
+        connections = Connections(self._resolve, self._front_proxy)
         self.aggregation = Aggregation(self._cache, connections, self._clock(), config.metrics)
         self._definitions = Definitions(self._cache, catalogue, self.install, RuleChecks(Environment()))
         self.openapi = OpenAPI(self.aggregation.specs)
@@ -188,7 +143,7 @@ class APIServer:
 
     def _services(self) -> Services:
         config = self.config
-        kubelet_tls, authorizers = self._kubelet_tls(), self.authorization.authorizers
+        kubelet_tls, authorizers = self._tls.kubelets, self.authorization.authorizers
         return Services(
             cache=self._cache,
             catalogue=config.catalogue,
@@ -233,14 +188,12 @@ class APIServer:
         return Authorization(load_authorization(config.authorization), around)
 
     @property
+    def _front_proxy(self) -> FrontProxy:
+        return FrontProxy(self.config.front_proxy_certificate, self.config.front_proxy_key)
+
+    @property
     def _front_proxies(self) -> FrontProxies:
         return FrontProxies(self.config.requestheader_ca, self.config.requestheader_names)
-
-    def _kubelet_tls(self) -> Any:
-        config = self.config
-        if not config.kubelet_client_certificate:
-            return None
-        return client_context(config.kubelet_ca, config.kubelet_client_certificate, config.kubelet_client_key)
 
     def _resolve(self, namespace: str, name: str, port: int) -> Address:
         return resolve(self.services, namespace, name, port)
@@ -264,11 +217,9 @@ class APIServer:
         ]
         await ensure_service_range(self.local_client(), config.service_range, config.now(), level=logging.WARNING)
         await self._allocators.adopt(self.services)
-        trusted = config.client_ca.rstrip() + b"\n" + config.requestheader_ca
-        context = asking_context(config.certificate, config.key, trusted.strip()) if config.certificate else None
         for host in config.hosts:
-            self.port = await self._http.start(host, self.port, context)
-        bootstrap = self._bootstrap()
+            self.port = await self._http.start(host, self.port, self._tls.listening)
+        bootstrap = self._kept = self._bootstrap()
         await self._put(bootstrap)
         self._upkeep = asyncio.create_task(self._keep_up(bootstrap), name="API server upkeep")
         self._ready = True
@@ -301,17 +252,30 @@ class APIServer:
         return ConfiguredClock(self.config.now, self.config.sleep)
 
     def _bootstrap(self) -> Bootstrap:
-        config = self.config
-        place = Place(
-            service_range=config.service_range,
-            address=config.advertise_address,
+        config, client = self.config, self.local_client()
+        keeper = Keeper(client, config.catalogue, self.services.find)
+        return Bootstrap(client, keeper, self.services.all, config.now, self._place, config.objects)
+
+    @property
+    def _place(self) -> Place:
+        return Place(
+            service_range=self.config.service_range,
+            address=self.config.advertise_address,
             port=self.port,
-            client_ca=config.client_ca,
+            client_ca=self.config.client_ca,
             front_proxies=self._front_proxies,
         )
-        client = self.local_client()
-        keeper = Keeper(client, config.catalogue, self.services.find)
-        return Bootstrap(client, keeper, self.services.all, config.now, place, config.objects)
+
+    async def renew(self, material: KeyMaterial) -> None:
+        """Work with these certificates and authorities from now on; connections that are open go on. Raises
+        ssl.SSLError, ValueError."""
+        self.config = replace(self.config, **material)
+        self._tls.renew(self.config)
+        self.services.authenticator.certificates.trust(self.config.client_ca, self._front_proxies)
+        await self.services.proxied.close()  # what is idle has shown the old ones
+        await self.aggregation.connections.renew(self._front_proxy)
+        if self._kept is not None:
+            self._kept.move(self._place, self.config.objects)
 
     async def stop(self, grace: float = 1.0) -> None:
         """Stop accepting, end watches, finish what is under way."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from sampan.client.kubeconfig_edit import KubeconfigError, merge_cluster, remove_cluster
+from sampan.client.kubeconfig_edit import KubeconfigError, merge_cluster, refresh_cluster, remove_cluster
 
 __all__ = [
     "Access",
@@ -25,6 +25,7 @@ __all__ = [
     "default_write_path",
     "load",
     "merge_cluster",
+    "refresh_cluster",
     "remove_cluster",
 ]
 

@@ -29,18 +29,38 @@ class KubeconfigError(Exception):
 def merge_cluster(path: Path, name: str, server: str, ca: bytes, cert: bytes, key: bytes) -> None:
     """Add or refresh cluster, user and context `name`, and make it current. Raises KubeconfigError where an entry of
     that name is not ours, or the file is not a kubeconfig; OSError."""
-    entries = {
-        "clusters": ("cluster", {"certificate-authority-data": _base64(ca), "server": server}),
-        "users": ("user", {"client-certificate-data": _base64(cert), "client-key-data": _base64(key)}),
-        "contexts": ("context", {"cluster": name, "user": name}),
-    }
 
     def edit(document: "_Document") -> None:
-        for section, (field, values) in entries.items():
+        for section, (field, values) in _entries(name, server, ca, cert, key).items():
             document.put(section, name, field, {**values, "extensions": _MARK})
         document.set_current(name)
 
     _edit(path, edit)
+
+
+def refresh_cluster(path: Path, name: str, server: str, ca: bytes, cert: bytes, key: bytes) -> None:
+    """Give the entries that merge_cluster made the certificates of today; those of another server, and those that are
+    there no more, stay so. Raises KubeconfigError, OSError."""
+    try:
+        if not path.exists() or not _Document(path.read_bytes()).leads(name, server):
+            return
+    except yaml.YAMLError as error:
+        raise KubeconfigError(f"{path}: {error}") from error
+
+    def edit(document: "_Document") -> None:
+        for section, (field, values) in _entries(name, server, ca, cert, key).items():
+            if section != "contexts" and document.has(section, name):  # a context may have a namespace of the user's
+                document.put(section, name, field, {**values, "extensions": _MARK})
+
+    _edit(path, edit)
+
+
+def _entries(name: str, server: str, ca: bytes, cert: bytes, key: bytes) -> dict[str, tuple[str, dict[str, Any]]]:
+    return {
+        "clusters": ("cluster", {"certificate-authority-data": _base64(ca), "server": server}),
+        "users": ("user", {"client-certificate-data": _base64(cert), "client-key-data": _base64(key)}),
+        "contexts": ("context", {"cluster": name, "user": name}),
+    }
 
 
 def remove_cluster(path: Path, name: str) -> None:
@@ -91,6 +111,16 @@ class _Document:
         removed = len(kept) < len(entries)
         entries[:] = kept
         return removed
+
+    def has(self, section: str, name: str) -> bool:
+        """Whether there is an entry of ours."""
+        return any(_name(entry) == name and _ours(entry) for entry in self._section(section))
+
+    def leads(self, name: str, server: str) -> bool:
+        """Whether our cluster of that name is at this server."""
+        found = next((entry for entry in self._section("clusters") if _name(entry) == name and _ours(entry)), None)
+        address = _get(_get(found, "cluster"), "server")
+        return isinstance(address, ScalarNode) and address.value == server
 
     def current(self) -> str:
         node = _get(self._root, "current-context")

@@ -7,7 +7,7 @@ server and is told nothing about the others.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from sampan.client.api import Client
 from sampan.cluster import authentication, authorization
 from sampan.cluster.admission import admission_of
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.key_material import advertised_address, key_material, listen_addresses, pki_of
 from sampan.cluster.pki import PKI
 from sampan.controllers.accounts import accounts
 from sampan.controllers.app import run_controllers
@@ -28,6 +29,7 @@ from sampan.controllers.config import Config as ControllersConfig
 from sampan.machinery.durations import parse_duration
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
+from sampan.reconcile.metrics import ReconcileMetrics
 from sampan.scheduler.app import Scheduler
 from sampan.storage import compactor
 from sampan.storage.sqlite import SQLiteStore
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from sampan.apiserver.audit.options import AuditOptions
     from sampan.storage.encryption.encryption import Encryption
 
+MANAGER_USER = "system:kube-controller-manager"
 Report = Callable[[str], None]
 Task = tuple[str, Callable[[], Coroutine[Any, Any, None]]]  # a name, and what makes the coroutine to run
 
@@ -50,6 +53,9 @@ class Cluster:
     store: SQLiteStore
     clock: Clock
     encryption: "Encryption | None" = None  # at rest
+    renewed: frozenset[str] = frozenset()  # what was made anew at the start, of pki's pairs
+    on_renewal: list[Callable[[], None]] = field(default_factory=list)  # whoever holds certificates, beside the API
+    authority_renewed: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: dict[str, asyncio.Event] = field(default_factory=dict)  # component -> set when it is ready
 
     @property
@@ -75,39 +81,24 @@ async def control_plane(
     config: ClusterConfig, clock: Clock, report: Report, objects: Sequence[Object] = ()
 ) -> AsyncIterator[Cluster]:
     """Certificates, store and API server; closed in the opposite order. `objects` are what its node's parts need."""
-    pki = pki_of(config, clock)
-    pki.ensure()
+    pki = pki_of(config, clock.now)
+    renewed = pki.ensure()
     report("certificates")
     async with contextlib.AsyncExitStack() as stack:
         metrics = CollectorRegistry()
         encryption = await _encryption(config, clock, metrics)
         store = await SQLiteStore.open(config.directory / "store.db", encryption.transformers if encryption else None)
         stack.push_async_callback(store.close)
-        api = APIServer(_api_config(config, pki, store, encryption, metrics, objects))
+        api = APIServer(replace(_api_config(config, pki, store, encryption, metrics, objects), now=clock.now))
         await api.start()
         stack.push_async_callback(api.stop)
         report("API server")
-        cluster = Cluster(config, pki, api, store, clock, encryption)
+        cluster = Cluster(config, pki, api, store, clock, encryption, renewed)
         api.services.components |= {
             "controller-manager": partial(_unready, cluster.ready("controllers")),
             "scheduler": partial(_unready, cluster.ready("scheduler")),
         }
         yield cluster
-
-
-def pki_of(config: ClusterConfig, clock: Clock) -> PKI:
-    """The key material of a cluster, for all the names and addresses that it is reached by."""
-    first_service_ip = str(IPv4Network(config.service_cidr)[1])
-    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{config.domain}")
-    hosts = dict.fromkeys(("localhost", "127.0.0.1", config.node_ip, first_service_ip, *names, *_listen(config)))
-    hosts.pop("0.0.0.0", None)
-    return PKI(
-        directory=config.directory / "pki",
-        server_hosts=list(hosts),
-        node_name=config.name,
-        node_hosts=[config.name, config.node_ip],
-        now=clock.now,
-    )
 
 
 def _unready(component: asyncio.Event) -> str:
@@ -141,22 +132,13 @@ def _api_config(
     metrics: CollectorRegistry,
     objects: Sequence[Object],
 ) -> APIServerConfig:
-    serving, front_proxy, kubelets = map(pki.pair, ("apiserver", "front-proxy-client", "apiserver-kubelet-client"))
     return APIServerConfig(
         store=store,
         service_account_key=pki.read("sa.key"),
-        certificate=serving.certificate,
-        key=serving.key,
-        client_ca=pki.read("ca.crt"),
-        requestheader_ca=pki.read("front-proxy-ca.crt"),
-        front_proxy_certificate=front_proxy.certificate,
-        front_proxy_key=front_proxy.key,
-        kubelet_client_certificate=kubelets.certificate,
-        kubelet_client_key=kubelets.key,
-        kubelet_ca=pki.read("ca.crt"),
-        hosts=_listen(config),
+        **key_material(pki),
+        hosts=listen_addresses(config),
         port=config.api_port,
-        advertise_address=_advertised(config),
+        advertise_address=advertised_address(config),
         service_range=IPv4Network(config.service_cidr),
         issuer=f"https://kubernetes.default.svc.{config.domain}",
         legacy_discovery=LegacyDiscovery(config.legacy_discovery),
@@ -171,52 +153,44 @@ def _api_config(
     )
 
 
-def _listen(config: ClusterConfig) -> tuple[str, ...]:
-    """Loopback and the node's address (pods reach that one); loopback alone where there is no node.
-
-    Who chooses loopback wants the API closed to the network, not to pods: they get their gateway's address.
-    """
-    if config.control_plane_only:
-        return (config.listen or "127.0.0.1",)
-    first = config.listen or "127.0.0.1"
-    if first == "127.0.0.1":
-        return tuple(dict.fromkeys((first, _advertised(config))))
-    return (first,)
-
-
-def _advertised(config: ClusterConfig) -> str:
-    """Where Service default/kubernetes leads: an address of _listen that pods can reach."""
-    if config.listen == "127.0.0.1" and not config.control_plane_only:
-        return config.gateway
-    return config.node_ip if config.listen in ("", "0.0.0.0", "127.0.0.1") else config.listen
-
-
 def control_plane_tasks(cluster: Cluster) -> list[Task]:
     """Controllers, scheduler, and the store's upkeep."""
-    config, clock = cluster.config, cluster.clock
-    authority = cluster.pki.pair("ca")
-    pool = () if config.control_plane_only else (config.lb_pool,)
-    manager = cluster.client(authenticated("system:kube-controller-manager"))
+    clock = cluster.clock
     scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
-    settings = ControllersConfig(
-        root_ca=authority.certificate.decode("ascii"),
-        cluster_signing_cert=authority.certificate,
-        cluster_signing_key=authority.key,
-        cluster_signing_duration=parse_duration(config.cluster_signing_duration),
-        load_balancer_pool=pool,
-        sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
-    )
-    ready, registry = cluster.ready("controllers"), cluster.api.config.metrics
     encryption: list[Task] = []
     if cluster.encryption:
         encryption.append(("encryption", partial(cluster.encryption.run, cluster.store.reread)))
     return [
         *encryption,
-        ("controllers", partial(run_controllers, manager, cluster.account_client, settings, clock, ready, registry)),
+        ("controllers", partial(_control, cluster, cluster.ready("controllers"))),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
         ("compactor", partial(compactor.run, cluster.store, clock)),
         ("storage", cluster.store.wait_failed),
     ]
+
+
+async def _control(cluster: Cluster, ready: asyncio.Event) -> None:
+    """Run the controllers, and begin anew when the authority has a new certificate: they publish it, and sign by it."""
+    manager, metrics = cluster.client(authenticated(MANAGER_USER)), ReconcileMetrics(cluster.api.config.metrics)
+    while True:
+        run = partial(run_controllers, manager, cluster.account_client, _controllers_config(cluster), cluster.clock)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(run(ready, metrics), name="controllers")
+            await cluster.authority_renewed.wait()
+            running.cancel()
+        cluster.authority_renewed.clear()
+
+
+def _controllers_config(cluster: Cluster) -> ControllersConfig:
+    authority = cluster.pki.pair("ca")
+    return ControllersConfig(
+        root_ca=authority.certificate.decode("ascii"),
+        cluster_signing_cert=authority.certificate,
+        cluster_signing_key=authority.key,
+        cluster_signing_duration=parse_duration(cluster.config.cluster_signing_duration),
+        load_balancer_pool=() if cluster.config.control_plane_only else (cluster.config.lb_pool,),
+        sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
+    )
 
 
 async def wait_ready(cluster: Cluster, report: Report) -> None:

@@ -22,6 +22,7 @@ from sampan.cluster.node import (
     write_registry_hosts,
 )
 from sampan.cluster.node_role import mark_control_plane
+from sampan.cluster.pki import PKI
 from sampan.cluster.registry import Registry
 from sampan.dns.config import DNSConfig
 from sampan.dns.objects import ACCOUNT as DNS_ACCOUNT
@@ -52,6 +53,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     await containerd.ensure_running()
     report("containerd")
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
+    cluster.on_renewal.append(partial(_renew_kubelet, kubelet, cluster.pki))
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     dns = DNSServer(cluster.account_client(DNS_ACCOUNT), _dns_config(config), clock)
     return [
@@ -70,8 +72,7 @@ def _node_client(cluster: Cluster) -> Client:
 
 
 def _kubelet_config(cluster: Cluster, cri_socket: str) -> KubeletConfig:
-    config = cluster.config
-    pki = config.directory / "pki"
+    config, serving = cluster.config, cluster.pki.pair("kubelet")
     return KubeletConfig(
         node_name=cluster.node_name,
         node_ip=config.node_ip,
@@ -82,11 +83,16 @@ def _kubelet_config(cluster: Cluster, cri_socket: str) -> KubeletConfig:
         cluster_domain=config.domain,
         port=config.kubelet_port,
         listen=config.node_ip,
-        tls_certificate=(pki / "kubelet.crt").read_bytes(),
-        tls_key=(pki / "kubelet.key").read_bytes(),
-        client_ca=(pki / "ca.crt").read_bytes(),
+        tls_certificate=serving.certificate,
+        tls_key=serving.key,
+        client_ca=cluster.pki.read("ca.crt"),
         cgroup_root=cgroup_root(config),
     )
+
+
+def _renew_kubelet(kubelet: Kubelet, pki: PKI) -> None:
+    serving = pki.pair("kubelet")
+    kubelet.server.renew(serving.certificate, serving.key, pki.read("ca.crt"))
 
 
 def _proxy_config(cluster: Cluster) -> ProxyConfig:

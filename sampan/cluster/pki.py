@@ -4,7 +4,7 @@ The layout of names and organisations is that of kubeadm's "PKI certificates and
 anew where nobody can tell the difference: all that an authority has signed, and an authority's own certificate, for
 clients trust its key. An authority's lost key is another matter, and for people to decide: PKIError says how.
 
-Called by components.py at a start; certificates.py makes what is wanted here.
+Called by components.py at a start and by renewal.py while the server runs; certificates.py makes what is wanted here.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -13,6 +13,7 @@ from types import ModuleType
 from sampan.cluster import collector, components, process
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.loop_monitor import LoopMonitor, logged
+from sampan.cluster.renewal import keep_renewed
 from sampan.cluster.steps import Steps
 from sampan.reconcile.clock import SystemClock
 
@@ -29,7 +30,10 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
         stack.enter_context(LoopMonitor(logged()))
         objects = node.objects(config) if node else ()
         cluster = await stack.enter_async_context(components.control_plane(config, SystemClock(), steps.done, objects))
-        running = [*components.control_plane_tasks(cluster)]
+        running: list[components.Task] = [
+            *components.control_plane_tasks(cluster),
+            ("certificates", partial(keep_renewed, cluster)),
+        ]
         if node:
             running += await node.tasks(cluster, steps.done)
         waits = [partial(part.wait_ready, cluster, steps.done) for part in (components, node) if part]

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from prometheus_client.registry import CollectorRegistry
-
 from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.controllers.accounts import account_of
@@ -27,16 +25,16 @@ async def run_controllers(
     config: Config,
     clock: Clock,
     ready: asyncio.Event | None = None,
-    registry: CollectorRegistry | None = None,
+    metrics: ReconcileMetrics | None = None,
 ) -> None:
     """Run every controller that is not disabled until cancelled; `ready` is set once all have synced and started.
 
     As with --use-service-account-credentials of kube-controller-manager, `client` (system:kube-controller-manager)
     serves what they share, informers and the election, while each controller writes as its own ServiceAccount in
     kube-system: `client_of` takes its name. With `config.leader_elect` they run only while this process leads.
-    They count in `registry`.
+    They count in `metrics`.
     """
-    metrics = ReconcileMetrics(registry)
+    counts = metrics or ReconcileMetrics()
 
     async def lead() -> None:
         informers = Informers(client, sleep=clock.sleep)
@@ -44,7 +42,7 @@ async def run_controllers(
 
         def context(account: str) -> ControllerContext:
             own = client if account == MANAGER else client_of(account)
-            return ControllerContext(own, informers, clock, metrics, discovery=discovery, config=config)
+            return ControllerContext(own, informers, clock, counts, discovery=discovery, config=config)
 
         made = [
             controller(context(account_of(controller)))

@@ -26,7 +26,7 @@ from sampan.kubelet.endpoints.streams import Streams
 from sampan.kubelet.endpoints.summary import Summary
 from sampan.transport.messages import Reply, Request, Response
 from sampan.transport.server import HTTPServer
-from sampan.transport.tls import asking_context
+from sampan.transport.tls import asking_context, renew
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class KubeletServer:
         config = context.config
         self._access = Access(context.client, config.node_name, config.client_ca, context.clock)
         self._server = HTTPServer(self.handle)
+        self._tls = asking_context(config.tls_certificate, config.tls_key, config.client_ca)
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "kubelet_http_requests",
@@ -81,8 +82,12 @@ class KubeletServer:
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError, ssl.SSLError."""
         config = self._context.config
-        context = asking_context(config.tls_certificate, config.tls_key, config.client_ca)
-        return await self._server.start(config.listen, config.port, context)
+        return await self._server.start(config.listen, config.port, self._tls)
+
+    def renew(self, certificate: bytes, key: bytes, client_ca: bytes) -> None:
+        """Show another certificate, and believe those of this authority, from now on. Raises ssl.SSLError."""
+        renew(self._tls, certificate, key, client_ca)
+        self._access.trust(client_ca)
 
     async def stop(self) -> None:
         """Close everything."""

@@ -46,6 +46,14 @@ def client_context(
     return context
 
 
+def renew(context: ssl.SSLContext, certificate: bytes, key: bytes, ca: bytes = b"") -> None:
+    """Have a context that is in use show another certificate, and trust those of `ca` besides, in the handshakes to
+    come; connections that are open go on as they are. Raises ssl.SSLError."""
+    _load_key_pair(context, certificate, key)
+    if ca:
+        context.load_verify_locations(cadata=ca.decode("ascii"))
+
+
 def keep_large_blocks() -> None:
     """Have the C library keep freed blocks of up to 1 MB.
 

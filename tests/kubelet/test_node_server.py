@@ -251,3 +251,17 @@ async def test_port_forward_reaches_the_sandbox(rig: Rig, node: Kubelet, talker:
     headers = [("X-Stream-Protocol-Version", "portforward.k8s.io")]
     _, connection = await client.upgrade("/portForward/default/talker", headers, "SPDY/3.1", method="POST")
     await asyncio.wait_for(connection.close(), 5)
+
+
+async def test_another_certificate_is_shown_from_the_next_connection_on(rig: Rig, node: Kubelet, talker: str) -> None:
+    authority = Authority(Pair(rig.read("ca.crt"), rig.read("ca.key")))
+    pair = authority.issue("system:node:renewed", datetime.now(UTC), hosts=["127.0.0.1"])
+    client = api_client(rig, node)
+    async with client.stream("GET", f"/containerLogs/default/{talker}/main?follow=true") as following:
+        assert b"line 1" in await anext(following.body)
+        node.server.renew(pair.certificate, pair.key, rig.read("ca.crt"))
+        shown = await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", node.port))
+        assert shown.strip() == pair.certificate.decode().strip()
+        fresh = await get(rig, node, f"/containerLogs/default/{talker}/main")
+        assert (fresh.status, fresh.body.count(b"line")) == (200, 3)
+    await client.close()

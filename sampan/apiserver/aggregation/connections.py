@@ -33,6 +33,12 @@ class Connections:
         self._resolve, self._front_proxy = resolve, front_proxy
         self._clients: ClientPool[tuple[Address, str, str, bool]] = ClientPool()
 
+    async def renew(self, front_proxy: FrontProxy) -> None:
+        """Show another certificate from now on. Idle connections are closed, for backends may look at the certificate
+        with each request; those in use go on."""
+        self._front_proxy = front_proxy
+        await self._clients.close()
+
     def address(self, backend: Backend) -> Address:
         """One of the backend's endpoints; raises Unresolved."""
         return self._resolve(*backend.service)

@@ -53,11 +53,17 @@ class CertificateAuthenticator:
     """Remembers what it has found out, by the bytes of the chain."""
 
     def __init__(self, client_ca: bytes = b"", front_proxies: FrontProxies = NO_FRONT_PROXIES) -> None:
+        self._known: OrderedDict[Chain, Identity] = OrderedDict()
+        self._refused: OrderedDict[Chain, Identity] = OrderedDict()
+        self.trust(client_ca, front_proxies)
+
+    def trust(self, client_ca: bytes, front_proxies: FrontProxies) -> None:
+        """Believe these authorities, and no others, from now on."""
         self._clients = Authorities(client_ca)
         self._proxies = Authorities(front_proxies.ca)
         self._front_proxies = front_proxies
-        self._known: OrderedDict[Chain, Identity] = OrderedDict()
-        self._refused: OrderedDict[Chain, Identity] = OrderedDict()
+        self._known.clear()
+        self._refused.clear()
 
     def identify(self, chain: Chain, now: datetime) -> Identity:
         """What a client's chain is good for at this moment."""

@@ -60,6 +60,10 @@ class Bootstrap:
         self._service_range = place.service_range
         self._groups = groups(place, now().date(), further)
 
+    def move(self, place: Place, further: Sequence[Object]) -> None:
+        """What is told of the server from the next `restore` on."""
+        self._groups = groups(place, self._now().date(), further)
+
     async def put(self) -> None:
         """Before the server is ready. Idempotent; raises APIError."""
         for group in self._groups:

@@ -49,10 +49,14 @@ class Access:
 
     def __init__(self, client: Client, node: str, client_ca: bytes, clock: Clock) -> None:
         self._client, self._node, self._clock = client, node, clock
-        self._authorities = Authorities(client_ca)
-        self._certified_users: Remembered[tuple[bytes, ...], User | str] = Remembered(clock, size=256)
+        self.trust(client_ca)
         self._users: Remembered[bytes, User | str] = Remembered(clock)
         self._decisions: Remembered[bytes, bool] = Remembered(clock)
+
+    def trust(self, client_ca: bytes) -> None:
+        """Believe the certificates of this authority from now on."""
+        self._authorities = Authorities(client_ca)
+        self._certified_users: Remembered[tuple[bytes, ...], User | str] = Remembered(self._clock, size=256)
 
     async def check(self, request: Request) -> User:
         """Who asks, who may; raises HTTPError."""

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from sampan.apiserver.aggregation.local import whole
+from sampan.apiserver.config import KeyMaterial
 from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.testing.clock import settle
@@ -21,6 +22,7 @@ from tests.apiserver.aggregation.backend import (
     Backend,
     api_service,
     front,
+    front_proxies,
     register,
     service,
     until_reason,
@@ -212,3 +214,27 @@ async def test_slow_readers_hold_the_backend_back(api: API, sample: Backend) -> 
         await settle(2000)
     assert before > 10
     await reply.stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_renewed_certificate_of_the_front_proxy_is_shown_at_once(api: API, sample: Backend) -> None:
+    """Also where a connection is idle that was made with the one before."""
+    await api.get(FLUNDERS)
+    before = sample.asked(FLUNDERS)[-1].peer_certificate
+    await api.get(FLUNDERS)
+    assert sample.asked(FLUNDERS)[-1].peer_certificate == before
+    config, pair = api.server.config, front_proxies().issue("front-proxy-client")
+    await api.server.renew(
+        KeyMaterial(
+            certificate=config.certificate,
+            key=config.key,
+            client_ca=config.client_ca,
+            requestheader_ca=config.requestheader_ca,
+            front_proxy_certificate=pair.certificate,
+            front_proxy_key=pair.key,
+            kubelet_client_certificate=b"",
+            kubelet_client_key=b"",
+            kubelet_ca=b"",
+        )
+    )
+    await api.get(FLUNDERS)
+    assert sample.asked(FLUNDERS)[-1].peer_certificate not in (before, None)
