@@ -33,6 +33,7 @@ from sampan.kubelet.orphans import pods_on_disk, remove_orphan, remove_traces
 from sampan.kubelet.pod_certificates import PodCertificates
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.runtime import Runtime
+from sampan.kubelet.runtime_state import RuntimeState
 from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
@@ -86,7 +87,8 @@ class Kubelet:
             service_env=self._service_variables,
             allocatable=lambda: self._allocatable,
         )
-        self._reporter = NodeReporter(client, config, self.cri, clock, recorder, machine)
+        self._runtime_state = RuntimeState(self.cri, clock)
+        self._reporter = NodeReporter(client, config, self._runtime_state, clock, recorder, machine)
         self.server = KubeletServer(self.services, self.pods)
 
     def _origins(self, client: Client, sources: SourceReader, recorder: EventRecorder) -> Origins:
@@ -195,6 +197,7 @@ class Kubelet:
         while True:
             try:
                 before = await self._compare(before)
+                self._runtime_state.listed()
                 await self._remove_orphans()
             except (CRIError, OSError) as error:
                 log.warning("what runs could not be compared with what should: %s", error)

@@ -12,7 +12,6 @@ from typing import Any
 from sampan import KUBERNETES_VERSION
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.machine import Machine, Pressure
-from sampan.machinery.aggregate import aggregated
 from sampan.machinery.meta import Object, format_time
 
 EVICTION_MEMORY = 100 * 1024 * 1024
@@ -105,14 +104,14 @@ def image_list(images: Iterable[Any]) -> list[Object]:
     return [{"names": [*image.repo_digests, *image.repo_tags][:5], "sizeBytes": image.size} for image in largest]
 
 
-def runtime_problem(conditions: Mapping[str, tuple[bool, str, str]]) -> str:
-    """Why pods can't run, from CRI's conditions, in upstream's words; "" if they can."""
+def runtime_problems(conditions: Mapping[str, tuple[bool, str, str]]) -> list[str]:
+    """Why pods can't run, from CRI's conditions, in upstream's words; nothing if they can."""
     problems = []
     for type_, shown in (("RuntimeReady", "container runtime"), ("NetworkReady", "container runtime network")):
         status, reason, message = conditions.get(type_, (False, "", ""))
         if not status:
             problems.append(f"{shown} not ready: {type_}=false reason:{reason} message:{message}")
-    return aggregated(problems)
+    return problems
 
 
 def changes(old: Object, new: Object) -> list[str]:

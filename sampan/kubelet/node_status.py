@@ -13,9 +13,9 @@ from sampan.client.api import Client
 from sampan.kinds.coordination.lease import KIND as LEASE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kubelet.config import KubeletConfig
-from sampan.kubelet.cri import CRI, CRIError
 from sampan.kubelet.machine import Machine, read_pressure
-from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status, runtime_problem
+from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status
+from sampan.kubelet.runtime_state import RuntimeState
 from sampan.machinery.errors import AlreadyExists, APIError, Conflict, NotFound
 from sampan.machinery.meta import Object, format_micro_time
 from sampan.reconcile.clock import Clock
@@ -35,14 +35,14 @@ class NodeReporter:
         self,
         client: Client,
         config: KubeletConfig,
-        cri: CRI,
+        runtime: RuntimeState,
         clock: Clock,
         recorder: EventRecorder,
         machine: Machine,
     ) -> None:
         self._client = client
         self._config = config
-        self._cri = cri
+        self._runtime = runtime
         self._clock = clock
         self._recorder = recorder
         self._machine = machine
@@ -52,6 +52,8 @@ class NodeReporter:
 
     async def register(self) -> None:
         """Create the Node, or take over the one that is there; tries until it works."""
+        await self._runtime.look()
+        await self._runtime.list_images()
         wait, longest = REGISTER_RETRY
         while True:
             try:
@@ -67,6 +69,8 @@ class NodeReporter:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._each(self._renew_lease), name="node lease")
             group.create_task(self._each(self._report), name="node status")
+            group.create_task(self._each(self._runtime.list_images), name="node images")
+            group.create_task(self._runtime.run(), name="container runtime")
 
     async def _each(self, beat: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -118,20 +122,12 @@ class NodeReporter:
 
     async def _facts(self) -> NodeFacts:
         pressure = await asyncio.to_thread(read_pressure, self._config)
-        try:
-            version, conditions = await self._cri.version(), await self._cri.conditions()
-            images = image_list(await self._cri.list_images())
-            runtime, problem = f"{version.runtime_name}://{version.runtime_version}", runtime_problem(conditions)
-        except CRIError:
-            old = (self._node or {}).get("status") or {}
-            runtime = (old.get("nodeInfo") or {}).get("containerRuntimeVersion", "containerd://Unknown")
-            images, problem = old.get("images") or [], "container runtime is down"
         return NodeFacts(
             machine=self._machine,
             pressure=pressure,
-            runtime_version=runtime,
-            runtime_problem=problem,
-            images=images,
+            runtime_version=self._runtime.version,
+            runtime_problem=self._runtime.problem,
+            images=image_list(self._runtime.images),
             port=self.port,
         )
 

@@ -29,7 +29,7 @@ from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.cri import CRI
 from sampan.kubelet.mounting import unmount_below
 from sampan.machinery.meta import Object
-from sampan.reconcile.clock import SystemClock
+from sampan.reconcile.clock import Clock, SystemClock
 from sampan.storage.memory import MemoryStore
 from sampan.storage.protocol import Store
 
@@ -122,7 +122,7 @@ class Rig:
         return CRI(str(self.containerd.socket))
 
     @contextlib.asynccontextmanager
-    async def kubelet(self, **settings: Any) -> AsyncIterator[Kubelet]:
+    async def kubelet(self, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Kubelet]:
         """A kubelet that runs inside the context."""
         config = KubeletConfig(
             node_name=NODE,
@@ -139,7 +139,7 @@ class Rig:
             **settings,
         )
         client = self.api.local_client(authenticated(f"system:node:{NODE}", ("system:nodes",)))
-        kubelet, ready = Kubelet(client, config, SystemClock()), asyncio.Event()
+        kubelet, ready = Kubelet(client, config, clock or SystemClock()), asyncio.Event()
         running = asyncio.ensure_future(kubelet.run(ready.set))
         waiting = asyncio.ensure_future(ready.wait())
         try:

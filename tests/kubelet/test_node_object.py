@@ -9,7 +9,7 @@ import pytest
 
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.machine import Machine, Pressure
-from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status, runtime_problem
+from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status, runtime_problems
 from sampan.machinery.meta import Object
 from tests.kubelet.pods import NOW
 
@@ -76,12 +76,12 @@ def test_a_transition_keeps_its_time_and_foreign_conditions_stay() -> None:
 
 def test_the_runtimes_conditions_in_words() -> None:
     fine = {"RuntimeReady": (True, "", ""), "NetworkReady": (True, "", "")}
-    assert runtime_problem(fine) == ""
+    assert runtime_problems(fine) == []
     problem = (False, "NetworkPluginNotReady", "Network plugin returns error: cni plugin not initialized")
-    assert runtime_problem(fine | {"NetworkReady": problem}) == (
+    assert runtime_problems(fine | {"NetworkReady": problem}) == [
         "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
         "message:Network plugin returns error: cni plugin not initialized"
-    )
+    ]
 
 
 def test_images_are_listed_largest_first() -> None:

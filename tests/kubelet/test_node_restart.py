@@ -1,14 +1,21 @@
 """What survives: a new kubelet adopts what runs, and clears away what the API no longer knows."""
 
+import os
+import signal
+from datetime import datetime, timedelta
+
 import pytest
 
+from sampan.cluster.processes import find
+from sampan.kinds.core.node import KIND as NODE_KIND
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kubelet import cgroups
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.orphans import pods_on_disk
 from sampan.kubelet.resources import Limits
-from sampan.machinery.meta import Object
-from tests.kubelet.rig import Rig, container, eventually, is_ready, state_of
+from sampan.machinery.meta import Object, parse_time
+from sampan.reconcile.clock import SystemClock
+from tests.kubelet.rig import NODE, Rig, container, eventually, is_ready, state_of
 
 pytestmark = [pytest.mark.node, pytest.mark.asyncio(loop_scope="module")]
 
@@ -86,3 +93,50 @@ async def test_containers_outlive_containerd(rig: Rig) -> None:
         runtime = await kubelet.services.runtime.pod(before["metadata"]["uid"])
         assert [c.id for c in runtime.running()] == [container_id(before).removeprefix("containerd://")]
         await rig.delete("outlives")
+
+
+class ForwardClock(SystemClock):
+    """The machine's clock, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+async def test_a_runtime_that_hangs_makes_the_node_not_ready(rig: Rig) -> None:
+    clock = ForwardClock()
+    (pid,) = find(lambda words: list(words[1:]) == ["--config", str(rig.containerd.config_file)])
+
+    async def ready() -> Object:
+        conditions = (await rig.client.get(NODE_KIND, NODE))["status"]["conditions"]
+        found: Object = next(c for c in conditions if c["type"] == "Ready")
+        return found
+
+    async def says(status: str, *words: str, since: datetime | None = None) -> None:
+        async def check() -> bool:
+            found = await ready()
+            told = parse_time(found["lastHeartbeatTime"])
+            late = since is not None and told < since
+            return not late and found["status"] == status and all(word in found["message"] for word in words)
+
+        await eventually(check, 30)
+
+    async with rig.kubelet(clock, lease_interval=0.2, status_interval=0.0):
+        await says("True", "kubelet is posting ready status")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            clock.ahead += 20  # reports go on meanwhile: none waits for the runtime
+            await says("True", "kubelet is posting ready status", since=clock.now().replace(microsecond=0))
+            clock.ahead += 11
+            await says("False", "container runtime is down")
+            assert (await ready())["reason"] == "KubeletNotReady"
+            clock.ahead += 180
+            await says("False", "container runtime is down", "PLEG is not healthy: pleg was last seen active 3m")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await says("True", "kubelet is posting ready status")
