@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sampan.cluster import containerd_config as config
 from sampan.cluster.containerd_cleanup import clear_leftovers, end_idle_shims, remove_pods
+from sampan.cluster.log_files import cut, open_log
 from sampan.cluster.pause import PAUSE_IMAGE, pause_archive
 from sampan.cluster.private import private_directory
 from sampan.cluster.processes import Process, find
@@ -32,7 +33,6 @@ HEALTH_TIMEOUT = 5.0
 STOP_GRACE = 10.0
 ORDERLY_REMOVAL = 30.0  # for all pods together; a containerd whose disk is full may never be done
 RESTART_BACKOFF = (0.1, 5.0)  # first and longest wait, in seconds
-LOG_LIMIT = 10 * 1024 * 1024
 NAMESPACE = "k8s.io"
 
 
@@ -201,9 +201,8 @@ class Containerd:
         binary = shutil.which("containerd")
         if binary is None:
             raise ContainerdError("containerd is not installed: apt-get install containerd runc")
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT:
-            self.log_file.replace(self.log_file.with_suffix(".log.1"))
-        with self.log_file.open("ab") as output:
+        cut(self.log_file)
+        with os.fdopen(open_log(self.log_file), "ab") as output:
             child = subprocess.Popen(
                 [binary, "--config", str(self.config_file)],
                 stdin=subprocess.DEVNULL,

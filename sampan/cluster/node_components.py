@@ -11,6 +11,7 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.cluster.components import Cluster, Report, Task
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.log_files import keep_bounded
 from sampan.cluster.manifests import proxy_role
 from sampan.cluster.network_watch import keep_up
 from sampan.cluster.node import (
@@ -59,6 +60,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     return [
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
+        ("log of containerd", partial(keep_bounded, containerd.log_file, clock)),
         ("node role", partial(mark_control_plane, cluster.api.local_client(), cluster.node_name, clock.sleep)),
         ("image registry", partial(_serve_registry, config)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),

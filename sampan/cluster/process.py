@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.log_files import open_log
 
 READY = "cluster ready"  # a start's last step
 _MODULE = "sampan.cluster.server"
@@ -109,7 +110,7 @@ def start(config: ClusterConfig) -> Iterator[Progress]:
     """Start the server detached; yield its progress until "ready". Raises StartError if it ends before."""
     reader, writer = os.pipe()
     log = config.directory / "server.log"
-    with log.open("ab") as output, os.fdopen(reader, "rb", buffering=0) as progress:
+    with os.fdopen(open_log(log), "ab") as output, os.fdopen(reader, "rb", buffering=0) as progress:
         mark = log.stat().st_size
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, config.state, "--progress-fd", str(writer)],
@@ -136,7 +137,8 @@ def _follow(process: "subprocess.Popen[bytes]", progress: IO[bytes], log: Path, 
             if report.step == READY:
                 return
     process.wait()
-    said = log.read_bytes()[mark:].decode(errors="replace").strip().splitlines()
+    words = log.read_bytes()
+    said = (words[mark:] or words).decode(errors="replace").strip().splitlines()  # all, where it is a new file by now
     raise StartError("\n".join(said[-20:]) or f"the server exited with {process.returncode} and said nothing")
 
 

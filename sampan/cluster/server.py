@@ -19,6 +19,7 @@ import uvloop
 
 from sampan.cluster import collector, process
 from sampan.cluster.config import ClusterConfig, ConfigError, load
+from sampan.cluster.log_files import RotatingLog, leads_to
 from sampan.cluster.private import make_private
 from sampan.cluster.start_errors import explain
 from sampan.cluster.steps import Steps
@@ -32,7 +33,8 @@ def main() -> int:
     parser.add_argument("state", type=Path)
     parser.add_argument("--progress-fd", type=int)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, handlers=[_log_to(arguments.state / "server.log")])
     _allow_many_connections()
     steps = Steps(arguments.progress_fd)
     try:
@@ -41,6 +43,11 @@ def main() -> int:
         log.exception("the server failed")
         steps.done("failed", explain(error, str(arguments.state)))
         return 1
+
+
+def _log_to(path: Path) -> logging.Handler:
+    """The cluster's log, where `sampan up` has led us to it; else wherever who started us by hand wants it."""
+    return RotatingLog(path) if leads_to(sys.stderr.fileno(), path) else logging.StreamHandler()
 
 
 def _serve_alone(state: Path, steps: Steps) -> int:
