@@ -74,7 +74,10 @@ class Containerd:
             process = None
         self._process = process or await self._start()
         await end_idle_shims(self.run_dir, self.socket)
-        await self._ensure_pause_image()
+        try:
+            await self._ensure_pause_image()
+        except (ContainerdError, CRIError) as error:
+            raise ContainerdError(self._failed("takes in no image", str(error))) from error
 
     async def supervise(self) -> None:
         """Run until cancelled: whenever containerd ends, start it again. ensure_running comes first."""
@@ -137,9 +140,9 @@ class Containerd:
         for directory in (self.root, self.options.registry_dir):
             directory.mkdir(parents=True, exist_ok=True)
         private_directory(self.run_dir)  # its sockets give root to whoever reaches them
-        before = self.config_file.read_text() if self.config_file.exists() else ""
-        text = config.render(self._settings())
-        self.config_file.write_text(text)
+        before = self.config_file.read_bytes() if self.config_file.exists() else b""
+        text = config.render(self._settings()).encode()
+        self.config_file.write_bytes(text)
         return text != before
 
     def _settings(self) -> config.Settings:
@@ -178,29 +181,36 @@ class Containerd:
         try:
             process = Process(pid, lambda arguments: True)
         except ProcessLookupError as error:
-            raise ContainerdError(f"containerd ended at once:\n{self.last_words()}") from error
+            raise ContainerdError(self._failed("ended at once")) from error
         waiting = asyncio.ensure_future(process.ended())
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 while not await self._answers():
                     if waiting.done():
-                        raise ContainerdError(f"containerd does not start:\n{self.last_words()}")
+                        raise ContainerdError(self._failed("does not start"))
                     await asyncio.wait([waiting], timeout=0.01)
         except TimeoutError as error:
             process.send(signal.SIGKILL)
             await waiting
-            raise ContainerdError(
-                f"containerd did not answer in {START_TIMEOUT:.0f} s:\n{self.last_words()}"
-            ) from error
+            raise ContainerdError(self._failed(f"did not answer in {START_TIMEOUT:.0f} s")) from error
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
         return process
 
+    def _failed(self, what: str, words: str = "") -> str:
+        """Why it does not start, as far as it tells, and what leads out of damage: what is mounted stays as it is."""
+        kept = self.root / "root"
+        return (
+            f"containerd {what}:\n{words or self.last_words()}\n"
+            f"If what it keeps in {kept} is damaged, have it begin anew; images are pulled again then:\n"
+            f"    mv --backup=numbered -T {kept} {kept}.damaged"
+        )
+
     def _spawn(self) -> int:
         binary = shutil.which("containerd")
         if binary is None:
-            raise ContainerdError("containerd is not installed: apt-get install containerd runc")
+            raise ContainerdError("containerd is not installed:\n    apt-get install containerd runc")
         cut(self.log_file)
         with os.fdopen(open_log(self.log_file), "ab") as output:
             child = subprocess.Popen(

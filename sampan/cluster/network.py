@@ -207,7 +207,7 @@ def _ip(*arguments: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace a file's content at once: containerd watches the directory."""
-    if path.exists() and path.read_text() == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return
     draft = path.with_suffix(".new")
     draft.write_text(text)

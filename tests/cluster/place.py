@@ -1,4 +1,4 @@
-"""A home directory with a cluster without a node in it, and the `sampan` command as its user has it."""
+"""A home directory with a cluster in it, and the `sampan` command as its user has it."""
 
 import os
 import signal
@@ -12,21 +12,22 @@ from sampan.cluster.process import server_pid, stop
 
 
 class Place:
-    """A home directory with the cluster x in it, which has no node."""
+    """A home directory with one cluster in it, which has no node unless it is asked for."""
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.directory = home, home / "x"
+    def __init__(self, home: Path, name: str = "x", *, node: bool = False) -> None:
+        self.home, self.directory, self.name, self.node = home, home / name, name, node
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.environment = os.environ | {"SAMPAN_HOME": str(home), "KUBECONFIG": str(home / "config")}
 
     def sampan(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "sampan.cli.app", *words, "--name", "x"]
+        command = [sys.executable, "-m", "sampan.cli.app", *words, "--name", self.name]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
 
     def up(self) -> str:
         """What stands in the way of a start; "" if nothing does."""
-        done = self.sampan("up", "--control-plane-only", "--listen", "127.0.0.1", "--api-port", str(self.port))
+        alone = [] if self.node else ["--control-plane-only", "--listen", "127.0.0.1"]
+        done = self.sampan("up", *alone, "--api-port", str(self.port))
         return done.stderr if done.returncode else ""
 
     @property
