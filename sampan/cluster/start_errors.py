@@ -22,8 +22,8 @@ _BY_ERRNO: Mapping[int, _Advice] = {
     errno.ENOTDIR: lambda file: f"Part of it is a file where a directory belongs:\n    namei -l {file}",
     errno.EEXIST: lambda file: f"A directory belongs there. Move the file away:\n    mv {file} {file}.moved",
     errno.ENOENT: lambda file: f"Something that belongs on the way to it is missing:\n    namei -l {file}",
-    errno.EACCES: lambda file: f"See whose it is, and start as that user or change it:\n    namei -l {file}",
-    errno.EPERM: lambda file: f"See whose it is, and start as that user or change it:\n    namei -l {file}",
+    errno.EACCES: lambda file: f"As its owner, allow it:\n    chmod u+rwX {file}\n{_own(file)}",
+    errno.EPERM: lambda file: f"It is somebody else's, or protected. Make it yours:\n    sudo chown -R $(id -u) {file}",
     errno.ELOOP: lambda file: f"A link on the way leads to itself:\n    namei -l {file}",
     errno.EIO: lambda file: "The disk fails to read or write it:\n    dmesg | tail",
     errno.EMFILE: lambda file: "This process may not open more files. Raise the limit:\n    ulimit -Hn",
@@ -60,6 +60,10 @@ def _address(error: OSError, host: str, port: str) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use by another process. Find it, and end it:\n    ss -ltnp sport = :{port}"
     return f"{host} is no address of this machine any more. It has these:\n    ip -brief address"
+
+
+def _own(file: str) -> str:
+    return f"Where it is somebody else's, make it yours:\n    sudo chown -R $(id -u) {file}"
 
 
 def _folder(file: str) -> str:

@@ -10,6 +10,8 @@ not what was written costs its own object. A file beside tells how far the log h
 """
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,7 +62,7 @@ class LogFile:
         self.reserve = Reserve(path)
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_directories(path)
+            _check_files(path)
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
             try:
@@ -289,11 +291,13 @@ def _way_out(path: Path) -> str:
     return f"Restore a snapshot or, to start empty:\n    mkdir -p {aside} && mv {path}* {aside}/"
 
 
-def _refuse_directories(path: Path) -> None:
-    """SQLite would only say that it is unable to open something; raises StoreCorrupt."""
+def _check_files(path: Path) -> None:
+    """SQLite would only say that it is unable to open something; raises StoreCorrupt, PermissionError."""
     for file in (path, path.with_name(f"{path.name}-wal")):
         if file.is_dir():
             raise StoreCorrupt(f"{file} is a directory. {_way_out(path)}")
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
 def _named(path: Path, error: sqlite3.Error) -> StoreError:

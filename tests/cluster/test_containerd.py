@@ -8,9 +8,11 @@ import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from sampan.cluster import containerd_cleanup
 from sampan.cluster.containerd import Containerd, ContainerdError, ContainerdOptions, default_run_dir
 from sampan.cluster.containerd_cleanup import end_idle_shims
 from sampan.cluster.containerd_config import Settings, needs_restricted_oom_score, render
@@ -120,6 +122,36 @@ async def test_only_shims_that_serve_nothing_are_ended(tmp_path: Path) -> None:
         finally:
             for process in (used, busy):
                 process.kill()
+
+
+class SlowCRI:
+    """Sandboxes that stop when they are told to."""
+
+    def __init__(self, count: int) -> None:
+        self.stop, self.left = asyncio.Event(), [str(number) for number in range(count)]
+
+    async def list_sandboxes(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(id=identity) for identity in self.left]
+
+    async def stop_sandbox(self, sandbox: str) -> None:
+        if sandbox != "0":
+            await self.stop.wait()
+
+    async def remove_sandbox(self, sandbox: str) -> None:
+        self.left.remove(sandbox)
+
+
+async def test_removing_pods_that_take_long_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containerd_cleanup, "WORD_INTERVAL", 0.01)
+    cri, said = SlowCRI(3), list[str]()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if len(said) == 3:
+            cri.stop.set()
+
+    assert await containerd_cleanup._remove_all(cri, say) == []  # type: ignore[arg-type]
+    assert (said[0], cri.left) == ("2 of 3 pods are still stopping", [])
 
 
 @pytest.fixture

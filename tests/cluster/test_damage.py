@@ -2,18 +2,21 @@
 in one message which file it is and by what command it is mended. And it is."""
 
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sampan.cluster.components import control_plane
-from sampan.cluster.config import ClusterConfig
+from sampan.cluster.config import ClusterConfig, load
 from sampan.cluster.start_errors import explain
 from sampan.reconcile.clock import SystemClock
 from tests.cluster.place import Place, command_in, mend
 
+NOBODY = 65534  # Debian's user without rights
 GARBAGE = b"\x00\xff\x13garbage" * 40
 
 
@@ -109,3 +112,37 @@ async def test_the_certificate_of_an_authority_heals_and_what_it_signed_stays(pl
     DAMAGES[damage](place.directory / "pki" / "ca.crt")
     assert await opened(place.config) == ""
     assert (place.directory / "pki" / "admin.crt").read_bytes() == before
+
+
+@pytest.fixture
+def nobody(place: Place) -> Iterator[Path]:
+    """The state directory where a user without privileges gets to it, who is this process meanwhile."""
+    if os.geteuid() != 0:
+        yield place.directory
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        kept = shutil.move(place.directory, Path(folder) / "x")
+        known = json.loads((kept / "cluster.json").read_text())
+        (kept / "cluster.json").write_text(json.dumps(known | {"state": str(kept)}))
+        for path in (Path(folder), kept, *kept.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+        try:
+            yield kept
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("name", [*KEYS, *(name for name in STORE if name != "store.db-reserve")])
+async def test_what_may_not_be_read(nobody: Path, name: str) -> None:
+    config = load(nobody)
+    assert config is not None
+    assert await opened(config) == ""  # so that all modules are loaded, where only root can read them
+    config = config.with_changes(api_port=0)
+    if not (nobody / name).exists():  # a server that ends in order leaves no write-ahead log
+        (nobody / name).touch()
+    (nobody / name).chmod(0)
+    message = await opened(config)
+    if message:
+        mend(command_in(message, nobody / name.removesuffix("-wal")))
+        assert await opened(config) == ""
