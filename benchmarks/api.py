@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import resource
 import ssl
 import statistics
 import subprocess
@@ -27,10 +28,11 @@ from sampan.apiserver import keys
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.apiserver.writes.storing import encode
-from sampan.cluster import collector
+from sampan.cluster import collector, memory
 from sampan.cluster.loop_monitor import Hold, LoopMonitor
 from sampan.cluster.pki import PKI
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.core.secret import KIND as SECRET
 from sampan.kinds.rbac.cluster_role_binding import KIND as CLUSTER_ROLE_BINDING
 from sampan.storage.sqlite import SQLiteStore
 
@@ -59,10 +61,13 @@ end
 """
 
 
-async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
-    """A server with 10,000 pods of 3 kB until the pipe says otherwise; its port goes out first."""
+async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe, secrets: int) -> None:
+    """A server with 10,000 pods of 3 kB, and Secrets of 100 kB, until the pipe says otherwise; its port goes out
+    first."""
     store = await SQLiteStore.open(folder / "store.db")
     await asyncio.gather(*(store.create(keys.storage_key(POD, "load", f"p{i:05}"), pod(i)) for i in range(PODS)))
+    for number in range(secrets):
+        await store.create(keys.storage_key(SECRET, "load", f"s{number:05}"), secret(number))
     config = APIServerConfig(
         store=store,
         service_account_key=pki["sa.key"],
@@ -76,8 +81,10 @@ async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe) -> None:
     await server.local_client().create(CLUSTER_ROLE_BINDING, RIGHTS)
     pipe.send(server.port)
     holds: list[Hold] = []
+    returning = asyncio.ensure_future(memory.give_back())
     with LoopMonitor(holds.append):
         await asyncio.to_thread(pipe.recv)
+    returning.cancel()
     for hold in sorted(holds, key=lambda hold: -hold.seconds)[:MOST_HOLDS]:
         print(f"the loop was held for {hold.seconds * 1000:.0f} ms by {hold.place}: {hold.stack}", file=sys.stderr)
     await server.stop(0)
@@ -91,10 +98,18 @@ def pod(number: int) -> bytes:
     return encode(obj)
 
 
-def run_server(folder: Path, pipe: Pipe) -> None:
+def secret(number: int) -> bytes:
+    """A stored Secret of 100 kB."""
+    meta = {"name": f"s{number:05}", "namespace": "load", "uid": "x"}
+    return encode({"metadata": meta, "type": "Opaque", "data": {"key": "eHh4" * 25_000}})
+
+
+def run_server(folder: Path, pipe: Pipe, secrets: int) -> None:
     """The server's process."""
+    memory.configure()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     pki = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".crt", ".key")}
-    uvloop.run(serve(folder, pki, pipe))
+    uvloop.run(serve(folder, pki, pipe, secrets))
 
 
 def wrk(port: int, path: str, seconds: float, connections: int, script: str = "") -> tuple[float, float]:
@@ -205,14 +220,14 @@ def measure(port: int, seconds: float, watchers: int) -> dict[str, float]:
 
 
 @contextmanager
-def running() -> Iterator[tuple[int, int]]:
-    """A server in a process of its own: its port and process id."""
+def running(secrets: int = 0) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own, with so many large Secrets: its port and process id."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         PKI(directory=folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"]).ensure()
-        process = context.Process(target=run_server, args=(folder, theirs))
+        process = context.Process(target=run_server, args=(folder, theirs, secrets))
         process.start()
         try:
             assert process.pid

@@ -4,6 +4,8 @@
     uploads   16 clients of one user, each sending bodies of 2.9 MB that are no object, again and again
     lists     8 clients that list 10,000 pods of 3 kB, again and again
     costly    8 users, each sending the worst YAML, JSON, patch, selector and expressions that the limits allow
+    watches   9,000 watches that have nothing to read, and 900 that read 30 MB at 1 kB a second
+    gigabyte  8 clients that list 10,000 Secrets of 100 kB, again and again
 
 Prints one JSON line: milliseconds at the 99th percentile and at worst, and the server's memory before, at most, and a
 while after. The server, the attackers and who measures have a process each.
@@ -15,12 +17,14 @@ import json
 import multiprocessing
 import os
 import re
+import resource
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from itertools import cycle
+from itertools import count, cycle, groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import uvloop
 
@@ -28,14 +32,25 @@ from benchmarks import api
 
 SECONDS = 10.0
 EVERY = 0.01
-CALM = 5.0  # seconds after which memory is looked at again
+CALM = 20.0  # seconds after which memory is looked at again
 BACK = 5.0  # seconds after which an attacker who was refused comes back: handshakes alone would keep a core busy
-SETTLE = 5.0  # seconds in which attackers connect
 SMALL = "/api/v1/namespaces/default"
 LARGE = 3 << 20
 JSON_PATCH = "application/json-patch+json"
-_users = cycle(api.USERS)
-Attack = Callable[[int], Awaitable[None]]
+_users, _numbers = cycle(api.USERS), count()
+_handshakes = asyncio.Semaphore(50)
+SLOW = 10  # of so many watches, one reads slowly, and the others have nothing to read
+
+
+class Attack(NamedTuple):
+    """What each of so many clients does with a port until it is cancelled; and how long they take to begin."""
+
+    run: Callable[[int], Awaitable[None]]
+    clients: int
+    settle: float = 5.0
+    secrets: int = 0  # of 100 kB, that the server has
+
+
 
 
 def context() -> ssl.SSLContext:
@@ -53,11 +68,19 @@ async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def answered(reader: asyncio.StreamReader) -> int:
     """Read an answer to its end, in pieces; its status."""
     head = await reader.readuntil(b"\r\n\r\n")
-    found = re.search(rb"(?i)content-length: (\d+)", head)
-    left = int(found[1]) if found else 0
+    if b"chunked" in head:
+        while size := int(await reader.readline(), 16):
+            await passed_over(reader, size + 2)
+        await reader.readline()
+    elif found := re.search(rb"(?i)content-length: (\d+)", head):
+        await passed_over(reader, int(found[1]))
+    return int(head.split()[1])
+
+
+async def passed_over(reader: asyncio.StreamReader, left: int) -> None:
+    """Read so many bytes."""
     while left:
         left -= len(await reader.read(min(left, 1 << 20)))
-    return int(head.split()[1])
 
 
 async def trickle(port: int) -> None:
@@ -136,11 +159,35 @@ async def costly(port: int) -> None:
                     await answered(reader)
 
 
-ATTACKS: dict[str, tuple[Attack, int]] = {
-    "trickle": (trickle, 1000),
-    "uploads": (uploads, 16),
-    "lists": (lists, 8),
-    "costly": (costly, 8),
+async def watches(port: int) -> None:
+    """Until cancelled: a watch."""
+    slow = next(_numbers) % SLOW == 0
+    async with _handshakes:
+        reader, writer = await opened(port)
+        path = "/api/v1/pods?resourceVersion=0" if slow else f"{SMALL}/configmaps?resourceVersion=1"
+        writer.write(api.http("GET", f"{path}&watch=true"))
+        await reader.readuntil(b"\r\n\r\n")
+    while not reader.at_eof():
+        await reader.read(1024)
+        await asyncio.sleep(1)
+    raise EOFError("a watch has ended")
+
+
+async def gigabyte(port: int) -> None:
+    """Until cancelled: very long lists."""
+    reader, writer = await opened(port)
+    while True:
+        writer.write(api.http("GET", "/api/v1/secrets"))
+        await answered(reader)
+
+
+ATTACKS = {
+    "trickle": Attack(trickle, 1000),
+    "uploads": Attack(uploads, 16),
+    "lists": Attack(lists, 8),
+    "costly": Attack(costly, 8),
+    "watches": Attack(watches, 9900, settle=75.0),
+    "gigabyte": Attack(gigabyte, 8, secrets=10_000),
 }
 
 
@@ -164,12 +211,14 @@ async def probe(port: int, path: str, until: float) -> list[float]:
     return taken
 
 
-def attack_by(attack: Attack, clients: int, port: int) -> None:
+def attack_by(name: str, port: int) -> None:
     """The attackers' process: others go first, where there are fewer cores than processes."""
+    attack = ATTACKS[name]
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(attack(port) for _ in range(clients)))
+        await asyncio.gather(*(attack.run(port) for _ in range(attack.clients)))
 
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     os.nice(10)
     uvloop.run(all_of_them())
 
@@ -190,13 +239,14 @@ async def highest(pid: int) -> int:
     return most
 
 
-async def under(attack: Attack, clients: int, port: int, pid: int) -> dict[str, float]:
+async def under(name: str, port: int, pid: int) -> dict[str, float]:
     """One attack's figures."""
+    attack = ATTACKS[name]
     before = resident(pid)
     watch = asyncio.ensure_future(highest(pid))
-    attackers = multiprocessing.get_context("spawn").Process(target=attack_by, args=(attack, clients, port))
+    attackers = multiprocessing.get_context("spawn").Process(target=attack_by, args=(name, port))
     attackers.start()
-    await asyncio.sleep(SETTLE)
+    await asyncio.sleep(attack.settle)
     until = time.perf_counter() + SECONDS
     health, small = await asyncio.gather(probe(port, "/healthz", until), probe(port, SMALL, until))
     attackers.kill()
@@ -215,7 +265,7 @@ async def under(attack: Attack, clients: int, port: int, pid: int) -> dict[str, 
 
 async def attacked(port: int, pid: int, chosen: Iterable[str]) -> dict[str, dict[str, float]]:
     """One attack after another."""
-    return {name: await under(*ATTACKS[name], port, pid) for name in chosen}
+    return {name: await under(name, port, pid) for name in chosen}
 
 
 def main() -> None:
@@ -223,8 +273,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("attacks", nargs="*", default=ATTACKS, help="which of them; by default all")
     chosen = parser.parse_args().attacks
-    with api.running() as (port, pid):
-        figures = uvloop.run(attacked(port, pid, chosen))
+    figures: dict[str, dict[str, float]] = {}
+    for secrets, names in groupby(chosen, lambda name: ATTACKS[name].secrets):
+        with api.running(secrets) as (port, pid):
+            figures |= uvloop.run(attacked(port, pid, names))
     print(json.dumps({"benchmark": "stall", **figures}))
 
 

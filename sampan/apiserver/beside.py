@@ -45,7 +45,10 @@ class Lane:
         piece = _Piece(work, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(user, deque()).append(piece)
         self._next()
-        result: T = await piece.done
+        try:
+            result: T = await piece.done
+        finally:
+            del piece  # an error would keep this frame, and with it itself and all that was worked on
         return result
 
     def _next(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from sampan.cluster import collector, process
+from sampan.cluster import collector, memory, process
 from sampan.cluster.config import ClusterConfig, ConfigError, load
 from sampan.cluster.log_files import RotatingLog, leads_to
 from sampan.cluster.private import make_private
@@ -36,6 +36,7 @@ def main() -> int:
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, handlers=[_log_to(arguments.state / "server.log")])
     _allow_many_connections()
+    memory.configure()
     steps = Steps(arguments.progress_fd)
     try:
         return _serve_alone(arguments.state, steps)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import ModuleType
 
-from sampan.cluster import collector, components, process
+from sampan.cluster import collector, components, memory, process
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.loop_monitor import LoopMonitor, logged
 from sampan.cluster.renewal import keep_renewed
@@ -39,6 +39,7 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
         waits = [partial(part.wait_ready, cluster, steps.done) for part in (components, node) if part]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(make(), name=name) for name, make in running]
+            tasks.append(group.create_task(memory.give_back(), name="memory"))
             waiting = group.create_task(_until_ready(waits, config, steps), name="ready")
             await stop.wait()
             for task in [*tasks, waiting]:

@@ -7,7 +7,7 @@ different versions (custom resources whose definition has moved on), the value b
 Nothing here may be changed by a reader, `Cached.object` least of all.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ def untagged(value: bytes) -> bytes:
 class Cached:
     """An object at a revision. `value` is shared with the store, `head` with all objects of the type and version."""
 
-    __slots__ = ("_object", "head", "key", "revision", "start", "value", "views")
+    __slots__ = ("_labels", "_object", "head", "key", "revision", "start", "value", "views")
 
     def __init__(self, key: str, revision: int, value: bytes, head: bytes) -> None:
         self.key = key
@@ -57,6 +57,7 @@ class Cached:
         self.start = _START  # of the first field of the metadata
         self.views: dict[str, Any] | None = None  # what the API server has made of it, for other versions or as bytes
         self._object: dict[str, Any] | None = None
+        self._labels: Mapping[str, str] | None = None
         if value[:1] != b"{" and (end := value.find(b" ")) > 0:
             self.head, self.start = _in_version(head, value[:end]), end + 1 + _START
 
@@ -75,6 +76,13 @@ class Cached:
     def encoded(self) -> bytes:
         """The whole object as it is stored."""
         return self.head + self.body
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The object's labels; they alone are kept of it."""
+        if self._labels is None:
+            self._labels = self.read()["metadata"].get("labels") or {}
+        return self._labels
 
     def read(self) -> dict[str, Any]:
         """The object, for one use: it is not kept because of that. Shared all the same: never change it."""

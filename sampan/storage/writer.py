@@ -94,6 +94,7 @@ class Writer(threading.Thread):
                 going = self._commit(self._group(item), index, file)
             else:
                 going = self._call(item, index, file)
+            del item  # what it came to is not to be kept until the next one comes: a history may be large
 
     def _next(self) -> Write | Call | None:
         return self._held.pop() if self._held else self._queue.get()

@@ -5,7 +5,7 @@ Made by protocol.py, which lends its connection for the time; the server waits f
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import Protocol
 
 from sampan.transport.messages import Connection, Reply, Request, Response, StreamResponse, Upgrade
@@ -15,7 +15,9 @@ from sampan.transport.writing import (
     GROUP,
     LAST_CHUNK,
     chunk,
+    close,
     compress,
+    compressed,
     groups,
     length_of,
     render_head,
@@ -45,7 +47,7 @@ class LentConnection(Protocol):
     def failed(self, request: Request, error: Exception) -> Response:
         """The answer where a handler raised."""
 
-    def worth_compressing(self, request: Request, reply: Response) -> bool:
+    def worth_compressing(self, request: Request, reply: Response | StreamResponse) -> bool:
         """Whether a response is to be sent compressed."""
 
     async def drained(self) -> None:
@@ -100,7 +102,9 @@ class Exchange:
 
     async def _stream(self, reply: StreamResponse) -> None:
         connection = self._connection
-        connection.streaming = connection.abandonable = True
+        connection.streaming, connection.abandonable = not reply.is_finite, True
+        if reply.is_finite and connection.worth_compressing(self._request, reply):
+            reply = compressed(reply)
         bodiless = self._request.method == "HEAD" or reply.status in BODILESS
         last = self._is_last(delimited=bodiless or self._framing.chunkable or reply.length is not None)
         try:
@@ -111,7 +115,7 @@ class Exchange:
             if not bodiless and not connection.lost:
                 await self._pump(reply)
         finally:
-            await _close(reply.stream)
+            await close(reply.stream)
         if last:
             connection.closing = True
 
@@ -141,7 +145,7 @@ class Exchange:
                     connection.transport.write(chunk(item) if chunked else item)
                 await connection.drained()
         except asyncio.CancelledError:
-            if connection.lost or not connection.closing:
+            if connection.lost or not connection.closing or reply.is_finite:
                 raise
         except ConnectionError as error:  # of a backend, whose answer this is
             logger.info("stream broke off", extra={"error": str(error)})
@@ -170,10 +174,3 @@ class Exchange:
             logger.debug("upgraded connection broke", extra={"error": str(error)})
         finally:
             await raw.close()
-
-
-async def _close(stream: AsyncIterator[bytes]) -> None:
-    """End an iterator early; generators have `aclose`, other iterators may."""
-    aclose = getattr(stream, "aclose", None)
-    if aclose is not None:
-        await aclose()

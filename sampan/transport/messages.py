@@ -57,7 +57,8 @@ class Response:
 class StreamResponse:
     """A response in pieces, flushed at once, with back-pressure: one HTTP chunk per item unless the length is known.
 
-    The iterator is closed (its `aclose` awaited) when the client goes away or the server shuts down.
+    The iterator is closed (its `aclose` awaited) when the client goes away or the server shuts down. One that
+    `is_finite` is merely long: the server waits for its end, and compresses it where it would compress a Response.
     """
 
     status: int
@@ -65,6 +66,7 @@ class StreamResponse:
     content_type: str = "application/json"
     headers: Sequence[tuple[str, str]] = ()
     length: int | None = None  # of the whole body; of a HEAD's, what a GET would have had
+    is_finite: bool = False
 
 
 class Connection(Protocol):

@@ -128,6 +128,10 @@ class RequestParser:
         """Whether a part of a request has come, and its end has not."""
         return bool(self._url)
 
+    def close(self) -> None:
+        """Nothing more comes: let go of the parser, which holds this one, so that both are gone at once."""
+        self._parser = HttpRequestParser(None)
+
     def feed(self, data: bytes) -> None:
         """Parse some bytes; a no-op once `finished`."""
         while data and not self.finished:

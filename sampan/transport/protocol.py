@@ -14,7 +14,7 @@ from sampan.transport.exchange import Exchange
 from sampan.transport.incoming import IncomingBody
 from sampan.transport.keepalive import keep_alive
 from sampan.transport.limits import Limits
-from sampan.transport.messages import Handler, Reply, Request, Response
+from sampan.transport.messages import Handler, Reply, Request, Response, StreamResponse
 from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser, Streamed
 from sampan.transport.peer import peer_chain
 from sampan.transport.raw import RawConnection
@@ -81,6 +81,7 @@ class HTTPProtocol(asyncio.Protocol):
             server.limits, self._remote, peer_chain(transport), server.streamed, server.heads_first
         )
         keep_alive(transport)
+        self.transport.set_write_buffer_limits(high=server.limits.unsent_bytes)
         if not self.server.admit(self):
             self.transport.abort()
 
@@ -102,6 +103,7 @@ class HTTPProtocol(asyncio.Protocol):
         self.lost = self.closing = True
         if self._parser.stream is not None:
             self._parser.stream.fail()
+        self._parser.close()
         self.server.forget(self)
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
@@ -281,7 +283,7 @@ class HTTPProtocol(asyncio.Protocol):
         logger.error("handler failed", exc_info=error, extra={"method": request.method, "path": request.path})
         return self.server.error_response(500, "internal server error")
 
-    def worth_compressing(self, request: Request, reply: Response) -> bool:
+    def worth_compressing(self, request: Request, reply: Response | StreamResponse) -> bool:
         """Whether a response is long, and gets faster to this client by gzip."""
         limits = self.server.limits
         if self._remote in LOOPBACK and not limits.gzip_loopback:

@@ -1,7 +1,9 @@
 """From responses to bytes: heads, chunk framing, compression."""
 
+import asyncio
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -12,6 +14,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 GROUP = 256 * 1024  # bytes that are written at once, at most twice that
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = frozenset({204, 304})
+_GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
 _USUAL = 128  # characters of a content type that is remembered; a backend's, passed on, may be of any length
 
 
@@ -81,12 +84,12 @@ def groups(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
         yield b"".join(waiting)
 
 
-def compressible(request: Request, response: Response, threshold: int) -> bool:
+def compressible(request: Request, response: Response | StreamResponse, threshold: int) -> bool:
     """Whether upstream would gzip it: a GET's 200 above a threshold, where the client accepts it."""
     return (
         response.status == 200
         and request.method == "GET"
-        and length_of(response) > threshold
+        and (isinstance(response, StreamResponse) or length_of(response) > threshold)
         and accepts_gzip(request.headers.get("accept-encoding", ""))
     )
 
@@ -105,5 +108,27 @@ def compress(response: Response) -> Response:
     packer = zlib.compressobj(level=1, wbits=31)
     pieces = [packer.compress(piece) for piece in (response.body, *response.chunks)]
     pieces.append(packer.flush())
-    headers = (*response.headers, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+    headers = (*response.headers, *_GZIPPED)
     return Response(response.status, b"".join(pieces), response.content_type, headers)
+
+
+def compressed(response: StreamResponse) -> StreamResponse:
+    """The same of a stream, piece by piece."""
+    return replace(response, stream=_packed(response.stream), headers=(*response.headers, *_GZIPPED), length=None)
+
+
+async def _packed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    packer = zlib.compressobj(level=1, wbits=31)
+    try:
+        async for item in stream:
+            yield await asyncio.to_thread(packer.compress, item)
+        yield packer.flush()
+    finally:
+        await close(stream)
+
+
+async def close(stream: AsyncIterator[bytes]) -> None:
+    """End an iterator early; generators have `aclose`, other iterators may."""
+    aclose = getattr(stream, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -45,7 +45,7 @@ async def tell_result(
         record.answered(tree)
         return
     if not isinstance(reply, Response) or reply.content_type != JSON:
-        rendered = render(call, result, wanted._replace(media_type=JSON))
+        rendered = render(call, result, wanted._replace(media_type=JSON), whole=True)
         reply = await rendered if inspect.isawaitable(rendered) else rendered
     assert isinstance(reply, Response)
     record.answered(tree, Body(_pieces(reply)))

@@ -40,6 +40,11 @@ def working(served: Served, entry: Cached) -> Object:
     return _known(served, entry).object if served.version.structure else entry.object
 
 
+def reading(served: Served, entry: Cached) -> Object:
+    """The same for one use: that it has been looked at costs no memory afterwards."""
+    return _known(served, entry).object if served.version.structure else entry.read()
+
+
 def is_stored(served: Served, entry: Cached) -> bool:
     """Whether the stored bytes are the object in this version, but for its head."""
     return served.version.structure is None or _known(served, entry).stored

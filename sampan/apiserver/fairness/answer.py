@@ -1,4 +1,4 @@
-"""An answer that takes time and holds seats, which are given back whatever becomes of who waits for it."""
+"""Answers that take time and hold seats, which are given back whatever becomes of who waits for them."""
 
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any
@@ -7,8 +7,29 @@ from sampan.apiserver.fairness.queue import Ticket
 from sampan.transport.messages import Reply
 
 
+class Seats:
+    """What a request holds, or waits for; free when it says so, or when nobody knows of it any more."""
+
+    __slots__ = ("_ticket",)
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket: Ticket | None = ticket
+
+    def free(self) -> None:
+        """Out of the queue, if it never came to be served, and else off its seats. May be called twice."""
+        ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            queues = ticket.flow.level.queues
+            if not queues.leave(ticket):
+                queues.finish(ticket)
+
+    def __del__(self) -> None:
+        self.free()
+
+
 class Answer(Awaitable[Reply]):
-    """An answer that takes time. Nobody may ever wait for it: who asked has gone. Then its seats are free again."""
+    """An answer that takes time, and frees its seats itself once it has begun. It may never begin: who asked has
+    gone."""
 
     def __init__(self, ticket: Ticket, answer: Coroutine[Any, Any, Reply]) -> None:
         self._ticket, self._answer, self._begun = ticket, answer, False
@@ -20,11 +41,4 @@ class Answer(Awaitable[Reply]):
     def __del__(self) -> None:
         if not self._begun:
             self._answer.close()
-            end(self._ticket)
-
-
-def end(ticket: Ticket) -> None:
-    """Out of the queue, if it never came to be served, and else off its seats."""
-    queues = ticket.flow.level.queues
-    if not queues.leave(ticket):
-        queues.finish(ticket)
+            Seats(self._ticket).free()

@@ -24,7 +24,7 @@ class Counts:
         self.at_once = 0  # requests that waited no time, took one seat, and QUICK at most
         self.seconds_at_once = 0.0
 
-    def served(self, seconds: float, seats: int, watch: bool) -> None:
+    def served(self, seconds: float, seats: int, *, watch: bool) -> None:
         """One that took time."""
         self.dispatched += 1
         self.seats.observe(seats)

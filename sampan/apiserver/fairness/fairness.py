@@ -10,15 +10,17 @@ Rules: KEP-1040; k8s.io/apiserver/pkg/server/filters (priority-and-fairness.go).
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from sampan.apiserver import keys
+from sampan.apiserver.audit.ending import Ending
 from sampan.apiserver.authentication.user import User
 from sampan.apiserver.authorization.follow import Put
-from sampan.apiserver.fairness.answer import Answer, end
+from sampan.apiserver.fairness.answer import Answer, Seats
 from sampan.apiserver.fairness.configuration import configure
 from sampan.apiserver.fairness.dangling import run_dangling
 from sampan.apiserver.fairness.levels import Flow, Levels
@@ -34,7 +36,7 @@ from sampan.kinds.flowcontrol.flow_schema import KIND as FLOW_SCHEMA
 from sampan.kinds.flowcontrol.priority_level_configuration import KIND as PRIORITY_LEVEL
 from sampan.machinery.meta import Key, Object
 from sampan.reconcile.clock import Clock
-from sampan.transport.messages import Reply, Response
+from sampan.transport.messages import Reply, Response, StreamResponse
 
 SEATS = 600  # upstream's --max-requests-inflight and --max-mutating-requests-inflight together
 _KINDS = (PRIORITY_LEVEL, FLOW_SCHEMA)
@@ -156,19 +158,28 @@ class Fairness:
                 flow.counts.waited_in_vain.observe(self.clock.monotonic() - ticket.arrived)
                 raise self._refused(flow, TIME_OUT) from None
         except asyncio.CancelledError:
-            end(ticket)
+            Seats(ticket).free()
             raise
         flow.counts.waited.observe(ticket.started - ticket.arrived)
         return await self._served(ticket, go)
 
     async def _served(self, ticket: Ticket, reply: Awaitable[Reply] | Callable[[], Reply | Awaitable[Reply]]) -> Reply:
-        flow, started = ticket.flow, perf_counter()
+        """A long answer has its seats until it has been sent."""
+        started, seats = perf_counter(), Seats(ticket)
         try:
             answer = reply() if callable(reply) else reply
-            return await answer if inspect.isawaitable(answer) else answer
+            found = await answer if inspect.isawaitable(answer) else answer
+        except BaseException:
+            seats.free()
+            raise
         finally:
-            flow.counts.served(perf_counter() - started, ticket.work.most, ticket.about.info.verb == "watch")
-            end(ticket)
+            ticket.flow.counts.served(
+                perf_counter() - started, ticket.work.most, watch=ticket.about.info.verb == "watch"
+            )
+        if isinstance(found, StreamResponse) and found.is_finite:
+            return replace(found, stream=Ending(found.stream, seats.free))
+        seats.free()
+        return found
 
     def _work(self, flow: Flow, info: RequestInfo, query: Mapping[str, str]) -> Work:
         if info.verb in _READS or not info.is_resource:

@@ -69,7 +69,7 @@ class Flow:
             counts.at_once += 1
             counts.seconds_at_once += seconds
         else:
-            counts.served(seconds, 1, info.verb == "watch")
+            counts.served(seconds, 1, watch=info.verb == "watch")
 
     def distinguisher(self, user: User, info: RequestInfo) -> str:
         """What tells the flows of the schema apart."""

@@ -1,6 +1,6 @@
 """JSON: stored bytes with another head where the version is field-identical, encoded anew only where it is not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -8,10 +8,13 @@ import orjson
 from sampan.apiserver.accept import JSON
 from sampan.apiserver.call import Call, Change, Many
 from sampan.apiserver.extensions.views import all_stored, working
+from sampan.apiserver.render.batches import batches
 from sampan.apiserver.render.serializer import Encode
 from sampan.apiserver.render.trees import bookmark, item, list_meta
 from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.storage.cached import Cached, Items, head, join
+
+LIST_END = b"]}\n"
 
 
 class AsJSON:
@@ -30,15 +33,19 @@ class AsJSON:
             return self.tree(shown(call, entry))
         return head(call.served.version.api_version, call.served.kind.name) + entry.body + b"\n"
 
-    def many(self, call: Call, result: Many) -> Sequence[bytes]:
+    def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list."""
         kind, version = call.served
-        start = b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
+        yield b'{"kind":"%b","apiVersion":"%b","metadata":%b,"items":[' % (
             kind.list_kind.encode(),
             version.api_version.encode(),
             orjson.dumps(list_meta(result)),
         )
-        return start, _joined(call, result.entries), b"]}\n"
+        for number, batch in enumerate(batches(result.entries)):
+            if number:
+                yield b","
+            yield _joined(call, batch)
+        yield LIST_END
 
     def is_quick(self, call: Call) -> bool:
         """Whether stored objects are spliced."""

@@ -6,11 +6,12 @@ manager and the kubelets of a cluster do so in protobuf. Format: machinery/proto
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sampan.apiserver.accept import PROTOBUF
 from sampan.apiserver.call import Call, Change, Many
+from sampan.apiserver.render.batches import batches, is_long
 from sampan.apiserver.render.serializer import Encode
 from sampan.apiserver.render.trees import bookmark, list_meta
 from sampan.apiserver.render.versions import in_version
@@ -47,13 +48,22 @@ class AsProtobuf:
         """An object as it is stored."""
         return envelope.wrap(call.served.version.api_version, call.served.kind.name, self._message(call, entry))
 
-    def many(self, call: Call, result: Many) -> Sequence[bytes]:
-        """A list."""
+    def many(self, call: Call, result: Many) -> Iterator[bytes]:
+        """A list. Its length comes first, so a long one is encoded once to be measured, and once more to be sent."""
         meta = envelope.list_head(encoder(f"{META}.ListMeta")(list_meta(result)))
-        items = self._joined(call, result.entries)
         kind, version = call.served
-        before, after = envelope.around(version.api_version, kind.list_kind, len(meta) + len(items))
-        return before + meta, items, after
+        size, items = len(meta), b""
+        for batch in batches(result.entries):
+            items = self._joined(call, batch)
+            size += len(items)
+            yield b""
+        before, after = envelope.around(version.api_version, kind.list_kind, size)
+        yield before + meta
+        if is_long(result.entries):
+            yield from (self._joined(call, batch) for batch in batches(result.entries))
+        else:
+            yield items
+        yield after
 
     def is_quick(self, call: Call) -> bool:
         """Never: what is kept may be gone."""

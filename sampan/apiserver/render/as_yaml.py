@@ -1,15 +1,19 @@
 """YAML: everything is encoded anew, and there are no watches, as upstream has none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from sampan.apiserver.accept import YAML
 from sampan.apiserver.call import Call, Many
+from sampan.apiserver.render.batches import batches
 from sampan.apiserver.render.serializer import Encode
-from sampan.apiserver.render.trees import list_tree
+from sampan.apiserver.render.trees import item, list_tree
 from sampan.apiserver.render.versions import shown
 from sampan.machinery import yamlio
 from sampan.storage.cached import Cached
+
+_AT_ONCE = 20  # objects of a piece: each may take ten milliseconds
 
 
 class AsYAML:
@@ -26,9 +30,19 @@ class AsYAML:
         """An object as it is stored."""
         return self.tree(shown(call, entry))
 
-    def many(self, call: Call, result: Many) -> Sequence[bytes]:
-        """A list."""
-        return (self.tree(list_tree(call, result)),)
+    def many(self, call: Call, result: Many) -> Iterator[bytes]:
+        """A list; its fields are sorted, as those of all objects."""
+        around = list_tree(call, replace(result, entries=()))
+        first = {"apiVersion": around.pop("apiVersion")}
+        if not result.entries:
+            first["items"] = around.pop("items")
+        yield self.tree(first)
+        if result.entries:
+            del around["items"]
+            yield b"items:\n"
+            for batch in batches(result.entries, _AT_ONCE):
+                yield self.tree([item(call, entry) for entry in batch])
+        yield self.tree(around)
 
     def is_quick(self, call: Call) -> bool:
         """Never."""

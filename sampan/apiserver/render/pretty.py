@@ -18,7 +18,7 @@ _ASKED = re.compile(r"application/json *;([^,]*;)? *pretty=1")
 
 def pretty(request: Request, reply: Reply) -> Reply:
     """The reply, indented if it is JSON and its reader wants it so. Streams and OpenAPI documents stay as they are."""
-    if not _wants(request) or not isinstance(reply, Response) or reply.content_type != JSON:
+    if not is_wanted(request) or not isinstance(reply, Response) or reply.content_type != JSON:
         return reply
     if request.path.startswith("/openapi"):
         return reply
@@ -26,7 +26,8 @@ def pretty(request: Request, reply: Reply) -> Reply:
     return Response(reply.status, orjson.dumps(tree, option=orjson.OPT_INDENT_2), JSON, reply.headers)
 
 
-def _wants(request: Request) -> bool:
+def is_wanted(request: Request) -> bool:
+    """Whether the reader of the answer wants it indented."""
     accepted = request.headers.get("accept", "")
     if "pretty=" in accepted and _ASKED.search(accepted):
         return True

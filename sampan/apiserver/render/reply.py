@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Sequence
 
 from sampan.apiserver import warnings
-from sampan.apiserver.accept import MediaTypeOptions
+from sampan.apiserver.accept import JSON, MediaTypeOptions
 from sampan.apiserver.beside import LARGE, beside
 from sampan.apiserver.call import Call, Computed, Many, One, Result, Tree, Watching
 from sampan.apiserver.extensions.views import working
+from sampan.apiserver.render.batches import is_long, size_of
+from sampan.apiserver.render.long import long_list
 from sampan.apiserver.render.serializers import SERIALIZERS
 from sampan.apiserver.render.trees import computed_list, list_meta
 from sampan.apiserver.render.versions import in_version
@@ -23,8 +25,8 @@ _ANSWERS = (One, Many, Tree, Computed)
 _NO_CACHE = (("Cache-Control", "no-cache, private"),)
 
 
-def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awaitable[Reply]:
-    """The response to a result, in the form that the client wants."""
+def render(call: Call, result: Result, wanted: MediaTypeOptions, *, whole: bool = False) -> Reply | Awaitable[Reply]:
+    """The response to a result, in the form that the client wants; `whole` where a long one is not to be a stream."""
     headers: Headers = _NO_CACHE
     if call.warnings:
         headers = (*headers, *warnings.headers(call.warnings))
@@ -33,6 +35,9 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions) -> Reply | Awai
         return watch_messages(call.request, reply) if is_websocket(call.request) else reply
     if not isinstance(result, _ANSWERS):
         return result
+    in_pieces = not whole and (wanted.media_type == JSON or not wanted.view)
+    if in_pieces and isinstance(result, Many) and is_long(result.entries):
+        return long_list(call, result, wanted, headers)
     if _is_slow(call, result, wanted):
         return beside(True, _response, call, result, wanted, headers)
     return _response(call, result, wanted, headers)
@@ -44,8 +49,7 @@ def _is_slow(call: Call, result: Answer, wanted: MediaTypeOptions) -> bool:
         return False
     if isinstance(result, (Tree, Computed)) or (not wanted.view and SERIALIZERS[wanted.media_type].is_quick(call)):
         return False
-    entries = (result.entry,) if isinstance(result, One) else result.entries
-    return sum(len(entry.value) for entry in entries) > LARGE
+    return isinstance(result, One) or size_of(result.entries) > LARGE
 
 
 def _response(call: Call, result: Answer, wanted: MediaTypeOptions, headers: Headers) -> Response:

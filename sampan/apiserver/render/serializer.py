@@ -1,6 +1,6 @@
 """What a media type can do; serializers.py is the table of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from sampan.apiserver.call import Call, Change, Many
@@ -26,8 +26,8 @@ class Serializer(Protocol):
     def entry(self, call: Call, entry: Cached) -> bytes:
         """An object as it is stored, in the call's version."""
 
-    def many(self, call: Call, result: Many) -> Sequence[bytes]:
-        """A list of stored objects."""
+    def many(self, call: Call, result: Many) -> Iterator[bytes]:
+        """A list of stored objects, in pieces that are made one after another; some may be empty."""
 
     def is_quick(self, call: Call) -> bool:
         """Whether lists and events of the call's kind cost next to nothing, however many there are."""

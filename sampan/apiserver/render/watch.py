@@ -16,7 +16,7 @@ from sampan.machinery.errors import APIError
 from sampan.storage.cached import Cached
 from sampan.transport.messages import StreamResponse
 
-_PIECE = 64 << 10  # bytes of frames that are sent together, if not a single one is longer
+_PIECE = 32 << 10  # bytes of frames that are sent together, if not a single one is longer
 
 
 def watch_reply(

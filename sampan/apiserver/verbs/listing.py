@@ -1,6 +1,6 @@
 """Selecting: what list, watch and deletecollection share. Selectors become one predicate over cached entries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
 
 Matches = Callable[[Cached], bool]
+Labels = Mapping[str, str]
 AT_ONCE = 500  # terms of selectors that are compared in one go; an object may have to be read first
 
 
@@ -66,8 +67,9 @@ def within(services: Services, chosen: Selection) -> Listing:
     return Listing(Items([entry] if entry else []), services.cache.revision)
 
 
-def selection(call: Call, options: ListOptions) -> Selection:
-    """The selection of a collection request; raises SelectorError (400)."""
+def selection(call: Call, options: ListOptions, *, again: bool = False) -> Selection:
+    """The selection of a collection request; raises SelectorError (400). `again`: others will look at what this one
+    looks at, too, and what is read is kept for them."""
     kind, namespace = call.served.kind, _namespace(call)
     if call.info.name and not call.info.is_collection:  # the old /watch/.../name
         return Selection(storage_key(kind, namespace, call.info.name), None)
@@ -79,21 +81,21 @@ def selection(call: Call, options: ListOptions) -> Selection:
     name = fields.equals("metadata.name")
     if name and "/" not in name and (namespace or not kind.namespaced):
         prefix = storage_key(kind, namespace, name)
-    by_labels, seen, terms = labels.matches, _seen(call), len(labels.requirements) + len(fields.terms)
+    by_labels, terms = labels.matches, len(labels.requirements) + len(fields.terms)
+    labels_seen, seen = _seen(call, again)
     if not fields.terms:
-        return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))), terms)
+        return Selection(prefix, lambda entry: by_labels(labels_seen(entry)), terms)
     if labels.is_everything:
         return Selection(prefix, lambda entry: of_object(seen(entry)), terms)
-    return Selection(prefix, lambda entry: by_labels(labels_of(seen(entry))) and of_object(seen(entry)), terms)
+    return Selection(prefix, lambda entry: by_labels(labels_seen(entry)) and of_object(seen(entry)), terms)
 
 
-def _seen(call: Call) -> Callable[[Cached], Object]:
-    """What selectors look at: the stored object, or a custom resource's view."""
+def _seen(call: Call, again: bool) -> tuple[Callable[[Cached], Labels], Callable[[Cached], Object]]:
+    """What selectors look at, labels and fields: of the stored object, or of a custom resource's view."""
     served = call.served
-    return _STORED if served.version.structure is None else lambda entry: working(served, entry)
-
-
-_STORED: Callable[[Cached], Object] = attrgetter("object")
+    if served.version.structure is not None:
+        return lambda entry: labels_of(working(served, entry)), lambda entry: working(served, entry)
+    return attrgetter("labels"), attrgetter("object") if again else Cached.read
 
 
 def _namespace(call: Call) -> str:

@@ -34,7 +34,8 @@ def watch(services: Services, call: Call) -> Watching:
     """The changes; selectors and options are checked at once, an expired revision is raised by the iterator."""
     options = list_options(call.query)
     revision = parse_revision(options.resource_version, "ListOptions")
-    return Watching(_changes(services, call.served, options, selection(call, options), revision), services.now)
+    chosen = selection(call, options, again=True)
+    return Watching(_changes(services, call.served, options, chosen, revision), services.now)
 
 
 async def _changes(
