@@ -278,13 +278,18 @@ class Containerd:
 
     async def _remove_pods_through_cri(self, say: Callable[[str], None]) -> None:
         try:
-            if self._running() is None:
+            if (running := self._running()) is None:
                 self._write_config()
                 self._process = await self._start()
+            else:
+                with running:
+                    running.send(signal.SIGCONT)  # whoever has stopped it is not asked
+                if not await self._healthy():
+                    raise ContainerdError(f"containerd does not answer in {HEALTH_TIMEOUT:.0f} s")
             async with asyncio.timeout(ORDERLY_REMOVAL):
                 await remove_pods(str(self.socket), say)
         except (ContainerdError, CRIError, OSError) as error:
-            log.warning("the pods could not be removed in order; their processes are killed instead: %s", error)
+            say(f"the pods can't be removed in order, so their processes are killed: {error}")
 
 
 def default_run_dir(state_dir: Path) -> Path:

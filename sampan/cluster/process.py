@@ -162,6 +162,7 @@ def stop(pid: int, *, grace: float = 30) -> bool:
         return True
     try:
         signal.pidfd_send_signal(handle, signal.SIGTERM)
+        signal.pidfd_send_signal(handle, signal.SIGCONT)  # or a process that is stopped would not notice
         if select.select([handle], [], [], grace)[0]:
             return True
         signal.pidfd_send_signal(handle, signal.SIGKILL)

@@ -88,8 +88,9 @@ class Process:
             os.waitpid(self.pid, os.WNOHANG)
 
     async def end(self, grace: float) -> None:
-        """TERM, and KILL after `grace` seconds; returns when it has ended."""
+        """TERM, and KILL after `grace` seconds; returns when it has ended. One that is stopped goes on for that."""
         self.send(signal.SIGTERM)
+        self.send(signal.SIGCONT)
         try:
             async with asyncio.timeout(grace):
                 await self.ended()

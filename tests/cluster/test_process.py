@@ -1,6 +1,7 @@
 """Finding and stopping the server process."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,10 @@ def test_a_server_is_known_before_it_has_noted_itself(config: ClusterConfig) -> 
         assert process.server_pid(config) == server.pid
         process.stop(server.pid)
     assert process.server_pid(config) is None
+
+
+def test_a_stopped_process_is_asked_too(config: ClusterConfig) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as child:
+        child.send_signal(signal.SIGSTOP)
+        assert process.stop(child.pid, grace=10)
+    assert child.returncode == -15

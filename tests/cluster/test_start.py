@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sampan.cluster import process
+from sampan.cluster.private import private_directory
 from sampan.cluster.removal import INTERVAL, remove_tree
 from sampan.cluster.start_errors import explain
 from sampan.storage.protocol import StoreFull
@@ -177,3 +178,12 @@ def test_a_server_that_runs_is_not_yet_a_server_that_is_ready(place: Place) -> N
     (place.directory / "server.ready").unlink()
     place.end()
     assert not process.wait_ready(place.config, pid)
+
+
+def test_a_directory_of_sockets_is_closed_however_it_was_found(tmp_path: Path) -> None:
+    for found in (tmp_path / "new", tmp_path / "open"):
+        if found.name == "open":
+            found.mkdir()
+            found.chmod(0o777)
+        private_directory(found)
+        assert stat.S_IMODE(found.stat().st_mode) == 0o700
