@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from sampan.cluster.config import ClusterConfig, load
+from sampan.cluster.config import ClusterConfig, free_port, load
 from sampan.cluster.process import server_pid, stop
 
 
@@ -16,8 +15,8 @@ class Place:
 
     def __init__(self, home: Path, name: str = "x", *, node: bool = False) -> None:
         self.home, self.directory, self.name, self.node = home, home / name, name, node
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        # below those that connections are made from, any of which may be taken at any moment
+        self.port = free_port(20_000 + os.getpid() * 7 % 10_000, set(), "127.0.0.1")
         self.environment = os.environ | {"SAMPAN_HOME": str(home), "KUBECONFIG": str(home / "config")}
 
     def sampan(self, *words: str) -> "subprocess.CompletedProcess[str]":
