@@ -106,7 +106,8 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
     if process.server_pid(existing) is not None:
         return config
     _check_api_port(config.api_port)
-    _check_ranges(config)
+    if not config.control_plane_only:  # which has no address on this machine
+        _check_ranges(config)
     taken = _taken_ports(config.state)
     return config.with_changes(
         kubelet_port=free_port(config.kubelet_port, taken),

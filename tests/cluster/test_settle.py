@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sampan.cli.common import find, known
-from sampan.cluster.claims import claims, release
+from sampan.cluster.claims import claim, claims, release
 from sampan.cluster.config import ClusterConfig, ConfigError, load
 from sampan.cluster.lifecycle import LifecycleError, delete
 from sampan.cluster.settle import Wishes, settle
@@ -34,6 +34,22 @@ def test_a_name_is_used_once_on_a_machine(homes: Path, monkeypatch: pytest.Monke
     assert settle(Wishes("a", control_plane_only=True)).name == "a"  # that claims nothing of the machine
     release(first)
     assert list(claims()) == []
+
+
+def test_addresses_are_the_cause_of_no_quarrel_with_a_control_plane_alone(
+    homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, node = settle(Wishes("alone", control_plane_only=True)), settle(Wishes("node"))
+    release(node)
+    monkeypatch.setenv("SAMPAN_HOME", str(homes / "two"))
+    other = settle(Wishes("other"))  # takes the addresses of both, which are not on the machine
+    assert other.service_cidr == alone.service_cidr
+    monkeypatch.setenv("SAMPAN_HOME", str(homes / "one"))
+    assert settle(Wishes("alone", control_plane_only=True)).service_cidr == alone.service_cidr
+    other = other.with_changes(service_cidr=node.service_cidr)
+    claim(other)
+    with pytest.raises(LifecycleError, match=r"(?s)uses the addresses of node.*sampan down --name other"):
+        settle(Wishes("node"))
 
 
 def test_a_cluster_keeps_what_people_know_and_gives_way_with_the_rest(homes: Path) -> None:
