@@ -31,6 +31,8 @@ from sampan.storage.watch import Watch
 
 log = logging.getLogger(__name__)
 
+_FEW = 1000  # records that become objects on the event loop: as many take a millisecond or two
+
 # (apiVersion, kind) of the storage version of the objects below a collection such as "/core/pods/".
 Describe = Callable[[str], tuple[str, str]]
 
@@ -179,8 +181,10 @@ class Cache:
             page = await self._store.list(prefix, start_after=start_after, limit=limit, revision=revision)
         except Compacted as error:
             raise Expired(CONTINUE_TOO_OLD) from error
-        readable = [record for record in page.records if not isinstance(record.value, Unreadable)]
-        items = Items(self._shared(r.key, r.revision, r.value) for r in readable)
+        if len(page.records) <= _FEW:
+            return Listing(self._of(page.records), page.revision, page.remaining)
+        self._collection(prefix)  # made here if it is missing, not by the thread
+        items = await asyncio.to_thread(self._of, page.records)
         return Listing(items, page.revision, page.remaining)
 
     async def wait_for(self, revision: int) -> None:
@@ -306,6 +310,14 @@ class Cache:
         if found is None:
             found = self._collections[prefix] = Collection(head(*self._describe(prefix)))
         return found
+
+    def _of(self, records: Sequence[Record]) -> Items:
+        """The objects of records, but for those that can't be read; in a thread where there are many."""
+        return Items(
+            self._shared(record.key, record.revision, record.value)
+            for record in records
+            if not isinstance(record.value, Unreadable)
+        )
 
     def _shared(self, key: str, revision: int, value: bytes) -> Cached:
         """The object that everyone shares if it is still current, else one made from these bytes."""

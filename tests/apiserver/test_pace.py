@@ -1,11 +1,17 @@
 """Long work in slices, with the others in between."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 
 import pytest
 
 from sampan.apiserver import pace
 from sampan.apiserver.pace import Pace, slices
+from sampan.storage import cache
+from sampan.storage.cache import Cache, Listing
+from sampan.storage.cached import Items
+from sampan.storage.protocol import Record
 from tests.apiserver.harness import API, CONFIG_MAPS, config_map
 
 
@@ -49,7 +55,19 @@ async def test_who_is_cancelled_gives_up_the_turn(monkeypatch: pytest.MonkeyPatc
     assert first.cancelled()
 
 
-async def test_a_long_selection_lets_others_be_served(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("GET", {}),
+        ("GET", {"resourceVersion": "1"}),
+        ("GET", {"resourceVersion": "LAST", "resourceVersionMatch": "Exact"}),
+        ("GET", {"limit": "20"}),
+        ("DELETE", {}),
+    ],
+)
+async def test_a_long_selection_lets_others_be_served(
+    api: API, monkeypatch: pytest.MonkeyPatch, method: str, query: dict[str, str]
+) -> None:
     for number in range(20):
         await api.create(CONFIG_MAPS, config_map(f"c{number:02}"))
     monkeypatch.setattr(pace, "_SLICE", -1.0)
@@ -62,8 +80,54 @@ async def test_a_long_selection_lets_others_be_served(api: API, monkeypatch: pyt
             turns += 1
             await asyncio.sleep(0)
 
-    for method in ("GET", "DELETE"):
-        turns, task = 0, asyncio.create_task(others())
-        answer = await api.call(method, CONFIG_MAPS, query={"labelSelector": labels, "limit": ""})
-        task.cancel()
-        assert len(answer.body["items"]) == 20 and turns >= 20
+    last = (await api.get(CONFIG_MAPS))["metadata"]["resourceVersion"]
+    await api.create(CONFIG_MAPS, config_map("z"))
+    await api.call("DELETE", f"{CONFIG_MAPS}/z")
+    chosen = {name: last if value == "LAST" else value for name, value in query.items()}
+    task = asyncio.create_task(others())
+    answer = await api.call(method, CONFIG_MAPS, query={"labelSelector": labels, **chosen})
+    task.cancel()
+    assert len(answer.body["items"]) == 20 and turns >= 20
+
+
+async def test_pages_of_a_selection_of_few_look_at_many_at_once(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        body = config_map(f"c{number:02}")
+        body["metadata"]["labels"] = {"odd": str(number % 2)}
+        await api.create(CONFIG_MAPS, body)
+    asked: list[int] = []
+    page = Cache.page
+
+    async def counted(cache: Cache, prefix: str, *, limit: int, start_after: str = "", revision: int = 0) -> Listing:
+        asked.append(limit)
+        return await page(cache, prefix, limit=limit, start_after=start_after, revision=revision)
+
+    monkeypatch.setattr(Cache, "page", counted)
+    found: list[str] = []
+    query = {"labelSelector": "odd=1", "limit": "3"}
+    while True:
+        body = await api.get(CONFIG_MAPS, query=query)
+        found += [item["metadata"]["name"] for item in body["items"]]
+        if not (token := body["metadata"].get("continue")):
+            break
+        query = {**query, "continue": token}
+    assert found == [f"c{number:02}" for number in range(1, 20, 2)]
+    assert len(asked) == 4, "one for each page that is answered"
+
+
+async def test_many_old_objects_are_made_beside_the_loop(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_FEW", 3)
+    for number in range(5):
+        await api.create(CONFIG_MAPS, config_map(f"c{number}"))
+    last = (await api.get(CONFIG_MAPS))["metadata"]["resourceVersion"]
+    await api.call("DELETE", f"{CONFIG_MAPS}/c0")
+    threads: set[int] = set()
+    of = Cache._of
+
+    def seen(cache: Cache, records: Sequence[Record]) -> Items:
+        threads.add(threading.get_ident())
+        return of(cache, records)
+
+    monkeypatch.setattr(Cache, "_of", seen)
+    body = await api.get(CONFIG_MAPS, query={"resourceVersion": last, "resourceVersionMatch": "Exact"})
+    assert len(body["items"]) == 5 and threads and threading.get_ident() not in threads

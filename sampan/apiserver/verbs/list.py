@@ -6,14 +6,15 @@ or exactly that with resourceVersionMatch=Exact. Pages carry a token of revision
 
 import asyncio
 from collections.abc import Awaitable
+from itertools import islice
 
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
-from sampan.apiserver.pace import Pace
+from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
-from sampan.apiserver.verbs.listing import Matches, Selection, select, selected, selection, within
+from sampan.apiserver.verbs.listing import Selection, select, selected, selection, within
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
 from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
@@ -21,6 +22,7 @@ from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
 from sampan.storage.protocol import FutureRevision
 
+_LOOKED_AT = 500  # objects at least, for a page of those that match: few may
 _FRESHNESS_WAIT = 3.0  # seconds to wait for a revision that a client has seen elsewhere
 
 
@@ -64,11 +66,11 @@ async def _page(services: Services, served: Served, options: ListOptions, chosen
     """Enough of the store to find `limit` matching objects, and the token for the rest."""
     revision, start_after = max(token.revision, 0), token.start_after
     found: list[Cached] = []
-    pace = Pace()
+    looked_at = options.limit if chosen.matches is None else max(options.limit, _LOOKED_AT)
     while True:
         try:
             part = await services.cache.page(
-                chosen.prefix, limit=options.limit, start_after=start_after, revision=revision
+                chosen.prefix, limit=looked_at if options.limit else 0, start_after=start_after, revision=revision
             )
         except Expired as error:
             raise ExpiredPage(error.message, encode_token(Token(-1, start_after), chosen.prefix)) from error
@@ -77,26 +79,28 @@ async def _page(services: Services, served: Served, options: ListOptions, chosen
         revision = part.revision
         if waiting := prepare(services, served, part.items):
             await waiting
-        done = _fill(found, part, chosen.matches, options.limit)
-        await pace.keep()
+        if not options.limit:
+            return Many(await selected(part.items, chosen), revision)
+        done = await _fill(found, part, chosen, options.limit)
         if part.items:
             start_after = (found[-1] if done else part.items[-1]).key
-        remaining = part.remaining + sum(item.key > start_after for item in part.items)
         if done or not part.remaining:
             break
-    if not options.limit or not remaining:
+    remaining = part.remaining + sum(item.key > start_after for item in part.items)
+    if not remaining:
         return Many(Items(found), revision)
     exact_count = remaining if chosen.matches is None else 0
     return Many(Items(found), revision, encode_token(Token(revision, start_after), chosen.prefix), exact_count)
 
 
-def _fill(found: list[Cached], part: Listing, matches: Matches | None, limit: int) -> bool:
-    """Take what matches until there is enough; whether there is."""
-    for entry in part.items:
-        if matches is None or matches(entry):
-            found.append(entry)
-            if limit and len(found) == limit:
-                return True
+async def _fill(found: list[Cached], part: Listing, chosen: Selection, limit: int) -> bool:
+    """Take what matches until there is enough, with others' turns in between; whether there is."""
+    pace = Pace()
+    for entries in slices(part.items, chosen.at_once):
+        found += islice(entries if chosen.matches is None else filter(chosen.matches, entries), limit - len(found))
+        if len(found) == limit:
+            return True
+        await pace.keep()
     return False
 
 
