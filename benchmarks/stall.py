@@ -51,8 +51,6 @@ class Attack(NamedTuple):
     secrets: int = 0  # of 100 kB, that the server has
 
 
-
-
 def context() -> ssl.SSLContext:
     """Of a client that measures, and not whom it talks to."""
     made = ssl.create_default_context()

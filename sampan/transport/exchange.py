@@ -36,6 +36,7 @@ class LentConnection(Protocol):
     abandonable: bool  # it may be cancelled when the client has gone
     closing: bool  # no further request will be answered
     lost: bool
+    sent: int  # bytes of this answer
 
     @property
     def date(self) -> bytes:
@@ -95,6 +96,7 @@ class Exchange:
             return
         for piece in groups(pieces):
             connection.transport.write(piece)
+            connection.sent += len(piece)
             await connection.drained()
             await asyncio.sleep(0)  # others have their turn, even if this client takes all that it gets
             if connection.lost:
@@ -143,6 +145,7 @@ class Exchange:
                     raise ValueError(f"a body of {reply.length} bytes has more")
                 if item:
                     connection.transport.write(chunk(item) if chunked else item)
+                    connection.sent += len(item)
                 await connection.drained()
         except asyncio.CancelledError:
             if connection.lost or not connection.closing or reply.is_finite:

@@ -64,6 +64,8 @@ class HTTPProtocol(asyncio.Protocol):
         self.streaming = False  # the task feeds a stream or an upgraded connection, which may end at any time
         self.abandonable = False  # the task may be cancelled when the client has gone
         self._writable: asyncio.Future[None] | None = None  # set while the transport asks us to pause
+        self._slow_since: float | None = None  # when it first asked so, of the present answer
+        self.sent = 0  # bytes of a long answer
         self._reading_paused = False
         self._discarding = False  # the end of a refused request is read and dropped
         self.closing = False  # no further request will be answered
@@ -113,12 +115,15 @@ class HTTPProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._writable = asyncio.get_running_loop().create_future()
         self._since = self.server.now
+        if self._slow_since is None:
+            self._slow_since = self._since
 
     def resume_writing(self) -> None:
         waiting, self._writable = self._writable, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
         if self._task is None:
+            self._slow_since = None
             self._advance()
 
     # What the server calls.
@@ -127,7 +132,7 @@ class HTTPProtocol(asyncio.Protocol):
         """Close the connection if its present state has lasted too long."""
         limits, waited = self.server.limits, now - self._since
         if self._discarding or self.transport.is_closing() or (self._writable and not self.streaming):
-            if waited > (limits.linger if self._discarding else limits.write_timeout):
+            if waited > (limits.linger if self._discarding else limits.write_timeout) or self._is_behind(now):
                 self.transport.abort()
         elif self._task is not None:
             return
@@ -136,6 +141,12 @@ class HTTPProtocol(asyncio.Protocol):
                 self._refuse(Refusal(408, "the request did not arrive in time"))
         elif waited > limits.idle_timeout:
             self.transport.close()
+
+    def _is_behind(self, now: float) -> bool:
+        """Whether the client takes a long answer too slowly: it holds what the answer is made of, and perhaps a turn
+        that others wait for."""
+        limits, since = self.server.limits, self._slow_since
+        return since is not None and now - since > limits.write_timeout + self.sent / limits.write_rate
 
     def end(self) -> None:
         """Take no further request; end a stream or an upgraded connection now, and close once all is answered."""
@@ -218,8 +229,8 @@ class HTTPProtocol(asyncio.Protocol):
             self.transport.abort()
             raise
         finally:
-            self._task = None
-            self.streaming = self.abandonable = False
+            self._task = self._slow_since = None
+            self.streaming, self.abandonable, self.sent = False, False, 0
             self._since = self.server.now
             if self.closing:
                 self._close_after(request)

@@ -1,10 +1,11 @@
 """The HTTP server against clients that are slow, idle, deaf or too many."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
-from sampan.transport.messages import Response
+from sampan.transport.messages import Reply, Request, Response, StreamResponse
 from tests.transport.conftest import Serve
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -60,6 +61,39 @@ async def test_a_client_that_takes_nothing_is_dropped(serve: Serve) -> None:
     while connection._writable is None:  # noqa: ASYNC110 - until the client's not reading has come through
         await asyncio.sleep(0)
     site.server.sweep(asyncio.get_running_loop().time() + 11)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await wire.reader.readexactly(50_000_000)
+
+
+@pytest.mark.parametrize("in_pieces", [False, True])
+async def test_a_client_that_takes_little_by_little_is_dropped(serve: Serve, in_pieces: bool) -> None:
+    """Though it takes something each time; what it has taken gives it more time."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(500):
+            yield b"x" * 100_000
+
+    def reply(request: Request) -> Reply:
+        whole = Response(200, b"x" * 50_000_000)
+        return StreamResponse(200, pieces(), is_finite=True) if in_pieces else whole
+
+    site = await serve(reply, write_timeout=10, write_rate=1_000_000)
+    wire = await site.connect(limit=1)
+    await wire.send(GET % b"/")
+    [connection] = site.server._connections
+    now = asyncio.get_running_loop().time()
+    for seconds in range(6, 50, 6):
+        sent = connection.sent
+        while connection.sent == sent:
+            await wire.reader.read(1 << 20)
+        while connection._writable is None:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+        site.server.sweep(now + seconds)
+        behind = seconds > 10 + connection.sent / 1_000_000
+        assert connection.transport.is_closing() == behind
+        if behind:
+            break
+    assert 10 < seconds < 50
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await wire.reader.readexactly(50_000_000)
 
