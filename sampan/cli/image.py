@@ -79,9 +79,12 @@ def run_list(arguments: argparse.Namespace) -> int:
         return 1
     layout = Layout(config.directory / "images")
     rows = [("IMAGE", "DIGEST", "SIZE")]
-    for name, descriptor in layout.images():
-        layers = json.loads(layout.read(descriptor))["layers"]
-        rows.append((name, descriptor["digest"][7:19], f"{sum(layer['size'] for layer in layers) / 1e6:.1f}MB"))
+    try:
+        for name, descriptor in layout.images():
+            layers = json.loads(layout.read(descriptor))["layers"]
+            rows.append((name, descriptor["digest"][7:19], f"{sum(layer['size'] for layer in layers) / 1e6:.1f}MB"))
+    except (OSError, ValueError) as error:
+        return complain(str(error))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         print("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -82,11 +82,14 @@ class Layout:
         return (self.blobs / digest.partition(":")[2]).read_bytes()
 
     def index(self) -> list[Descriptor]:
-        """Descriptors of every named image."""
+        """Descriptors of every named image; raises ValueError where the file that lists them is damaged."""
+        path = self.directory / "index.json"
         try:
-            manifests: list[Descriptor] = json.loads((self.directory / "index.json").read_text())["manifests"]
+            manifests: list[Descriptor] = json.loads(path.read_bytes())["manifests"]
         except FileNotFoundError:
             return []
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged: {error}. Build or load images anew after:\n    rm {path}") from error
         return manifests
 
     def images(self) -> Iterator[tuple[str, Descriptor]]:

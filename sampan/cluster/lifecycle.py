@@ -43,6 +43,7 @@ def start(config: ClusterConfig, report: Say) -> bool:
     try:
         running = process.server_pid(config)
         if running is not None and process.wait_ready(config, running):
+            report("running server ready")
             return False
         for progress in process.start(config):
             report(progress.step)

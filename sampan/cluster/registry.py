@@ -43,7 +43,10 @@ class Registry:
     def _manifest(self, registry: str, name: str, reference: str) -> Response:
         if ":" in reference:
             return self._blob(reference, MANIFEST)
-        found = self.layout.find(Reference(registry, name, reference))
+        try:
+            found = self.layout.find(Reference(registry, name, reference))
+        except (OSError, ValueError) as error:
+            return _error(500, "UNKNOWN", str(error))
         if found is None:
             return _error(404, "MANIFEST_UNKNOWN", f"{registry}/{name}:{reference} is not here")
         return self._blob(found["digest"], found["mediaType"])

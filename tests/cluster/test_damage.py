@@ -146,3 +146,15 @@ async def test_what_may_not_be_read(nobody: Path, name: str) -> None:
     if message:
         mend(command_in(message, nobody / name.removesuffix("-wal")))
         assert await opened(config) == ""
+
+
+@pytest.mark.parametrize("damage", ["garbage", "directory"])
+@pytest.mark.parametrize("name", [*OF_COMMANDS, *OF_THE_SERVER, "pki/ca.crt", "store.db"])
+def test_what_can_not_be_read_can_be_deleted(place: Place, name: str, damage: str) -> None:
+    DAMAGES[damage](place.directory / name)
+    done = place.sampan("delete")
+    if done.returncode and "there is no cluster" not in done.stderr:
+        mend(command_in(done.stderr, place.directory / name))
+        done = place.sampan("delete")
+    assert "Traceback" not in done.stderr
+    assert not place.directory.exists() or "there is no cluster" in done.stderr

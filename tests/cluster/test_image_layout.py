@@ -156,3 +156,13 @@ def test_the_registry_takes_no_pushes(tmp_path: Path) -> None:
 def test_containerd_asks_the_cluster_first_and_the_images_registry_next() -> None:
     found = tomllib.loads(registry_hosts(10500))
     assert found == {"host": {"http://127.0.0.1:10500": {"capabilities": ["pull", "resolve"]}}}  # no `server`: its own
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff{", b"[]", b"{}"])
+def test_a_damaged_list_of_images_is_named_with_what_mends_it(tmp_path: Path, content: bytes) -> None:
+    index = tmp_path / "index.json"
+    index.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"(?s){index} is damaged.*\n    rm {index}"):
+        Layout(tmp_path).index()
+    answer = ask(Registry(tmp_path), "/v2/library/busybox/manifests/latest")
+    assert (answer.status, str(index) in bytes(answer.body).decode()) == (500, True)
