@@ -27,16 +27,22 @@ async def rotate_logs(context: KubeletContext) -> None:
     while True:
         await context.clock.sleep(INTERVAL)
         try:
-            for container in await context.cri.list_containers():
-                path = log_of(context.config, container)
-                if (
-                    path is not None
-                    and container.state == pb.CONTAINER_RUNNING
-                    and _size(path) > context.config.log_max_size
-                ):
-                    await rotate(context, container.id, path)
-        except (CRIError, OSError) as error:
-            log.warning("a log could not be rotated: %s", error)
+            containers = await context.cri.list_containers()
+        except CRIError as error:
+            log.warning("no log can be rotated: %s", error)
+            continue
+        for container in containers:
+            try:
+                await _rotate_if_long(context, container)
+            except (CRIError, OSError) as error:  # one that can't be must not keep the others from it
+                log.warning("the log of container %s could not be rotated: %s", container.id, error)
+
+
+async def _rotate_if_long(context: KubeletContext, container: Any) -> None:
+    path = log_of(context.config, container)
+    if path is None or container.state != pb.CONTAINER_RUNNING or _size(path) <= context.config.log_max_size:
+        return
+    await rotate(context, container.id, path)
 
 
 async def rotate(context: KubeletContext, container: str, path: Path) -> None:
