@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.control_plane_only:
             preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
             table.line("machine checked")
-        config = settle.settle(_wishes(arguments))
+        config = settle.settle(wishes_of(arguments))
         with lifecycle.exclusive(config):
             table.line("configuration")
             started = lifecycle.start(config, table.line)
@@ -106,7 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     return _stay(arguments, pid) if arguments.foreground and pid else 0
 
 
-def _wishes(arguments: argparse.Namespace) -> Any:
+def wishes_of(arguments: argparse.Namespace) -> Any:
+    """What the flags ask for (cluster/wishes.py)."""
     from sampan.cluster.wishes import Wishes
 
     return Wishes(

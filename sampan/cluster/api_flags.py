@@ -5,7 +5,7 @@ Called by settle.py. What the flags mean is told in admission.py, encryption.py,
 audit.py, which bring half of the API server with them and so are loaded only where such a flag was given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,27 @@ def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any
         "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
     }
+
+
+def files(config: ClusterConfig) -> Iterator[tuple[str, str]]:
+    """(flag, path) of every file that a flag has named."""
+    yield "--admission-control-config-file", config.admission_config_file
+    yield "--encryption-provider-config", config.encryption_provider_config
+    for said in (config.authentication, config.authorization, config.audit):
+        for field, value in said.items():
+            for path in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
+                if path.startswith("/"):
+                    yield f"--{field.replace('_', '-')}", path
+
+
+def way_out(config: ClusterConfig, problem: str) -> str:
+    """What to do where a file that an earlier `up` was given is the problem; "" where none is."""
+    for flag, path in files(config):
+        if path and path in problem:
+            lost = ", where nothing is encrypted by it" if flag == "--encryption-provider-config" else ""
+            back = f"sampan up --name {config.name} {flag} ''"
+            return f"\nFlags are kept. Mend {path}, name another file or, to do without{lost}:\n    {back}"
+    return ""
 
 
 def check(config: ClusterConfig) -> None:

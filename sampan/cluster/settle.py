@@ -78,7 +78,7 @@ def _settled(wishes: Wishes) -> ClusterConfig:
     existing = recall(directory)
     config = _new(wishes, directory) if existing is None else _again(wishes, existing)
     _check_listen(config.listen)
-    _check_flags(config)
+    _check_flags(config, is_new=existing is None)
     file = str(kubeconfig_path(config))
     config = config.with_changes(kubeconfigs=[*(name for name in config.kubeconfigs if name != file), file])
     if not config.control_plane_only:
@@ -178,11 +178,11 @@ def _check_listen(address: str) -> None:
         )
 
 
-def _check_flags(config: ClusterConfig) -> None:
+def _check_flags(config: ClusterConfig, *, is_new: bool) -> None:
     try:
         api_flags.check(config)
     except api_flags.FlagError as error:
-        raise LifecycleError(str(error)) from None
+        raise LifecycleError(f"{error}{'' if is_new else api_flags.way_out(config, str(error))}") from None
 
 
 def _check_ranges(config: ClusterConfig) -> None:

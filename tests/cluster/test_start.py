@@ -13,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from sampan.cli import app
+from sampan.cli.up import wishes_of
 from sampan.cluster import process
+from sampan.cluster.lifecycle import LifecycleError
 from sampan.cluster.private import private_directory
 from sampan.cluster.removal import INTERVAL, remove_tree
+from sampan.cluster.settle import settle
 from sampan.cluster.start_errors import explain
 from sampan.storage.protocol import StoreFull
 from tests.cluster.place import Place, command_in, mend
@@ -187,3 +191,39 @@ def test_a_directory_of_sockets_is_closed_however_it_was_found(tmp_path: Path) -
             found.chmod(0o777)
         private_directory(found)
         assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
+POLICY = '{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}]}'
+ANONYMOUS = '{"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthenticationConfiguration"}'
+ENCRYPTION = (
+    '{"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration",'
+    ' "resources": [{"resources": ["secrets"], "providers": [{"identity": {}}]}]}'
+)
+
+
+@pytest.mark.parametrize("damage", ["removed", "garbage"])
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--audit-policy-file", POLICY),
+        ("--authentication-config", ANONYMOUS),
+        ("--encryption-provider-config", ENCRYPTION),
+    ],
+)
+def test_a_file_that_a_flag_has_named_is_named_with_the_way_to_do_without(
+    homes: Path, flag: str, text: str, damage: str
+) -> None:
+    file = homes / "file"
+    file.write_text(text)
+    words = ["up", "--control-plane-only", "--kubeconfig", str(homes / "kubeconfig")]
+    parser = app.parser()
+    settle(wishes_of(parser.parse_args([*words, flag, str(file)])))
+    if damage == "removed":
+        file.unlink()
+    else:
+        file.write_text("a: [")
+    with pytest.raises(LifecycleError) as refused:
+        settle(wishes_of(parser.parse_args(words)))
+    command = command_in(str(refused.value), file)
+    assert command == f"sampan up --name sampan {flag} ''"
+    settle(wishes_of(parser.parse_args([*words, flag, ""])))
