@@ -5,6 +5,7 @@
     lists     8 clients that list 10,000 pods of 3 kB, again and again
     costly    8 users, each sending the worst YAML, JSON, patch, selector and expressions that the limits allow
     watches   9,000 watches that have nothing to read, and 900 that read 30 MB at 1 kB a second
+    flood     a ReplicationController of 2,147,483,647 replicas whose pods 40 Services select, in a whole control plane
     gigabyte  8 clients that list 10,000 Secrets of 100 kB, again and again
 
 Prints one JSON line: milliseconds at the 99th percentile and at worst, and the server's memory before, at most, and a
@@ -19,14 +20,20 @@ import os
 import re
 import resource
 import ssl
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import count, cycle, groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import uvloop
+import yaml
 
 from benchmarks import api
 
@@ -37,6 +44,7 @@ BACK = 5.0  # seconds after which an attacker who was refused comes back: handsh
 SMALL = "/api/v1/namespaces/default"
 LARGE = 3 << 20
 JSON_PATCH = "application/json-patch+json"
+CERTIFICATE = "STALL_CERTIFICATE"  # the environment's word for a client's certificate and key
 _users, _numbers = cycle(api.USERS), count()
 _handshakes = asyncio.Semaphore(50)
 SLOW = 10  # of so many watches, one reads slowly, and the others have nothing to read
@@ -49,13 +57,44 @@ class Attack(NamedTuple):
     clients: int
     settle: float = 5.0
     secrets: int = 0  # of 100 kB, that the server has
+    whole: bool = False  # a control plane with its controllers and scheduler, instead of an API server alone
 
 
+@cache
 def context() -> ssl.SSLContext:
     """Of a client that measures, and not whom it talks to."""
     made = ssl.create_default_context()
     made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    if certificate := os.environ.get(CERTIFICATE):
+        made.load_cert_chain(certificate)
     return made
+
+
+@contextmanager
+def control_plane() -> Iterator[tuple[int, int]]:
+    """A control plane by itself: its port and process id."""
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder, "kubeconfig")
+        place = os.environ | {"SAMPAN_HOME": folder, "KUBECONFIG": str(kubeconfig)}
+
+        def sampan(command: str, *more: str) -> None:
+            line = [sys.executable, "-m", "sampan.cli.app", command, "--name", "stall", *more]
+            subprocess.run(line, check=True, env=place, stdout=subprocess.DEVNULL)
+
+        sampan("up", "--control-plane-only")
+        try:
+            said = yaml.safe_load(kubeconfig.read_text())
+            user = said["users"][0]["user"]
+            pems = (b64decode(user[f"client-{part}-data"]) for part in ("certificate", "key"))
+            Path(folder, "client.pem").write_bytes(b"".join(pems))
+            os.environ[CERTIFICATE] = str(Path(folder, "client.pem"))
+            context.cache_clear()
+            port = int(said["clusters"][0]["cluster"]["server"].rpartition(":")[2])
+            yield port, int(Path(folder, "stall", "server.pid").read_text().split()[0])
+        finally:
+            os.environ.pop(CERTIFICATE, None)
+            context.cache_clear()
+            sampan("delete")
 
 
 async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -171,6 +210,23 @@ async def watches(port: int) -> None:
     raise EOFError("a watch has ended")
 
 
+async def flood(port: int) -> None:
+    """Until cancelled: more pods than there is room for anywhere."""
+    labels = {"app": "flood"}
+    spec = {"containers": [{"name": "main", "image": "none"}]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    replicas = {"replicas": 2**31 - 1, "selector": labels, "template": template}
+    reader, writer = await opened(port)
+    for number in range(40):
+        service = {"metadata": {"name": f"s{number}"}, "spec": {"selector": labels, "ports": [{"port": 80}]}}
+        writer.write(api.http("POST", f"{SMALL}/services", service))
+        assert await answered(reader) == 201
+    controller = {"metadata": {"name": "flood"}, "spec": replicas}
+    writer.write(api.http("POST", f"{SMALL}/replicationcontrollers", controller))
+    assert await answered(reader) == 201
+    await asyncio.Event().wait()
+
+
 async def gigabyte(port: int) -> None:
     """Until cancelled: very long lists."""
     reader, writer = await opened(port)
@@ -185,6 +241,7 @@ ATTACKS = {
     "lists": Attack(lists, 8),
     "costly": Attack(costly, 8),
     "watches": Attack(watches, 9900, settle=75.0),
+    "flood": Attack(flood, 1, whole=True),
     "gigabyte": Attack(gigabyte, 8, secrets=10_000),
 }
 
@@ -272,8 +329,8 @@ def main() -> None:
     parser.add_argument("attacks", nargs="*", default=ATTACKS, help="which of them; by default all")
     chosen = parser.parse_args().attacks
     figures: dict[str, dict[str, float]] = {}
-    for secrets, names in groupby(chosen, lambda name: ATTACKS[name].secrets):
-        with api.running(secrets) as (port, pid):
+    for (whole, secrets), names in groupby(chosen, lambda name: (ATTACKS[name].whole, ATTACKS[name].secrets)):
+        with control_plane() if whole else api.running(secrets) as (port, pid):
             figures |= uvloop.run(attacked(port, pid, names))
     print(json.dumps({"benchmark": "stall", **figures}))
 

@@ -23,9 +23,11 @@ from sampan.client.transport import WatchEvent
 from sampan.client.wire import events_of, failure, with_types
 from sampan.machinery.errors import InternalError
 from sampan.machinery.meta import Object
+from sampan.reconcile.pace import shared_pace, slices
 from sampan.storage.cached import Cached
 from sampan.transport.messages import Request, Response, StreamResponse
 
+_AT_ONCE = 100  # objects
 _PROGRAMS = {"system:serviceaccount:kube-system:": "kube-controller-manager", "system:node:": "kubelet"}
 
 
@@ -50,7 +52,9 @@ class LocalTransport:
         """One call; raises APIError."""
         payload = Payload(tree=body, content_type=content_type)
         call, result = await self._call(method, path, query, payload, {"accept": accept} if accept else {})
-        return _tree(call, result) if call else with_types(await _decoded(result))
+        if call is None:
+            return with_types(await _decoded(result))
+        return await _list(call, result) if isinstance(result, Many) else _tree(call, result)
 
     @asynccontextmanager
     async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
@@ -98,6 +102,7 @@ class LocalTransport:
         payload: Payload,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[Call | None, Result]:
+        await shared_pace().keep()
         raw_query = urlencode(query) if query else ""
         request = Request(method, path, raw_query, self._agent | dict(headers or {}), raw_path=quote(path))
         call, result = await self._app.dispatch(request, self._user, payload)
@@ -148,14 +153,21 @@ def _tree(call: Call, result: Result) -> Object:
         return in_version(call, result.tree) if result.stored else result.tree
     if isinstance(result, Computed):
         return computed_list(call, result)
-    if isinstance(result, Many):
-        return {
-            "kind": call.served.kind.list_kind,
-            "apiVersion": call.served.version.api_version,
-            "metadata": list_meta(result),
-            "items": [_object(call, entry) for entry in result.entries],
-        }
     raise InternalError("this path answers with a stream")
+
+
+async def _list(call: Call, result: Many) -> Object:
+    """Objects that nobody has looked at yet are read now, some at a time."""
+    items: list[Object] = []
+    for part in slices(result.entries, _AT_ONCE):
+        await shared_pace().keep()
+        items += [_object(call, entry) for entry in part]
+    return {
+        "kind": call.served.kind.list_kind,
+        "apiVersion": call.served.version.api_version,
+        "metadata": list_meta(result),
+        "items": items,
+    }
 
 
 def _object(call: Call, entry: Cached) -> Object:

@@ -2,8 +2,9 @@
 
 The loop belongs to everyone, and one callback that computes for long makes all clients wait. A hold is one call of
 this package that goes on for a while in which the loop answers nobody; what counts is the thread's own processor time,
-so that a busy machine is nobody's fault. Collections of garbage are told apart. Costs next to nothing while the loop
-has little to do. Called by serving.py and by the tests, which fail on what it finds.
+so that a busy machine is nobody's fault. Very many short calls that come together are told of, too, and collections of
+garbage are told apart. Costs next to nothing while the loop has little to do. Called by serving.py and by the tests,
+which fail on what it finds.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import logging
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import FrameType
@@ -26,6 +28,8 @@ _AGAIN = 60.0  # seconds until a place is named again
 _PACKAGE = "sampan."
 _BELOW = frozenset({"__main__", "sampan.cluster.server"})  # of these, the loop runs inside
 _DEPTH = 12  # calls that are told of a stack
+_ROUND = 5  # times the limit that all calls of one round of the loop may take together
+_TOLD = 6  # calls that are told of a round
 
 
 class Hold(NamedTuple):
@@ -69,6 +73,7 @@ class LoopMonitor:
 
     def _run(self, loop: asyncio.AbstractEventLoop, thread: int, clock: int) -> None:
         seen: _Seen | None = None
+        around: _Round | None = None
         last = time.clock_gettime(clock)
         while not self._stop.wait(self._tick):
             before, last = last, time.clock_gettime(clock)
@@ -81,14 +86,19 @@ class LoopMonitor:
             if seen is not None and (call is not seen.call or self._answered):
                 self._tell(seen)
                 seen = None
+            if around is not None and self._answered:
+                self._tell_round(around)
+                around = None
             if call is None or frame is None:
                 continue
-            if seen is None:
-                seen = _Seen(call, _stack(frame), now)
+            if around is None:
+                around = _Round(now)
                 self._answered = False
                 with contextlib.suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(self._answer)
-            seen.until = now
+            seen = seen or _Seen(call, _stack(frame), now)
+            seen.until = around.until = now
+            around.calls[seen.call] = seen.stack
         if seen is not None:
             self._tell(seen)
 
@@ -109,6 +119,22 @@ class LoopMonitor:
     def _tell(self, seen: "_Seen") -> None:
         if seen.until - seen.since >= self._limit:
             self._found(Hold(_place(seen.call), seen.stack, seen.until - seen.since))
+
+    def _tell_round(self, around: "_Round") -> None:
+        took = around.until - around.since
+        if len(around.calls) > 1 and took >= _ROUND * self._limit:
+            calls = Counter(f"{_place(call)}, in {stack.partition(' < ')[0]}" for call, stack in around.calls.items())
+            self._found(Hold("one round", "; ".join(text for text, _ in calls.most_common(_TOLD)), took))
+
+
+class _Round:
+    """All that is called before the loop answers."""
+
+    __slots__ = ("calls", "since", "until")
+
+    def __init__(self, now: float) -> None:
+        self.since = self.until = now
+        self.calls: dict[FrameType, str] = {}  # with what they were busy with
 
 
 class _Seen:

@@ -40,6 +40,7 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(make(), name=name) for name, make in running]
             tasks.append(group.create_task(memory.give_back(), name="memory"))
+            tasks.append(group.create_task(collector.look_again(), name="garbage"))
             waiting = group.create_task(_until_ready(waits, config, steps), name="ready")
             await stop.wait()
             for task in [*tasks, waiting]:

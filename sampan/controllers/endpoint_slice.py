@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sampan.controllers import service_pods as facts
 from sampan.controllers.own_slices import OwnSlices
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
-from sampan.controllers.ownership import index_by_namespace
 from sampan.controllers.pods import is_ready
 from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, Form, Place, Plan, place_of, plan_place, port_key
 from sampan.controllers.trigger_time import TriggerTimes
@@ -101,10 +100,10 @@ class EndpointSliceController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.services = self.watch(SERVICE)
-        index_by_namespace(self.services)
+        facts.index_services(self.services)
         self.slices = OwnSlices(self, MANAGER)
         self.pods = self.informers.of(POD)
-        index_by_namespace(self.pods)
+        facts.index_pods(self.pods)
         self.watch(POD, facts.services_of(self.services), matters=facts.endpoint_changed)
         self.nodes = self.watch(NODE, self._all_services, matters=_zone_changed)
         self.triggers = TriggerTimes()

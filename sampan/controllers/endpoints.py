@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from sampan.controllers import service_pods as facts
-from sampan.controllers.ownership import index_by_namespace
 from sampan.controllers.pods import is_ready
 from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.endpoints import KIND as ENDPOINTS
@@ -136,12 +135,12 @@ class EndpointsController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.services = self.watch(SERVICE)
-        index_by_namespace(self.services)
+        facts.index_services(self.services)
         self.services.on_change(self._service_changed)
         self.removed: set[Key] = set()  # Services that went while we looked on
         self.endpoints = self.watch(ENDPOINTS)
         self.pods = self.informers.of(POD)
-        index_by_namespace(self.pods)
+        facts.index_pods(self.pods)
         self.watch(POD, facts.services_of(self.services), matters=facts.endpoint_changed)
         self.triggers = TriggerTimes()
 

@@ -8,24 +8,50 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sampan.client.informer import Informer
-from sampan.controllers.ownership import NAMESPACE_INDEX
 from sampan.controllers.pods import is_finished, is_ready
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
-from sampan.machinery.selectors import from_labels
 from sampan.reconcile.controller import KeysOf
 
+_BY_LABEL = "label"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
+def index_services(services: Informer) -> None:
+    """File Services under one of the labels that they select by: those that select a pod are found by its labels."""
+    services.add_index(_BY_LABEL, lambda service: _filed(service, sorted(_selector_of(service).items())[:1]))
+
+
+def index_pods(pods: Informer) -> None:
+    """File the pods that have an address under each of their labels."""
+    pods.add_index(_BY_LABEL, lambda pod: _filed(pod, labels_of(pod).items()) if _has_address(pod) else ())
+
+
+def _filed(obj: Object, labels: Iterable[tuple[str, str]]) -> list[str]:
+    namespace = obj["metadata"]["namespace"]
+    return [f"{namespace}/{name}={value}" for name, value in labels]
+
+
+def _selector_of(service: Object) -> dict[str, str]:
+    return service["spec"].get("selector") or {}
+
+
+def _has_address(pod: Object) -> bool:
+    status = pod.get("status") or {}
+    return bool(status.get("podIP") or status.get("podIPs"))
+
+
 def services_of(services: Informer) -> KeysOf:
-    """Maps a pod to the Services that select it; `services` needs index_by_namespace."""
+    """Maps a pod that has an address to the Services that select it; `services` needs index_services."""
 
     def keys(pod: Object) -> Iterable[Key]:
+        if not _has_address(pod):
+            return
         labels = labels_of(pod)
-        for service in services.by(NAMESPACE_INDEX, pod["metadata"]["namespace"]):
-            if from_labels(service["spec"].get("selector")).matches(labels):
-                yield key_of(service)
+        for place in _filed(pod, labels.items()):
+            for service in services.by(_BY_LABEL, place):
+                if _selector_of(service).items() <= labels.items():
+                    yield key_of(service)
 
     return keys
 
@@ -50,9 +76,10 @@ def _endpoint_facts(pod: Object) -> tuple[Any, ...]:
 
 
 def pods_of(service: Object, pods: Informer) -> list[Object]:
-    """The pods that a Service selects; `pods` needs index_by_namespace."""
-    matches = from_labels(service["spec"].get("selector")).matches
-    return [pod for pod in pods.by(NAMESPACE_INDEX, service["metadata"]["namespace"]) if matches(labels_of(pod))]
+    """The pods with an address that a Service selects; `pods` needs index_pods."""
+    wanted = _selector_of(service).items()
+    place, *_ = _filed(service, sorted(wanted))
+    return [pod for pod in pods.by(_BY_LABEL, place) if wanted <= labels_of(pod).items()]
 
 
 def has_endpoints(service: Object) -> bool:

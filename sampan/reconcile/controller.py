@@ -21,6 +21,7 @@ from sampan.reconcile.action import Action, TerminalError
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
 from sampan.reconcile.metrics import ReconcileMetrics
+from sampan.reconcile.pace import shared_pace
 from sampan.reconcile.queue import HIGH, LOW, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,9 @@ class Controller:
                     self.queue.add(key, priority)
 
     async def _work(self) -> None:
+        pace = shared_pace()
         while True:
+            await pace.keep()
             key = await self.queue.get()
             try:
                 await self._process(key)

@@ -10,11 +10,11 @@ import orjson
 import pytest
 import yaml
 
-from sampan.apiserver import pace
 from sampan.apiserver.accept import PROTOBUF, YAML
 from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.render import batches
 from sampan.machinery.protobuf import parse_protobuf
+from sampan.reconcile import pace
 from sampan.transport.messages import Request, Response, StreamResponse
 from sampan.transport.writing import compressed
 from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, running

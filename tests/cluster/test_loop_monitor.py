@@ -81,3 +81,12 @@ def test_a_place_is_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> N
     assert [record.getMessage() for record in caplog.records] == [
         "sampan.a.b held the event loop for 123 ms, in sampan.a.c < sampan.a.b"
     ]
+
+
+async def test_very_many_short_calls_that_come_together_are_told_of(code: Any) -> None:
+    def together() -> Any:
+        return asyncio.gather(*(code.in_steps(1) for _ in range(40)))
+
+    holds = await _found(together)
+    assert [hold.place for hold in holds] == ["one round"]
+    assert "sampan.example.in_steps, in sampan.example.burn" in holds[0].stack

@@ -11,13 +11,13 @@ from sampan.apiserver.accept import JSON, MediaTypeOptions
 from sampan.apiserver.beside import beside
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.extensions.views import reading
-from sampan.apiserver.pace import Pace
 from sampan.apiserver.render.as_json import LIST_END
 from sampan.apiserver.render.batches import batches
 from sampan.apiserver.render.pretty import is_wanted
 from sampan.apiserver.render.serializers import SERIALIZERS
 from sampan.apiserver.render.trees import list_meta
 from sampan.apiserver.render.views import view
+from sampan.reconcile.pace import Pace
 from sampan.transport.messages import StreamResponse
 
 

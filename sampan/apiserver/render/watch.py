@@ -6,13 +6,13 @@ from datetime import datetime
 from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.call import Call, Change, Changes, Watching
 from sampan.apiserver.extensions.views import working
-from sampan.apiserver.pace import Pace
 from sampan.apiserver.render.serializer import Encode, Serializer
 from sampan.apiserver.render.serializers import SERIALIZERS
 from sampan.apiserver.render.trees import bookmark
 from sampan.apiserver.render.views import event_table
 from sampan.machinery import tables
 from sampan.machinery.errors import APIError
+from sampan.reconcile.pace import Pace
 from sampan.storage.cached import Cached
 from sampan.transport.messages import StreamResponse
 

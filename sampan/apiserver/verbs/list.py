@@ -11,13 +11,13 @@ from itertools import islice
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
-from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.continue_token import Token, decode_token, encode_token
 from sampan.apiserver.verbs.listing import Selection, select, selected, selection, within
 from sampan.machinery.errors import FIELD_INVALID, BadRequest, Expired, FieldError, Invalid, Timeout
 from sampan.machinery.kind import Served
 from sampan.machinery.meta import Object
+from sampan.reconcile.pace import Pace, slices
 from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
 from sampan.storage.protocol import FutureRevision

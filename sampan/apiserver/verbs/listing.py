@@ -8,10 +8,10 @@ from sampan.apiserver.call import Call
 from sampan.apiserver.extensions.views import working
 from sampan.apiserver.keys import storage_key, storage_prefix
 from sampan.apiserver.options import ListOptions
-from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.machinery import field_selectors, selectors
 from sampan.machinery.meta import Object, labels_of
+from sampan.reconcile.pace import Pace, slices
 from sampan.storage.cache import Listing
 from sampan.storage.cached import Cached, Items
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 from sampan.apiserver.call import Call, Change, Watching
 from sampan.apiserver.extensions.views import prepare
 from sampan.apiserver.options import ListOptions, list_options
-from sampan.apiserver.pace import Pace, slices
 from sampan.apiserver.services import Services
 from sampan.apiserver.verbs.list import parse_revision, wait_until
 from sampan.apiserver.verbs.listing import Matches, Selection, selection, within
 from sampan.machinery.kind import Served
+from sampan.reconcile.pace import Pace, slices
 from sampan.storage.cached import Cached, CacheEvent, Items
 
 _MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
