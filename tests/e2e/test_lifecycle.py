@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from examples.images.standins import ensure
-from sampan.cluster.config import ClusterConfig, load
+from sampan.cluster.config import ClusterConfig, home, load
 from sampan.cluster.process import server_pid
 from tests.e2e.conftest import Kubectl, eventually, replication_controller
 
@@ -21,12 +21,15 @@ pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
 
 
 class Life:
-    """A cluster of this test's own, driven by the sampan command."""
+    """A cluster of this test's own, driven by the sampan command.
 
-    def __init__(self, home: Path, name: str) -> None:
+    All are in the home of the shared one: the addresses of one that is down are then nobody else's.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
         self.name = name
-        self.directory = home / "clusters" / self.name
-        self.environment = os.environ | {"SAMPAN_HOME": str(home / "clusters"), "KUBECONFIG": str(home / "kubeconfig")}
+        self.directory = home() / self.name
+        self.environment = os.environ | {"SAMPAN_HOME": str(home()), "KUBECONFIG": str(folder / "kubeconfig")}
 
     def sampan(self, command: str) -> str:
         words = [sys.executable, "-m", "sampan.cli.app", command, "--name", self.name]
