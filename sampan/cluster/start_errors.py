@@ -39,11 +39,12 @@ def explain(error: BaseException, directory: str) -> str:
     if isinstance(error, StoreError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
     if isinstance(error, StoreFull):
-        return f"{error}. {_BY_ERRNO[errno.ENOSPC](f'{directory}/')}"
+        file, number = f"{directory}/store.db", errno.EACCES if "readonly" in str(error) else errno.ENOSPC
+        return f"{error}. {_BY_ERRNO[number](file)}"
     if isinstance(error, StoreInUse):
         return f"{error}:\n    fuser -v {directory}/store.db"
-    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError):
-        return str(error) if _speaks(error) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ssl.SSLError) or not isinstance(error, OSError) or error.errno is None:
+        return str(error) if _speaks(error) else ": ".join(filter(None, (type(error).__name__, str(error))))
     if found := _ADDRESS.search(str(error)):
         return _address(error, *found.groups())
     return _file(error, error.filename2 or error.filename or directory)

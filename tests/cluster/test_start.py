@@ -48,6 +48,13 @@ def test_an_error_that_names_no_file_is_about_the_directory() -> None:
     assert "df -h /state" in command_in(explain(OSError(errno.ENOSPC, "No space left"), "/state/x"), Path("/state"))
     full = ExceptionGroup("a task failed", [StoreFull("cannot write /state/store.db: database or disk is full")])
     assert command_in(explain(full, "/state"), Path("/state/store.db")) == "df -h /state"
+    locked = StoreFull("cannot write /state/store.db: attempt to write a readonly database")
+    assert command_in(explain(locked, "/state"), Path("/state/store.db")) == "chmod u+rwX /state/store.db"
+
+
+def test_an_error_that_says_nothing_has_a_name() -> None:
+    assert explain(TimeoutError(), "/state") == "TimeoutError"
+    assert explain(KeyError("apiserver.key"), "/state") == "KeyError: 'apiserver.key'"
 
 
 @pytest.fixture
