@@ -146,6 +146,7 @@ class Exchange:
                 if item:
                     connection.transport.write(chunk(item) if chunked else item)
                     connection.sent += len(item)
+                del item  # a slow client's is with the transport already
                 await connection.drained()
         except asyncio.CancelledError:
             if connection.lost or not connection.closing or reply.is_finite:

@@ -16,7 +16,7 @@ class Limits:
     idle_timeout: float = 90.0  # between requests
     write_timeout: float = 120.0  # a client that takes nothing of a complete response
     write_rate: int = 1 << 20  # bytes of it that a client has to take each second, once it has had that time
-    unsent_bytes: int = 32 << 10  # of an answer that wait for a slow client, besides the piece that is being written
+    unsent_bytes: int = 16 << 10  # of an answer that wait for a slow client, besides the piece that is being written
     linger: float = 2.0  # how long the rest of a refused request is read and dropped, so that the answer arrives
     gzip_bytes: int = 128 * 1024  # bodies above this are compressed where the client accepts it
     gzip_loopback: bool = False  # also for clients on this machine, to whom sending is faster than compressing

@@ -18,6 +18,7 @@ from sampan.transport.messages import Handler, Reply, Request, Response, StreamR
 from sampan.transport.parsing import PERSISTENT, Framing, Incoming, Refusal, RequestParser, Streamed
 from sampan.transport.peer import peer_chain
 from sampan.transport.raw import RawConnection
+from sampan.transport.unsent import bound_unsent
 from sampan.transport.writing import BODILESS, CONTINUE, compressible, length_of, render_head
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class HTTPProtocol(asyncio.Protocol):
             server.limits, self._remote, peer_chain(transport), server.streamed, server.heads_first
         )
         keep_alive(transport)
-        self.transport.set_write_buffer_limits(high=server.limits.unsent_bytes)
+        bound_unsent(self.transport, server.limits.unsent_bytes)
         if not self.server.admit(self):
             self.transport.abort()
 

@@ -4,6 +4,7 @@ import pytest
 
 from sampan.apiserver.verbs import watch as watch_verb
 from sampan.testing.clock import VirtualClock
+from sampan.transport.messages import Request, StreamResponse
 from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, registered, running
 
 
@@ -47,6 +48,21 @@ async def test_streaming_list(api: API) -> None:
     assert end["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     bad = await api.call("GET", CONFIG_MAPS, query={"watch": "1", "sendInitialEvents": "true"})
     assert "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan" in bad.body["message"]
+
+
+async def test_a_watch_whose_client_does_not_read_holds_little(api: API) -> None:
+    """Of the state that comes first, a few changes and no bytes."""
+    for number in range(120):
+        await api.create(CONFIG_MAPS, config_map(f"c{number}", text="x" * 1000))
+    reply = await api.raw(
+        Request("GET", CONFIG_MAPS, "watch=true", {"authorization": "Bearer admin"}, raw_path=CONFIG_MAPS)
+    )
+    assert isinstance(reply, StreamResponse)
+    sizes = [len(await anext(reply.stream)) for _ in range(2)]
+    assert all(10_000 < size < 20_000 for size in sizes)
+    held = reply.stream.ag_frame.f_locals  # type: ignore[attr-defined]
+    assert len(held["batch"]) <= 50 and held["frames"] == []
+    await reply.stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_objects_enter_and_leave_a_selection(api: API) -> None:

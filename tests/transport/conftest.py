@@ -75,7 +75,8 @@ class Site:
         self.wires: list[Wire] = []
 
     async def connect(self, **options: Any) -> Wire:
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        address = () if "sock" in options else ("127.0.0.1", self.port)
+        wire = Wire(*await asyncio.open_connection(*address, **options))
         self.wires.append(wire)
         return wire
 

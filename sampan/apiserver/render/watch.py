@@ -16,7 +16,7 @@ from sampan.reconcile.pace import Pace
 from sampan.storage.cached import Cached
 from sampan.transport.messages import StreamResponse
 
-_PIECE = 32 << 10  # bytes of frames that are sent together, if not a single one is longer
+_PIECE = 16 << 10  # bytes of frames that are sent together, if not a single one is longer
 
 
 def watch_reply(
@@ -39,11 +39,12 @@ async def _frames(changes: Changes, encode: Encode, serializer: Serializer) -> A
                 frames.append(encode(change))
                 size += len(frames[-1])
                 if size >= _PIECE:
-                    yield b"".join(frames)
-                    frames, size = [], 0
+                    frames, size = [b"".join(frames)], 0
+                    yield frames.pop()  # who waits for a slow client keeps nothing of it
                 await pace.keep()
             if frames:
-                yield b"".join(frames)
+                frames = [b"".join(frames)]
+                yield frames.pop()
     except APIError as error:
         yield serializer.frame("ERROR", error.status())
     finally:

@@ -20,6 +20,7 @@ from sampan.reconcile.pace import Pace, slices
 from sampan.storage.cached import Cached, CacheEvent, Items
 
 _MIN_TIMEOUT = 1800.0  # seconds; a watch that names no timeout lasts this to twice this long
+_AT_ONCE = 50  # initial objects: who is slow has so many in hand
 _BOOKMARK_PERIOD = 60.0
 _LAST_BOOKMARK = 2.0  # seconds before the end, so that the next watch need not begin far back
 
@@ -46,7 +47,7 @@ async def _changes(
         if waiting := prepare(services, served, start.initial):
             await waiting
         pace = Pace()
-        for part in slices(start.initial, chosen.at_once):
+        for part in slices(start.initial, min(chosen.at_once, _AT_ONCE)):
             if initial := [_added(entry) for entry in part if chosen.matches is None or chosen.matches(entry)]:
                 yield initial
             await pace.keep()
