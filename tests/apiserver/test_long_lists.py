@@ -64,6 +64,9 @@ async def body_of(reply: Response | StreamResponse) -> bytes:
         (TABLE, ""),
         (TABLE, "curl/8"),
         (METADATA, ""),
+        (TABLE.replace("json", "yaml"), ""),
+        (METADATA.replace("json", "yaml"), ""),
+        (METADATA.replace("application/json", PROTOBUF), ""),
     ],
 )
 async def test_pieces_are_the_whole(
@@ -81,10 +84,10 @@ async def test_pieces_are_the_whole(
     assert len(pieces) > 3 and all(pieces)
     whole_text = await body_of(reply)
     assert b"".join(pieces) == whole_text
-    if accept == PROTOBUF:
+    if accept.startswith(PROTOBUF):
         assert len(parse_protobuf(whole_text)["items"]) == COUNT
     elif "yaml" in accept:
-        assert len(yaml.safe_load(whole_text)["items"]) == COUNT
+        assert len(yaml.safe_load(whole_text)["rows" if "Table" in accept else "items"]) == COUNT
     else:
         tree = orjson.loads(whole_text)
         assert len(tree["rows" if "Table" in accept else "items"]) == COUNT
@@ -94,8 +97,8 @@ async def test_what_is_wrong_is_said_before_it_begins(api: API, monkeypatch: pyt
     monkeypatch.setattr(batches, "LONG", 100)
     answer = await api.call("GET", PODS, accept=TABLE, query={"includeObject": "Nothing"})
     assert answer.status == 400
-    answer = await api.call("GET", PODS, accept=METADATA.replace("List", ""))
-    assert answer.status == 406
+    for form in (METADATA.replace("List", ""), TABLE.replace("application/json", PROTOBUF)):
+        assert (await api.call("GET", PODS, accept=form)).status == 406
 
 
 async def test_a_list_is_of_one_moment_however_long_it_is_read(api: API, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import orjson
 from sampan.apiserver.accept import JSON
 from sampan.apiserver.call import Call, Change, Many
 from sampan.apiserver.extensions.views import all_stored, working
-from sampan.apiserver.render.batches import batches
-from sampan.apiserver.render.serializer import Encode
+from sampan.apiserver.render.batches import MOST, batches
+from sampan.apiserver.render.serializer import Encode, Parts
 from sampan.apiserver.render.trees import bookmark, item, list_meta
 from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.storage.cached import Cached, Items, head, join
@@ -45,6 +45,15 @@ class AsJSON:
             if number:
                 yield b","
             yield _joined(call, batch)
+        yield LIST_END
+
+    def joined(self, parts: Parts) -> Iterator[bytes]:
+        """A list of views."""
+        for number, part in enumerate(parts(MOST)):
+            field, items = part.popitem()
+            if not number:
+                yield orjson.dumps({**part, field: []})[: -len("]}")]
+            yield (b"," if number else b"") + orjson.dumps(items)[1:-1]
         yield LIST_END
 
     def is_quick(self, call: Call) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sampan.apiserver.accept import PROTOBUF
 from sampan.apiserver.call import Call, Change, Many
-from sampan.apiserver.render.batches import batches, is_long
-from sampan.apiserver.render.serializer import Encode
+from sampan.apiserver.render.batches import MOST, batches, is_long
+from sampan.apiserver.render.serializer import Encode, Parts
 from sampan.apiserver.render.trees import bookmark, list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.machinery.errors import NotAcceptable
@@ -36,13 +36,7 @@ class AsProtobuf:
     def tree(self, tree: Any) -> bytes:
         """An object by itself; raises NotAcceptable where its kind has no message."""
         api_version, kind = tree.get("apiVersion", ""), tree["kind"]  # some of discovery have no version
-        message = message_of(api_version, kind)
-        if message is None:
-            raise NotAcceptable(
-                f"object {kind} does not implement the protobuf marshalling interface and cannot be encoded to a "
-                "protobuf message"
-            )
-        return envelope.wrap(api_version, kind, encoder(message)(tree))
+        return envelope.wrap(api_version, kind, encoder(_message_of(api_version, kind))(tree))
 
     def entry(self, call: Call, entry: Cached) -> bytes:
         """An object as it is stored."""
@@ -64,6 +58,21 @@ class AsProtobuf:
         else:
             yield items
         yield after
+
+    def joined(self, parts: Parts) -> Iterator[bytes]:
+        """A list of views, of which there is one that has a message; made twice, as above."""
+        size, around = 0, (b"", b"")
+        for part in parts(MOST):
+            encode = encoder(_message_of(part["apiVersion"], part["kind"]))
+            if not size:
+                size = len(meta := encode({**part, "items": []}))
+            size += len(encode({"items": part["items"]}))
+            around = envelope.around(part["apiVersion"], part["kind"], size)
+            yield b""
+        yield around[0] + meta
+        for part in parts(MOST):
+            yield encode({"items": part["items"]})
+        yield around[1]
 
     def is_quick(self, call: Call) -> bool:
         """Never: what is kept may be gone."""
@@ -111,6 +120,16 @@ class AsProtobuf:
             if len(kept) <= _JOINED_KEPT:
                 notes[name] = kept
         return kept
+
+
+def _message_of(api_version: str, kind: str) -> str:
+    message = message_of(api_version, kind)
+    if message is None:
+        raise NotAcceptable(
+            f"object {kind} does not implement the protobuf marshalling interface and cannot be encoded to a protobuf "
+            "message"
+        )
+    return message
 
 
 class _Kept:

@@ -7,10 +7,11 @@ from typing import Any
 from sampan.apiserver.accept import YAML
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.render.batches import batches
-from sampan.apiserver.render.serializer import Encode
+from sampan.apiserver.render.serializer import Encode, Parts
 from sampan.apiserver.render.trees import item, list_tree
 from sampan.apiserver.render.versions import shown
 from sampan.machinery import yamlio
+from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 
 _AT_ONCE = 20  # objects of a piece: each may take ten milliseconds
@@ -43,6 +44,19 @@ class AsYAML:
             for batch in batches(result.entries, _AT_ONCE):
                 yield self.tree([item(call, entry) for entry in batch])
         yield self.tree(around)
+
+    def joined(self, parts: Parts) -> Iterator[bytes]:
+        """A list of views."""
+        after: Object = {}
+        for number, part in enumerate(parts(_AT_ONCE)):
+            field, items = part.popitem()
+            if not number:
+                yield self.tree({name: value for name, value in part.items() if name < field})
+                yield f"{field}:\n".encode()
+                after = {name: value for name, value in part.items() if name > field}
+            yield self.tree(items)
+        if after:
+            yield self.tree(after)
 
     def is_quick(self, call: Call) -> bool:
         """Never."""

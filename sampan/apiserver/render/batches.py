@@ -9,7 +9,7 @@ from sampan.storage.cached import Cached, Items
 
 LONG = 1 << 20  # bytes of stored objects; as many are joined in a millisecond
 _PIECE = 256 << 10
-_MOST = 200  # objects of a piece
+MOST = 200  # objects of a piece
 
 
 def size_of(entries: Sequence[Cached]) -> int:
@@ -26,7 +26,7 @@ def is_long(entries: Sequence[Cached]) -> bool:
     return size_of(entries) > LONG
 
 
-def batches(entries: Sequence[Cached], most: int = _MOST) -> Iterator[Sequence[Cached]]:
+def batches(entries: Sequence[Cached], most: int = MOST) -> Iterator[Sequence[Cached]]:
     """All of a short list; of a long one as many as make a piece, at least one and at most `most`."""
     if not is_long(entries):
         yield entries

@@ -4,6 +4,7 @@ Called by reply.py.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 
 import orjson
 
@@ -17,6 +18,7 @@ from sampan.apiserver.render.pretty import is_wanted
 from sampan.apiserver.render.serializers import SERIALIZERS
 from sampan.apiserver.render.trees import list_meta
 from sampan.apiserver.render.views import view
+from sampan.machinery.meta import Object
 from sampan.reconcile.pace import Pace
 from sampan.transport.messages import StreamResponse
 
@@ -26,7 +28,7 @@ async def long_list(
 ) -> StreamResponse:
     """The response to a list; raises what can be wrong with it before it begins."""
     serializer = SERIALIZERS[wanted.media_type]
-    pieces = _viewed(call, result, wanted) if wanted.view else serializer.many(call, result)
+    pieces = serializer.joined(partial(_views, call, result, wanted)) if wanted.view else serializer.many(call, result)
     if is_json := wanted.media_type == JSON and is_wanted(call.request):
         pieces = _indented(pieces)
     slow = bool(wanted.view) or is_json or not serializer.is_quick(call)
@@ -44,15 +46,10 @@ async def _sent(first: bytes, pieces: Iterator[bytes], slow: bool) -> AsyncItera
         piece = await beside(slow, next, pieces, None)
 
 
-def _viewed(call: Call, result: Many, wanted: MediaTypeOptions) -> Iterator[bytes]:
-    """A list of rows or of metadata, in JSON."""
-    for number, batch in enumerate(batches(result.entries)):
-        part = view(call, [reading(call.served, entry) for entry in batch], wanted, list_meta(result))
-        field, items = part.popitem()  # the last one, of either view
-        if not number:
-            yield orjson.dumps({**part, field: []})[: -len("]}")]
-        yield (b"," if number else b"") + orjson.dumps(items)[1:-1]
-    yield LIST_END
+def _views(call: Call, result: Many, wanted: MediaTypeOptions, most: int) -> Iterator[Object]:
+    """The parts of a list of rows or of metadata."""
+    for batch in batches(result.entries, most):
+        yield view(call, [reading(call.served, entry) for entry in batch], wanted, list_meta(result))
 
 
 def _indented(pieces: Iterator[bytes]) -> Iterator[bytes]:

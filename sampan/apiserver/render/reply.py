@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Sequence
 
 from sampan.apiserver import warnings
-from sampan.apiserver.accept import JSON, MediaTypeOptions
+from sampan.apiserver.accept import MediaTypeOptions
 from sampan.apiserver.beside import LARGE, beside
 from sampan.apiserver.call import Call, Computed, Many, One, Result, Tree, Watching
 from sampan.apiserver.extensions.views import working
@@ -35,8 +35,7 @@ def render(call: Call, result: Result, wanted: MediaTypeOptions, *, whole: bool 
         return watch_messages(call.request, reply) if is_websocket(call.request) else reply
     if not isinstance(result, _ANSWERS):
         return result
-    in_pieces = not whole and (wanted.media_type == JSON or not wanted.view)
-    if in_pieces and isinstance(result, Many) and is_long(result.entries):
+    if not whole and isinstance(result, Many) and is_long(result.entries):
         return long_list(call, result, wanted, headers)
     if _is_slow(call, result, wanted):
         return beside(True, _response, call, result, wanted, headers)

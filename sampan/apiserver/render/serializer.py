@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from sampan.apiserver.call import Call, Change, Many
+from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 
 Encode = Callable[[Change], bytes]
+# The parts of a list, of at most so many objects: each is a list of its own, its items last. May be asked for again.
+Parts = Callable[[int], Iterator[Object]]
 
 
 class Serializer(Protocol):
@@ -28,6 +31,9 @@ class Serializer(Protocol):
 
     def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list of stored objects, in pieces that are made one after another; some may be empty."""
+
+    def joined(self, parts: Parts) -> Iterator[bytes]:
+        """A list of views, of which there is at least one, in pieces as above."""
 
     def is_quick(self, call: Call) -> bool:
         """Whether lists and events of the call's kind cost next to nothing, however many there are."""
