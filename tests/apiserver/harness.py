@@ -1,7 +1,7 @@
 """An API server in memory, called without sockets: raw requests in, decoded answers out."""
 
 import inspect
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.aggregation.wanted import builtin_api_services
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
+from sampan.cluster.loop_monitor import LIMIT, Hold, LoopMonitor
 from sampan.storage.memory import MemoryStore
 from sampan.transport.messages import Request, Response, StreamResponse
 from tests.apiserver.pki import signing_key
@@ -133,11 +134,20 @@ async def running(**options: Any) -> AsyncIterator[API]:
     store = options.pop("store", None) or MemoryStore()
     server = APIServer(APIServerConfig(store=store, service_account_key=signing_key(), tokens=TOKENS, **options))
     await server.start()
+    holds: list[Hold] = []
     try:
-        yield API(server)
+        with LoopMonitor(holds.append, limit=2 * LIMIT, tick=LIMIT / 4):
+            yield API(server)
     finally:
         await server.stop(0)
         await store.close()
+    _check(holds)
+
+
+def _check(holds: Sequence[Hold]) -> None:
+    """Nothing that a test asks for may hold the loop. Collections of garbage are those of the tests' own process."""
+    held = [hold for hold in holds if not hold.place.startswith("garbage")]
+    assert not held, "\n".join(f"{hold.place} held the loop for {hold.seconds:.3f} s, in {hold.stack}" for hold in held)
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:

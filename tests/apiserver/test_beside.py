@@ -38,7 +38,7 @@ async def test_each_step_of_a_large_write(api: API, handed_over: list[str]) -> N
     await api.create(CONFIG_MAPS, config_map("small", x="1"))
     assert handed_over == []
     await api.create(CONFIG_MAPS, config_map("large", x="1" * LARGE))
-    assert handed_over == ["read_object", "_sent", "list", "_warn", "note"]
+    assert handed_over == ["read_object", "_sent", "list", "_warn", "_value", "note"]
     handed_over.clear()
     patched = await api.patch(f"{CONFIG_MAPS}/large", {"data": {"y": "2"}})  # a small patch of a large object
     assert patched.body["data"] == {"x": "1" * LARGE, "y": "2"}

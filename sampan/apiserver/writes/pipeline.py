@@ -104,7 +104,7 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
         admission.obj = obj
         await services.admission.validate(services, admission)
         return await write.call.audit.timed(
-            "etcd", insert(services, write.call.served, obj, dry_run=options.dry_run)
+            "etcd", insert(services, write.call.served, obj, dry_run=options.dry_run, large=is_large(write.call))
         )
 
 
@@ -123,9 +123,7 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
         await beside(large, ownership.keep_times, new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)
-        return await write.call.audit.timed(
-            "etcd", replace(services, served, entry, new, dry_run=options.dry_run)
-        )
+        return await write.call.audit.timed("etcd", replace(services, served, entry, new, dry_run=options.dry_run))
 
 
 def _prepare(write: Write, new: Object, old: Object) -> None:

@@ -12,6 +12,7 @@ from sampan.apiserver.call import One, Tree
 from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
+from sampan.apiserver.writes.size import check_size
 from sampan.machinery.errors import (
     AlreadyExists,
     APIError,
@@ -41,8 +42,10 @@ def encode(obj: Object) -> bytes:
 
 
 def _value(served: Served, stored: Object) -> bytes:
-    """The bytes to store; custom resources say in which version they lie."""
-    return encode(stored) if served.version.structure is None else tagged(stored["apiVersion"], encode(stored))
+    """The bytes to store; custom resources say in which version they lie. Raises APIError where they are too many."""
+    value = encode(stored)
+    check_size(served, stored, value)
+    return value if served.version.structure is None else tagged(stored["apiVersion"], value)
 
 
 def check_open(services: Services, served: Served) -> None:
@@ -62,8 +65,9 @@ async def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) 
     return One(entry, status)
 
 
-async def insert(services: Services, served: Served, obj: Object, *, dry_run: bool) -> One | Tree:
-    """Store a new object, 201. Raises AlreadyExists, and MethodNotAllowed or NotFound where its kind is going."""
+async def insert(services: Services, served: Served, obj: Object, *, dry_run: bool, large: bool) -> One | Tree:
+    """Store a new object, 201. Raises AlreadyExists, MethodNotAllowed or NotFound where its kind is going, and APIError
+    where it is too large."""
     kind = served.kind
     meta = obj["metadata"]
     key = storage_key(kind, meta.get("namespace") or "", meta["name"])
@@ -71,7 +75,7 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
         if (there := services.cache.get(key)) is not None:
             raise taken(kind, there.object)
         return Tree(obj, 201, stored=True)
-    value = _value(served, await stored_form(services, served, obj))
+    value = await beside(large, _value, served, await stored_form(services, served, obj))
     check_open(services, served)
     try:
         return await _noted(served, await services.cache.create(key, value), obj, 201)
