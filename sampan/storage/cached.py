@@ -73,6 +73,11 @@ class Cached:
         return b'"metadata":{"resourceVersion":"%d",' % self.revision + self.value[self.start :]
 
     @property
+    def body_pieces(self) -> tuple[bytes, memoryview]:
+        """The same without a copy: many clients may be slow to read a large object."""
+        return b'"metadata":{"resourceVersion":"%d",' % self.revision, memoryview(self.value)[self.start :]
+
+    @property
     def encoded(self) -> bytes:
         """The whole object as it is stored."""
         return self.head + self.body

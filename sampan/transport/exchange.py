@@ -42,7 +42,7 @@ class LentConnection(Protocol):
     def date(self) -> bytes:
         """The Date header."""
 
-    def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes]:
+    def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes | memoryview]:
         """What is to be written for a response."""
 
     def failed(self, request: Request, error: Exception) -> Response:

@@ -50,7 +50,7 @@ class Response:
     body: bytes = b""
     content_type: str = "application/json"
     headers: Sequence[tuple[str, str]] = ()
-    chunks: Sequence[bytes] = ()  # after body
+    chunks: Sequence[bytes | memoryview] = ()  # after body
 
 
 @dataclass(slots=True)

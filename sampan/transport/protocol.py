@@ -273,7 +273,7 @@ class HTTPProtocol(asyncio.Protocol):
         """The Date header."""
         return self.server.date
 
-    def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes]:
+    def start_response(self, request: Request, framing: Framing, reply: Response) -> list[bytes | memoryview]:
         """What is to be written for a response; sets `closing` where the connection ends with it."""
         try:
             head = render_head(reply, self.server.date)

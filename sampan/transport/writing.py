@@ -11,7 +11,7 @@ from http import HTTPStatus
 from sampan.transport.messages import Request, Response, StreamResponse
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-GROUP = 256 * 1024  # bytes that are written at once, at most twice that
+GROUP = 64 * 1024  # bytes that are written at once, at most twice that
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = frozenset({204, 304})
 _GZIPPED = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
@@ -66,9 +66,9 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def groups(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+def groups(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """The same bytes in portions of about GROUP: small pieces joined, as each write costs, and long ones cut."""
-    waiting: list[bytes] = []
+    waiting: list[bytes | memoryview] = []
     size = 0
     for piece in pieces:
         if len(piece) <= GROUP:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from sampan.apiserver.aggregation.local import whole
 from sampan.apiserver.render import batches
 from sampan.machinery.protobuf import parse_protobuf
 from sampan.reconcile import pace
+from sampan.testing.clock import VirtualClock
 from sampan.transport.messages import Request, Response, StreamResponse
 from sampan.transport.writing import compressed
 from tests.apiserver.harness import API, CONFIG_MAPS, PODS, config_map, pod, running
@@ -27,7 +29,7 @@ COUNT = 25
 
 @pytest.fixture
 async def api() -> AsyncIterator[API]:
-    async with running() as made:
+    async with running(now=VirtualClock().now) as made:
         await made.service_account()
         for number in range(COUNT):
             await made.create(PODS, pod(f"p{number:02}"))
@@ -157,6 +159,24 @@ async def test_seats_are_held_until_the_end(api: API, monkeypatch: pytest.Monkey
     assert queues.executing == 1
     del reply
     assert queues.idle
+
+
+async def test_a_large_object_is_not_copied_for_each_client(api: API) -> None:
+    await api.create(CONFIG_MAPS, config_map("large", text="x" * 100_000))
+    replies = [await raw(api, f"{CONFIG_MAPS}/large") for _ in range(2)]
+    values = [piece.obj for reply in replies for piece in reply.chunks if isinstance(piece, memoryview)]  # type: ignore[union-attr]
+    assert len(values) == 2 and values[0] is values[1]
+    assert orjson.loads(await body_of(replies[0]))["data"]["text"] == "x" * 100_000
+
+
+async def test_a_piece_that_waits_for_its_client_is_held_once(api: API, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the transport."""
+    monkeypatch.setattr(batches, "LONG", 100)
+    reply = await raw(api, CONFIG_MAPS)
+    assert isinstance(reply, StreamResponse)
+    piece = await anext(reply.stream)
+    assert sys.getrefcount(piece) == 2, "this function, and the call"
+    await reply.stream.aclose()  # type: ignore[attr-defined]
 
 
 async def test_compressed_piece_by_piece() -> None:

@@ -73,5 +73,5 @@ def deprecated(served: Served) -> dict[str, str]:
     return notes
 
 
-def _pieces(reply: Response) -> Sequence[bytes]:
+def _pieces(reply: Response) -> Sequence[bytes | memoryview]:
     return (reply.body, *reply.chunks)

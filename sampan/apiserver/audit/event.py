@@ -23,7 +23,7 @@ _TRUNCATED = "audit.k8s.io/truncated"
 class Body(NamedTuple):
     """A request's or a response's object, in JSON."""
 
-    pieces: Sequence[bytes]
+    pieces: Sequence[bytes | memoryview]
     omit_managed_fields: bool = False
 
     @property

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 
 from sampan.apiserver.accept import JSON
+from sampan.apiserver.beside import LARGE
 from sampan.apiserver.call import Call, Change, Many
 from sampan.apiserver.extensions.views import all_stored, working
 from sampan.apiserver.render.batches import MOST, batches
-from sampan.apiserver.render.serializer import Encode, Parts
+from sampan.apiserver.render.serializer import Encode, Parts, Rest
 from sampan.apiserver.render.trees import bookmark, item, list_meta
 from sampan.apiserver.render.versions import in_version, is_spliced, shown
 from sampan.storage.cached import Cached, Items, head, join
@@ -27,11 +28,15 @@ class AsJSON:
         """An object by itself."""
         return orjson.dumps(tree) + b"\n"
 
-    def entry(self, call: Call, entry: Cached) -> bytes:
+    def entry(self, call: Call, entry: Cached) -> tuple[bytes, Rest]:
         """An object as it is stored."""
         if not is_spliced(call, entry):
-            return self.tree(shown(call, entry))
-        return head(call.served.version.api_version, call.served.kind.name) + entry.body + b"\n"
+            return self.tree(shown(call, entry)), ()
+        opening = head(call.served.version.api_version, call.served.kind.name)
+        if len(entry.value) <= LARGE:
+            return opening + entry.body + b"\n", ()
+        first, rest = entry.body_pieces
+        return opening + first, (rest, b"\n")
 
     def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list."""

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sampan.apiserver.accept import PROTOBUF
+from sampan.apiserver.beside import LARGE
 from sampan.apiserver.call import Call, Change, Many
 from sampan.apiserver.render.batches import MOST, batches, is_long
-from sampan.apiserver.render.serializer import Encode, Parts
+from sampan.apiserver.render.serializer import Encode, Parts, Rest
 from sampan.apiserver.render.trees import bookmark, list_meta
 from sampan.apiserver.render.versions import in_version
 from sampan.machinery.errors import NotAcceptable
@@ -38,9 +39,11 @@ class AsProtobuf:
         api_version, kind = tree.get("apiVersion", ""), tree["kind"]  # some of discovery have no version
         return envelope.wrap(api_version, kind, encoder(_message_of(api_version, kind))(tree))
 
-    def entry(self, call: Call, entry: Cached) -> bytes:
+    def entry(self, call: Call, entry: Cached) -> tuple[bytes, Rest]:
         """An object as it is stored."""
-        return envelope.wrap(call.served.version.api_version, call.served.kind.name, self._message(call, entry))
+        message = self._message(call, entry)
+        before, after = envelope.around(call.served.version.api_version, call.served.kind.name, len(message))
+        return (before, (message, after)) if len(message) > LARGE else (before + message + after, ())
 
     def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list. Its length comes first, so a long one is encoded once to be measured, and once more to be sent."""
@@ -87,7 +90,7 @@ class AsProtobuf:
         form = (PROTOBUF, call.served.version.api_version)
 
         def of_entry(type: str, entry: Cached) -> bytes:
-            return envelope.watch_frame(type, self.entry(call, entry))
+            return envelope.watch_frame(type, self._wrapped(call, entry))
 
         def encode(change: Change) -> bytes:
             if change.event is not None:
@@ -98,6 +101,10 @@ class AsProtobuf:
             return self.frame(change.type, bookmark(call, change))
 
         return encode
+
+    def _wrapped(self, call: Call, entry: Cached) -> bytes:
+        first, rest = self.entry(call, entry)
+        return first + b"".join(rest)
 
     def _message(self, call: Call, entry: Cached) -> bytes:
         version = call.served.version

@@ -7,7 +7,7 @@ from typing import Any
 from sampan.apiserver.accept import YAML
 from sampan.apiserver.call import Call, Many
 from sampan.apiserver.render.batches import batches
-from sampan.apiserver.render.serializer import Encode, Parts
+from sampan.apiserver.render.serializer import Encode, Parts, Rest
 from sampan.apiserver.render.trees import item, list_tree
 from sampan.apiserver.render.versions import shown
 from sampan.machinery import yamlio
@@ -27,9 +27,9 @@ class AsYAML:
         """An object by itself."""
         return yamlio.dump_yaml(tree)
 
-    def entry(self, call: Call, entry: Cached) -> bytes:
+    def entry(self, call: Call, entry: Cached) -> tuple[bytes, Rest]:
         """An object as it is stored."""
-        return self.tree(shown(call, entry))
+        return self.tree(shown(call, entry)), ()
 
     def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list; its fields are sorted, as those of all objects."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sampan.storage.cached import Cached, Items
 
 LONG = 1 << 20  # bytes of stored objects; as many are joined in a millisecond
-_PIECE = 256 << 10
+_PIECE = 128 << 10
 MOST = 200  # objects of a piece
 
 

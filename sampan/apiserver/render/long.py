@@ -5,6 +5,7 @@ Called by reply.py.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 import orjson
 
@@ -37,13 +38,17 @@ async def long_list(
 
 
 async def _sent(first: bytes, pieces: Iterator[bytes], slow: bool) -> AsyncIterator[bytes]:
-    pace = Pace()
-    piece: bytes | None = first
-    while piece is not None:
-        if piece:
-            yield piece
+    pace, made = Pace(), [first]
+    del first
+    while made:
+        if made[0]:
+            yield made.pop()  # who waits for a slow client does not keep it
         await pace.keep()
-        piece = await beside(slow, next, pieces, None)
+        made = await beside(slow, _next, pieces)
+
+
+def _next(pieces: Iterator[bytes]) -> list[bytes]:
+    return list(islice(pieces, 1))
 
 
 def _views(call: Call, result: Many, wanted: MediaTypeOptions, most: int) -> Iterator[Object]:

@@ -54,7 +54,8 @@ def _is_slow(call: Call, result: Answer, wanted: MediaTypeOptions) -> bool:
 def _response(call: Call, result: Answer, wanted: MediaTypeOptions, headers: Headers) -> Response:
     serializer = SERIALIZERS[wanted.media_type]
     if isinstance(result, One) and not wanted.view:
-        return Response(result.status, serializer.entry(call, result.entry), serializer.media_type, headers)
+        body, rest = serializer.entry(call, result.entry)
+        return Response(result.status, body, serializer.media_type, headers, rest)
     status = 200 if isinstance(result, (Many, Computed)) else result.status
     if isinstance(result, Many) and not wanted.view:
         first, *chunks = serializer.many(call, result)

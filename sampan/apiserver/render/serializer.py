@@ -1,12 +1,13 @@
 """What a media type can do; serializers.py is the table of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from sampan.apiserver.call import Call, Change, Many
 from sampan.machinery.meta import Object
 from sampan.storage.cached import Cached
 
+Rest = Sequence[bytes | memoryview]
 Encode = Callable[[Change], bytes]
 # The parts of a list, of at most so many objects: each is a list of its own, its items last. May be asked for again.
 Parts = Callable[[int], Iterator[Object]]
@@ -26,8 +27,8 @@ class Serializer(Protocol):
     def tree(self, tree: Any) -> bytes:
         """An object by itself."""
 
-    def entry(self, call: Call, entry: Cached) -> bytes:
-        """An object as it is stored, in the call's version."""
+    def entry(self, call: Call, entry: Cached) -> tuple[bytes, Rest]:
+        """An object as it is stored, in the call's version; of a large one, what is no copy is the rest."""
 
     def many(self, call: Call, result: Many) -> Iterator[bytes]:
         """A list of stored objects, in pieces that are made one after another; some may be empty."""
