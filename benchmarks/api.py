@@ -25,6 +25,7 @@ import orjson
 import uvloop
 
 from sampan.apiserver import keys
+from sampan.apiserver.admission.configuration import AdmissionConfiguration
 from sampan.apiserver.authentication.user import authenticated
 from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.apiserver.writes.storing import encode
@@ -61,11 +62,11 @@ end
 """
 
 
-async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe, secrets: int) -> None:
-    """A server with 10,000 pods of 3 kB, and Secrets of 100 kB, until the pipe says otherwise; its port goes out
+async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe, pods: int, secrets: int) -> None:
+    """A server with so many pods of 3 kB, and Secrets of 100 kB, until the pipe says otherwise; its port goes out
     first."""
     store = await SQLiteStore.open(folder / "store.db")
-    await asyncio.gather(*(store.create(keys.storage_key(POD, "load", f"p{i:05}"), pod(i)) for i in range(PODS)))
+    await asyncio.gather(*(store.create(keys.storage_key(POD, "load", f"p{i:05}"), pod(i)) for i in range(pods)))
     for number in range(secrets):
         await store.create(keys.storage_key(SECRET, "load", f"s{number:05}"), secret(number))
     config = APIServerConfig(
@@ -74,6 +75,7 @@ async def serve(folder: Path, pki: dict[str, bytes], pipe: Pipe, secrets: int) -
         certificate=pki["apiserver.crt"],
         key=pki["apiserver.key"],
         tokens={TOKEN: authenticated("benchmark", ("system:masters",)), **USERS},
+        admission=AdmissionConfiguration(disable=frozenset({"ServiceAccount"})),
     )
     with collector.resting():
         server = APIServer(config)
@@ -104,12 +106,12 @@ def secret(number: int) -> bytes:
     return encode({"metadata": meta, "type": "Opaque", "data": {"key": "eHh4" * 25_000}})
 
 
-def run_server(folder: Path, pipe: Pipe, secrets: int) -> None:
+def run_server(folder: Path, pipe: Pipe, pods: int, secrets: int) -> None:
     """The server's process."""
     memory.configure()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     pki = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".crt", ".key")}
-    uvloop.run(serve(folder, pki, pipe, secrets))
+    uvloop.run(serve(folder, pki, pipe, pods, secrets))
 
 
 def wrk(port: int, path: str, seconds: float, connections: int, script: str = "") -> tuple[float, float]:
@@ -220,14 +222,14 @@ def measure(port: int, seconds: float, watchers: int) -> dict[str, float]:
 
 
 @contextmanager
-def running(secrets: int = 0) -> Iterator[tuple[int, int]]:
-    """A server in a process of its own, with so many large Secrets: its port and process id."""
+def running(secrets: int = 0, pods: int = PODS) -> Iterator[tuple[int, int]]:
+    """A server in a process of its own, with so many large Secrets and small pods: its port and process id."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         PKI(directory=folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"]).ensure()
-        process = context.Process(target=run_server, args=(folder, theirs, secrets))
+        process = context.Process(target=run_server, args=(folder, theirs, pods, secrets))
         process.start()
         try:
             assert process.pid
