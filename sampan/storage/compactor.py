@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float = 300.0) -> None:
     """Every `interval` seconds, compact what has been superseded for `keep` seconds; until cancelled.
 
-    A failure (a full disk) is logged and tried again at the next turn.
+    A failure (a full disk) is logged, and tried again at the next turn; so is finding space, where there was none.
     """
     marks: deque[tuple[float, int]] = deque([(clock.monotonic(), store.revision)])
     while True:
@@ -24,8 +24,8 @@ async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float
         now = clock.monotonic()
         target = _take_expired(marks, now - keep)
         marks.append((now, store.revision))
-        if target > store.compacted:
-            await _compact(store, target)
+        if target > store.compacted or store.trouble:
+            await _compact(store, max(target, store.compacted))
 
 
 def _take_expired(marks: deque[tuple[float, int]], before: float) -> int:

@@ -70,7 +70,7 @@ class Listeners:
         try:
             subscription.begin(history)
         except Exception as error:  # noqa: BLE001 - whatever it was, the listener has lost an event
-            self._fail(error)
+            self.fail(error)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Pass on one committed batch."""
@@ -78,7 +78,7 @@ class Listeners:
             try:
                 subscription.offer(events)
             except Exception as error:  # noqa: BLE001 - as above
-                self._fail(error)
+                self.fail(error)
 
     def check(self) -> None:
         """Before a write; raises ListenerFailed."""
@@ -95,8 +95,9 @@ class Listeners:
         for subscription in tuple(self._subscriptions):
             self.remove(subscription)
 
-    def _fail(self, error: Exception) -> None:
-        log.critical("a listener lost an event; nothing is written any more", exc_info=error)
+    def fail(self, error: Exception) -> None:
+        """The end of the store."""
+        log.critical("the log cannot be followed any more; nothing is written", exc_info=error)
         self._failure = self._failure or ListenerFailed(f"a follower of the log failed: {error!r}")
         self._failed.set()
         self.clear()

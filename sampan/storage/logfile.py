@@ -22,7 +22,16 @@ from sampan.storage.checksums import checksum_of, is_good
 from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.end_record import EndRecord
 from sampan.storage.index import Index
-from sampan.storage.protocol import Damaged, Event, Record, StoreCorrupt, StoreError, StoreFull, StoreInUse
+from sampan.storage.protocol import (
+    Damaged,
+    Event,
+    Record,
+    StoreCorrupt,
+    StoreError,
+    StoreFailing,
+    StoreFull,
+    StoreInUse,
+)
 from sampan.storage.reserve import Reserve
 from sampan.storage.rows import DELETE, TYPES, Row, Rows
 
@@ -63,12 +72,15 @@ class LogFile:
         with self._named_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             _check_files(path)
+            new = not path.exists()
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
             try:
                 self._prepare()
                 self.reserve.take()
                 self._end = EndRecord(path)
+                if new:
+                    _sync_names(path)
             except BaseException:
                 self._db.close()
                 raise
@@ -113,13 +125,13 @@ class LogFile:
 
     def compact(self, revision: int) -> int:
         """Remove what is superseded or deleted at `revision`, give pages back; return how many rows went."""
-        if revision <= self.compacted:
-            return 0
-        try:
-            gone = self._forget(revision)
-            self._shrink(_PAGES_GIVEN_BACK)
-        except StoreFull:
-            gone = self._compact_in_steps(revision)
+        gone = 0
+        if revision > self.compacted:
+            try:
+                gone = self._forget(revision)
+                self._shrink(_PAGES_GIVEN_BACK)
+            except StoreFull:
+                gone = self._compact_in_steps(revision)
         with self._named_errors():
             self.reserve.take()
         return gone
@@ -132,7 +144,7 @@ class LogFile:
         return had
 
     def _fold_if_possible(self) -> None:
-        with contextlib.suppress(StoreFull):  # the file itself may find no space to grow
+        with contextlib.suppress(StoreFull, StoreFailing):  # the file itself may find no space to grow
             self._fold()
 
     def _fold(self) -> None:
@@ -310,4 +322,19 @@ def _named(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreInUse(f"{path} is in use by another process; stop that server first")
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StoreCorrupt(f"{path} is damaged: {error}. {_way_out(path)}")
+    if code & 0xFF == sqlite3.SQLITE_IOERR:
+        return StoreFailing(f"cannot read or write {path}: {error}")
     return StoreError(f"{path}: {error}")
+
+
+def _sync_names(path: Path) -> None:
+    """What a new directory holds is lost with its own name, which is there for certain once its parent is written."""
+    for folder in path.parents:
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except PermissionError:  # then it is not we who made what is in it
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

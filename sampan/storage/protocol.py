@@ -101,6 +101,10 @@ class StoreFull(StoreError):
     """The disk is full or the store is read-only; the write did not happen."""
 
 
+class StoreFailing(StoreError):
+    """The disk fails; whether the write happened is known after the next start only."""
+
+
 class StoreInUse(StoreError):
     """Another process has the store open."""
 

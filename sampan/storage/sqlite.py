@@ -26,6 +26,7 @@ from sampan.storage.protocol import (
     Record,
     RevisionMismatch,
     StoreError,
+    StoreFailing,
     StoreFull,
 )
 from sampan.storage.writer import Call, Write, Writer
@@ -46,7 +47,9 @@ class SQLiteStore:
         self._revision = 0
         self._compacted = 0
         self._compacting = 0  # history up to here is gone or going
+        self._open = False
         self._writer = Writer(path, transformers, self._publish)
+        self._writer.closed.add_done_callback(self._ended)
 
     @classmethod
     async def open(cls, path: Path, transformers: Transformers | None = None) -> "SQLiteStore":
@@ -58,6 +61,7 @@ class SQLiteStore:
         except StoreError:
             await store._writer.closed  # so that whoever mends it, or tries again, finds the file unlocked
             raise
+        store._open = True
         store._writers = await store._call(lambda _, file: file.rows.writers)
         store._compacting = store._compacted
         return store
@@ -100,6 +104,8 @@ class SQLiteStore:
         gone = 0
         while self._compacted < revision:
             gone += await self._compact_to(min(self._compacted + _COMPACT_STEP, revision))
+        if self.trouble:  # there may be space again, with nothing new to compact
+            await self._call(lambda _, file: file.compact(0))
         return gone
 
     def is_stale(self, key: str) -> bool:
@@ -128,6 +134,7 @@ class SQLiteStore:
         return self._compacted
 
     async def close(self) -> None:
+        self._open = False
         self._writer.stop()
         await asyncio.shield(self._writer.closed)
         self._listeners.clear()
@@ -146,13 +153,18 @@ class SQLiteStore:
         self._revision = events[-1].revision
         self._listeners.publish(events)
 
+    def _ended(self, _: "asyncio.Future[None]") -> None:
+        """The thread has ended; of itself only by a bug, and then the server has to start anew."""
+        if self._open:
+            self._listeners.fail(StoreError("the thread that writes the store has ended"))
+
     async def _write(self, decide: Callable[[Index], Event], size: int, *, deletes: bool = False) -> int:
         self._listeners.check()
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._writer.submit(Write(decide, size, future, deletes))
         try:
             revision = await future
-        except StoreFull as error:
+        except (StoreFull, StoreFailing) as error:
             self.trouble = str(error)
             raise
         if not deletes:  # which have space of their own

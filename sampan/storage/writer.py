@@ -54,6 +54,7 @@ class Writer(threading.Thread):
         self._publish = publish
         self._queue: SimpleQueue[Write | Call | None] = SimpleQueue()
         self._held: list[Write | Call | None] = []  # taken from the queue too early: at most one
+        self._hand: Sequence[Write | Call] = ()  # what is being done
         self._ended = False
         self.opened: asyncio.Future[tuple[int, int]] = self._loop.create_future()  # (revision, compacted)
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -91,9 +92,12 @@ class Writer(threading.Thread):
         going = self._post([], [(self.opened, (index.revision, file.compacted), None)])
         while going and (item := self._next()) is not None:
             if isinstance(item, Write):
-                going = self._commit(self._group(item), index, file)
+                self._hand = group = self._group(item)
+                going = self._commit(group, index, file)
             else:
+                self._hand = (item,)
                 going = self._call(item, index, file)
+            self._hand = ()
             del item  # what it came to is not to be kept until the next one comes: a history may be large
 
     def _next(self) -> Write | Call | None:
@@ -159,6 +163,9 @@ class Writer(threading.Thread):
         outcomes: list[Outcome] = []
         if not self.opened.done():
             outcomes.append((self.opened, None, StoreError(f"{self._path} could not be read: see the server's log")))
+        outcomes += [
+            (item.future, None, StoreError(f"{self._path} failed: see the server's log")) for item in self._hand
+        ]
         while not self._queue.empty():
             if (item := self._queue.get()) is not None:
                 outcomes.append((item.future, None, StoreError(f"{self._path} is closed")))

@@ -1,5 +1,6 @@
 """A disk that is full, for real: deletions work, compaction makes room, and everybody is told."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -65,6 +66,31 @@ async def test_a_compaction_that_finds_no_space_takes_what_is_kept(path: Path) -
             revision = await store.update("/a", VALUE, revision)
     await store.compact(store.revision)
     await store.update("/a", VALUE, revision)
+    await store.close()
+
+
+def take_the_rest(path: Path) -> None:
+    """Somebody else fills the disk, but for 1 MB."""
+    with path.open("ab") as filler:
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(filler.fileno(), VALUE)
+        filler.truncate(path.stat().st_size - (1 << 20))
+
+
+async def test_space_that_others_free_is_found_with_nothing_to_compact(path: Path) -> None:
+    store, filler = await SQLiteStore.open(path), path.with_name("filler")
+    count = await fill(store)
+    await store.delete("/a/0000", 1)  # in the space that is kept, which is given up for it
+    await store.delete("/a/0001", 2)
+    take_the_rest(filler)
+    await store.compact(store.revision)
+    with pytest.raises(StoreFull):
+        await store.create("/b", VALUE)
+    filler.unlink()
+    await store.compact(store.revision)
+    await store.create("/b", VALUE)
+    assert (store.trouble, len((await store.list("/")).records)) == ("", count - 1)
     await store.close()
 
 

@@ -26,9 +26,9 @@ from sampan.machinery.kind import Kind, Served
 from sampan.machinery.meta import Object, is_deleting
 from sampan.storage.cached import Cached, tagged
 from sampan.storage.encryption.transformer import TransformFailed
-from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreFull
+from sampan.storage.protocol import KeyExists, RevisionMismatch, StoreFailing, StoreFull
 
-NOT_STORED = (StoreFull, TransformFailed)  # what keeps a write from being stored, and not_stored explains
+NOT_STORED = (StoreFull, StoreFailing, TransformFailed)  # what keeps a write from being stored, and not_stored explains
 MAX_CONFLICTS = 100  # changes are tried again on the newer object; beyond this something is livelocked
 
 
@@ -163,11 +163,13 @@ def conflict(kind: Kind, key: str) -> Conflict:
     return Conflict.of(kind.plural, kind.group, key.rpartition("/")[2])
 
 
-def not_stored(error: StoreFull | TransformFailed) -> APIError:
-    """The error for a disk that is full, and for a value that can't be encrypted."""
+def not_stored(error: StoreFull | StoreFailing | TransformFailed) -> APIError:
+    """The error for a disk that is full or fails, and for a value that can't be encrypted."""
     if isinstance(error, StoreFull):
         way_out = "free space on its disk, or delete objects, for which some is kept"
         return ServiceUnavailable(f"storage cannot take writes: {error}; {way_out}")
+    if isinstance(error, StoreFailing):
+        return ServiceUnavailable(f"storage cannot take writes: {error}; the server's `dmesg` tells what its disk has")
     return InternalError(f"Internal error occurred: {error}")
 
 
