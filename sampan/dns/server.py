@@ -8,6 +8,7 @@ cache; only what goes to a resolver becomes a task. Started by cluster/, reached
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 _BATCH = 64  # queries answered before other work gets its turn
 _UDP_READ = 4096
 _RECEIVE_BUFFER = 1 << 21
-_MOST_CONNECTIONS = 200
+_MOST_CONNECTIONS = 500  # over TCP, of all clients
+_MOST_OF_A_CLIENT = 50  # of one address, so that those which stand idle leave room to others
 _IDLE_SECONDS = 10.0
 
 
@@ -41,7 +43,7 @@ class DNSServer:
         self._zone = Zone(config.domain, (config.service_cidr, config.pod_cidr))
         self._informers = Informers(client, sleep=clock.sleep)
         self._follower = Follower(self._informers, self._zone, self._cache, config)
-        self._connections = 0
+        self._connections: Counter[str] = Counter()  # over TCP, of each client
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until cancelled; `ready` is called when all names are known and sockets open. Raises OSError."""
@@ -109,27 +111,34 @@ class DNSServer:
             await server.serve_forever()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        client = str((writer.get_extra_info("peername") or [""])[0])  # none where it is already gone
+        if self._connections[client] >= _MOST_OF_A_CLIENT or self._connections.total() >= _MOST_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._connections[client] += 1
         try:
-            while self._connections <= _MOST_CONNECTIONS:
-                async with asyncio.timeout(_IDLE_SECONDS):
-                    length = int.from_bytes(await reader.readexactly(2), "big")
-                    query = await reader.readexactly(length)
-                answer = self._responder.at_once(query, tcp=True)
-                if answer is None:
-                    answer = await self._responder.later(query, tcp=True)
-                if not answer:
-                    return
-                writer.write(len(answer).to_bytes(2, "big") + answer)
-                async with asyncio.timeout(_IDLE_SECONDS):
-                    await writer.drain()
+            await self._answer_tcp(reader, writer)
         except (OSError, EOFError):
             return  # the client went away, or stood idle
         except Exception:
             log.exception("a query over TCP could not be answered")
         finally:
-            self._connections -= 1
+            self._connections -= Counter((client,))  # and nothing is kept of clients without any
             writer.close()
+
+    async def _answer_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                query = await reader.readexactly(length)
+            answer = self._responder.at_once(query, tcp=True)
+            if answer is None:
+                answer = await self._responder.later(query, tcp=True)
+            if not answer:
+                return
+            writer.write(len(answer).to_bytes(2, "big") + answer)
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await writer.drain()
 
 
 def _listener(host: str, port: int) -> socket.socket:

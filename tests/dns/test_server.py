@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -348,3 +348,20 @@ def test_the_cluster_finds_the_server_as_kube_dns() -> None:
     ]
     assert [(p["name"], p["port"]) for p in found["ports"]] == [("dns", 10053), ("dns-tcp", 10053)]
     assert endpoints["subsets"][0]["addresses"][0]["ip"] == found["endpoints"][0]["addresses"][0] == "10.244.0.1"
+
+
+async def test_connections_that_stall_leave_room_to_other_clients(api: FakeApi) -> None:
+    api.put(SERVICE, service("web", "10.96.0.5"))
+    async with serving(api) as client, AsyncExitStack() as stalled:
+        for _ in range(600):
+            _, writer = await asyncio.open_connection(client.server, PORT, local_addr=("127.9.9.9", 0))
+            stalled.callback(writer.close)
+        async with asyncio.timeout(5):
+            assert addresses(await client.ask_tcp(f"web.default.{S}")) == ["10.96.0.5"]
+
+
+async def test_a_client_has_its_whole_share_again_once_its_connections_have_ended(api: FakeApi) -> None:
+    api.put(SERVICE, service("web", "10.96.0.5"))
+    async with serving(api) as client:
+        for _ in range(120):
+            assert addresses(await client.ask_tcp(f"web.default.{S}")) == ["10.96.0.5"]
