@@ -17,7 +17,7 @@ DEBUG = "/debug/api_priority_and_fairness"
 SCHEMA_UID, LEVEL_UID = "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid"
 
 
-class _HeldStore(MemoryStore):
+class HeldStore(MemoryStore):
     """Creations of names that begin with "held" take until they are let go."""
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class _HeldStore(MemoryStore):
 
 
 @asynccontextmanager
-async def _held() -> AsyncIterator[tuple[API, _HeldStore]]:
-    store = _HeldStore()
+async def _held() -> AsyncIterator[tuple[API, HeldStore]]:
+    store = HeldStore()
     async with running(store=store) as api:
         try:
             yield api, store
@@ -59,7 +59,7 @@ def schema(name: str, level: str, user: str = "joe") -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {**spec, "distinguisherMethod": {"type": "ByUser"}}}
 
 
-async def _limit(api: API, response: dict[str, Any]) -> int:
+async def limit(api: API, response: dict[str, Any]) -> int:
     """Joe's requests get a level of a few seats; how many."""
     await api.create(LEVELS, level("few", response))
     await api.create(FLOWS, schema("few", "few"))
@@ -71,7 +71,7 @@ async def _limit(api: API, response: dict[str, Any]) -> int:
     return api.server.fairness.levels.states["few"].seats
 
 
-async def _hold(api: API, store: _HeldStore, count: int) -> list[asyncio.Task[Any]]:
+async def hold(api: API, store: HeldStore, count: int) -> list[asyncio.Task[Any]]:
     """So many requests of joe's that take long."""
     made = [
         asyncio.create_task(api.call("POST", CONFIG_MAPS, config_map(f"held-{number}"), user="joe"))
@@ -106,8 +106,8 @@ async def test_answers_say_where_their_requests_belonged() -> None:
 
 async def test_what_is_too_much_is_told_to_come_again() -> None:
     async with _held() as (api, store):
-        seats = await _limit(api, REJECT)
-        held = await _hold(api, store, seats)
+        seats = await limit(api, REJECT)
+        held = await hold(api, store, seats)
         refused = await api.call("GET", "/version", user="joe")
         assert (refused.status, refused.body) == (429, b"Too many requests, please try again later.\n")
         assert refused.headers["retry-after"] == "1"
@@ -127,8 +127,8 @@ async def test_what_is_too_much_is_told_to_come_again() -> None:
 
 async def test_who_waits_is_served_in_turn_and_who_finds_a_full_queue_is_not() -> None:
     async with _held() as (api, store):
-        seats = await _limit(api, queue(2))
-        held = await _hold(api, store, seats)
+        seats = await limit(api, queue(2))
+        held = await hold(api, store, seats)
         waiting = [asyncio.create_task(api.call("GET", "/version", user="joe")) for _ in range(2)]
         await asyncio.sleep(0)
         assert (await api.call("GET", "/version", user="joe")).status == 429
@@ -145,8 +145,8 @@ async def test_who_waits_is_served_in_turn_and_who_finds_a_full_queue_is_not() -
 async def test_who_waits_too_long_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sampan.apiserver.fairness.fairness._PATIENCE", 0.05)
     async with _held() as (api, store):
-        seats = await _limit(api, queue(50))
-        await _hold(api, store, seats)
+        seats = await limit(api, queue(50))
+        await hold(api, store, seats)
         assert (await api.call("GET", "/version", user="joe")).status == 429
         samples = await api.samples("apiserver_flowcontrol_rejected_requests_total")
         assert [name for name in samples if 'reason="time-out"' in name]
@@ -156,9 +156,9 @@ async def test_who_waits_too_long_is_told_to_come_again(monkeypatch: pytest.Monk
 async def test_clients_that_go_leave_no_seat_taken() -> None:
     """Waiting, being served, or before anybody has begun to wait for their answer."""
     async with _held() as (api, store):
-        seats = await _limit(api, queue(50))
+        seats = await limit(api, queue(50))
         queues = api.server.fairness.levels.states["few"].queues
-        held = await _hold(api, store, seats)
+        held = await hold(api, store, seats)
         waiting = [asyncio.create_task(api.call("GET", "/version", user="joe")) for _ in range(3)]
         await asyncio.sleep(0)
         request = Request("GET", "/version", "", {"authorization": "Bearer joe"}, raw_path="/version")
@@ -176,8 +176,8 @@ async def test_clients_that_go_leave_no_seat_taken() -> None:
 
 async def test_what_runs_long_takes_no_seat() -> None:
     async with _held() as (api, store):
-        seats = await _limit(api, REJECT)
-        await _hold(api, store, seats)
+        seats = await limit(api, REJECT)
+        await hold(api, store, seats)
         assert (await api.call("GET", f"{CONFIG_MAPS}/x", user="joe")).status == 429
         answer = await api.call("GET", "/api/v1/namespaces/default/pods/x/log", user="joe")
         assert answer.status == 404
@@ -186,7 +186,7 @@ async def test_what_runs_long_takes_no_seat() -> None:
 
 async def test_a_watch_has_its_seat_only_while_it_begins() -> None:
     async with running() as api:
-        seats = await _limit(api, REJECT)
+        seats = await limit(api, REJECT)
         watches = [api.watch(CONFIG_MAPS, user="joe", query={"resourceVersion": "1"}) for _ in range(seats + 2)]
         streams = [await watch.__aenter__() for watch in watches]
         assert (await api.call("GET", "/version", user="joe")).status == 200
