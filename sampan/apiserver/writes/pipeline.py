@@ -103,9 +103,15 @@ async def _create(services: Services, write: Write, obj: Object, admission: Admi
         await beside(is_large(write.call), _warn, write.call, obj, kind.warnings, kind.create_warnings)
         admission.obj = obj
         await services.admission.validate(services, admission)
-        return await write.call.audit.timed(
-            "etcd", insert(services, write.call.served, obj, dry_run=options.dry_run, large=is_large(write.call))
+        inserted = insert(
+            services,
+            write.call.served,
+            obj,
+            dry_run=options.dry_run,
+            large=is_large(write.call),
+            applied=write.tracked,
         )
+        return await write.call.audit.timed("etcd", inserted)
 
 
 async def _update(services: Services, write: Write, entry: Cached) -> One | Tree:
@@ -123,7 +129,8 @@ async def _update(services: Services, write: Write, entry: Cached) -> One | Tree
         await beside(large, ownership.keep_times, new, old)
         admission.obj = write.form.show(new) if write.form else new
         await services.admission.validate(services, admission)
-        return await write.call.audit.timed("etcd", replace(services, served, entry, new, dry_run=options.dry_run))
+        replaced = replace(services, served, entry, new, dry_run=options.dry_run, applied=write.tracked)
+        return await write.call.audit.timed("etcd", replaced)
 
 
 def _prepare(write: Write, new: Object, old: Object) -> None:

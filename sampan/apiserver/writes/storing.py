@@ -12,7 +12,7 @@ from sampan.apiserver.call import One, Tree
 from sampan.apiserver.extensions.views import note, stored_form
 from sampan.apiserver.keys import storage_key
 from sampan.apiserver.services import Services
-from sampan.apiserver.writes.size import check_size
+from sampan.apiserver.writes.size import TooLarge, check_size, without_managers
 from sampan.machinery.errors import (
     AlreadyExists,
     APIError,
@@ -65,7 +65,22 @@ async def _noted(served: Served, entry: Cached, obj: Object, status: int = 200) 
     return One(entry, status)
 
 
-async def insert(services: Services, served: Served, obj: Object, *, dry_run: bool, large: bool) -> One | Tree:
+async def _written(
+    services: Services, served: Served, obj: Object, *, large: bool, applied: bool
+) -> tuple[Object, Object, bytes]:
+    """What of an object is stored, in the version in which it is, and its bytes. Raises TooLarge."""
+    stored = await stored_form(services, served, obj)
+    try:
+        return obj, stored, await beside(large, _value, served, stored)
+    except TooLarge:
+        if applied or not obj["metadata"].get("managedFields"):
+            raise
+    return await _written(services, served, without_managers(obj), large=True, applied=True)
+
+
+async def insert(
+    services: Services, served: Served, obj: Object, *, dry_run: bool, large: bool, applied: bool = False
+) -> One | Tree:
     """Store a new object, 201. Raises AlreadyExists, MethodNotAllowed or NotFound where its kind is going, and APIError
     where it is too large."""
     kind = served.kind
@@ -75,7 +90,7 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
         if (there := services.cache.get(key)) is not None:
             raise taken(kind, there.object)
         return Tree(obj, 201, stored=True)
-    value = await beside(large, _value, served, await stored_form(services, served, obj))
+    obj, _, value = await _written(services, served, obj, large=large, applied=applied)
     check_open(services, served)
     try:
         return await _noted(served, await services.cache.create(key, value), obj, 201)
@@ -86,7 +101,9 @@ async def insert(services: Services, served: Served, obj: Object, *, dry_run: bo
         raise not_stored(error) from error
 
 
-async def replace(services: Services, served: Served, entry: Cached, new: Object, *, dry_run: bool) -> One | Tree:
+async def replace(
+    services: Services, served: Served, entry: Cached, new: Object, *, dry_run: bool, applied: bool = False
+) -> One | Tree:
     """Store the next state of an object, or remove it where its deletion waits for nothing any more.
 
     What changes nothing writes nothing, unless what lies in storage was encrypted by a key that has been rotated.
@@ -94,9 +111,8 @@ async def replace(services: Services, served: Served, entry: Cached, new: Object
     """
     if dry_run:
         return Tree(new, stored=True)
-    stored = await stored_form(services, served, new)
     large = len(entry.value) > LARGE
-    value = await beside(large, _value, served, stored)
+    new, stored, value = await _written(services, served, new, large=large, applied=applied)
     unchanged = value == entry.value or await beside(large, _same, stored, entry.object)
     if unchanged and not services.cache.is_stale(entry.key):
         return One(entry)
