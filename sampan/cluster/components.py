@@ -164,7 +164,7 @@ def control_plane_tasks(cluster: Cluster) -> list[Task]:
         *encryption,
         ("controllers", partial(_control, cluster, cluster.ready("controllers"))),
         ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
-        ("compactor", partial(compactor.run, cluster.store, clock)),
+        ("compactor", partial(compactor.run, cluster.store, clock, cluster.api.config.metrics)),
         ("storage", cluster.store.wait_failed),
     ]
 

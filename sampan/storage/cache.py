@@ -50,7 +50,9 @@ def _unreadable(record: Record) -> str:
         return f'unable to transform key "{record.key}": {record.value.why}'
     try:
         value = untagged(record.value)
-        return "" if value.startswith(START) and orjson.loads(value) else f'unable to decode key "{record.key}"'
+        if value.startswith(START) and isinstance(orjson.loads(value)["metadata"].get("name"), str):
+            return ""
+        return f'unable to decode key "{record.key}"'
     except orjson.JSONDecodeError as error:
         return f'unable to decode key "{record.key}": {error}'
 

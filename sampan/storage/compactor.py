@@ -7,17 +7,25 @@ Upstream's API server compacts etcd every five minutes up to where it was five m
 import logging
 from collections import deque
 
+from prometheus_client import CollectorRegistry, Counter
+
 from sampan.storage.clock import Clock
 from sampan.storage.protocol import Store, StoreError
 
 log = logging.getLogger(__name__)
 
 
-async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float = 300.0) -> None:
+async def run(
+    store: Store, clock: Clock, metrics: CollectorRegistry, *, interval: float = 60.0, keep: float = 300.0
+) -> None:
     """Every `interval` seconds, compact what has been superseded for `keep` seconds; until cancelled.
 
-    A failure (a full disk) is logged, and tried again at the next turn; so is finding space, where there was none.
+    A failure (a full disk) is logged and counted, the store tells of it in /readyz, and it is tried again at the next
+    turn; so is finding space, where there was none.
     """
+    turns = Counter("storage_compactions", "Compactions of the store's history.", ["result"], registry=metrics)
+    for result in ("success", "error"):
+        turns.labels(result)
     marks: deque[tuple[float, int]] = deque([(clock.monotonic(), store.revision)])
     while True:
         await clock.sleep(interval)
@@ -25,7 +33,8 @@ async def run(store: Store, clock: Clock, *, interval: float = 60.0, keep: float
         target = _take_expired(marks, now - keep)
         marks.append((now, store.revision))
         if target > store.compacted or store.trouble:
-            await _compact(store, max(target, store.compacted))
+            done = await _compact(store, max(target, store.compacted))
+            turns.labels("success" if done else "error").inc()
 
 
 def _take_expired(marks: deque[tuple[float, int]], before: float) -> int:
@@ -36,10 +45,11 @@ def _take_expired(marks: deque[tuple[float, int]], before: float) -> int:
     return target
 
 
-async def _compact(store: Store, target: int) -> None:
+async def _compact(store: Store, target: int) -> bool:
     try:
         gone = await store.compact(target)
     except StoreError as error:
         log.warning("cannot compact the history up to revision %d, so the store keeps growing: %s", target, error)
-    else:
-        log.debug("compacted the history up to revision %d: %d rows went", target, gone)
+        return False
+    log.debug("compacted the history up to revision %d: %d rows went", target, gone)
+    return True

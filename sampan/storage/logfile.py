@@ -134,6 +134,9 @@ class LogFile:
                 gone = self._compact_in_steps(revision)
         with self._named_errors():
             self.reserve.take()
+            # SQLite does so by itself, and tells nobody where the file cannot be written.
+            with contextlib.suppress(StoreFull):
+                self._fold("PASSIVE")
         return gone
 
     def make_room(self) -> bool:
@@ -147,9 +150,9 @@ class LogFile:
         with contextlib.suppress(StoreFull, StoreFailing):  # the file itself may find no space to grow
             self._fold()
 
-    def _fold(self) -> None:
+    def _fold(self, mode: str = "TRUNCATE") -> None:
         with self._named_errors():
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
     def _compact_in_steps(self, revision: int) -> int:
         """With little space: what is written in a step is folded into the file before the next."""

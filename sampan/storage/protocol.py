@@ -124,7 +124,9 @@ Listener = Callable[[Sequence[Event]], None]
 class Store(Protocol):
     """See the module's promises. All methods are called on one event loop."""
 
-    trouble: str  # why it takes no new values, since the last one was refused for want of space; "" where it takes them
+    @property
+    def trouble(self) -> str:
+        """Why it takes no new values, since the last one was refused, or why it keeps growing; "" where all is well."""
 
     async def get(self, key: str) -> Record | None:
         """The current record of a key."""

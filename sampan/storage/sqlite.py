@@ -43,7 +43,8 @@ class SQLiteStore:
         self._transformers = transformers
         self._writers: Mapping[str, str] = {}  # storage key -> the encryption key that wrote its value
         self._listeners = Listeners()
-        self.trouble = ""
+        self._refused = ""  # why the last value was not taken
+        self._growing = ""  # why the last compaction failed
         self._revision = 0
         self._compacted = 0
         self._compacting = 0  # history up to here is gone or going
@@ -102,10 +103,15 @@ class SQLiteStore:
         if revision > self._revision:
             raise FutureRevision(f"revision {revision} has not happened yet; the newest is {self._revision}")
         gone = 0
-        while self._compacted < revision:
-            gone += await self._compact_to(min(self._compacted + _COMPACT_STEP, revision))
-        if self.trouble:  # there may be space again, with nothing new to compact
-            await self._call(lambda _, file: file.compact(0))
+        try:
+            while self._compacted < revision:
+                gone += await self._compact_to(min(self._compacted + _COMPACT_STEP, revision))
+            if self.trouble:  # there may be space again, with nothing new to compact
+                await self._call(lambda _, file: file.compact(0))
+        except StoreError as error:
+            self._growing = f"history is not compacted: {error}"
+            raise
+        self._growing = ""
         return gone
 
     def is_stale(self, key: str) -> bool:
@@ -124,6 +130,10 @@ class SQLiteStore:
             with contextlib.suppress(RevisionMismatch):  # it has been deleted meanwhile
                 await self.update(record.key, record.value, record.revision)
         return len(readable)
+
+    @property
+    def trouble(self) -> str:
+        return self._refused or self._growing
 
     @property
     def revision(self) -> int:
@@ -165,10 +175,10 @@ class SQLiteStore:
         try:
             revision = await future
         except (StoreFull, StoreFailing) as error:
-            self.trouble = str(error)
+            self._refused = str(error)
             raise
         if not deletes:  # which have space of their own
-            self.trouble = ""
+            self._refused = ""
         return revision
 
     def _submit(self, run: Callable[[Index, LogFile], T]) -> "asyncio.Future[T]":

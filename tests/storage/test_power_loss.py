@@ -181,3 +181,19 @@ async def test_a_bug_in_the_writing_thread_ends_the_store_and_hangs_nobody(
         await store.create("/a", b"1")
     with pytest.raises(ListenerFailed):
         await store.wait_failed()
+
+
+async def test_a_file_that_cannot_be_written_is_told_by_the_compaction(tmp_path: Path) -> None:
+    """SQLite moves the write-ahead log into the file by itself, and is silent where it can not."""
+    with recording(tmp_path) as disk:
+        store = await SQLiteStore.open(tmp_path / "state.db")
+        await store.create("/a", b"1")
+        disk.fails = lambda what, file: what == "sync" and file.endswith(".db")
+        await store.update("/a", b"2", 1)
+        with pytest.raises(StoreFailing):
+            await store.compact(1)
+        assert store.trouble.startswith("history is not compacted: ")
+        disk.fails = never
+        await store.compact(1)
+        assert store.trouble == ""
+        await store.close()
