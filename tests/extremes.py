@@ -30,7 +30,7 @@ EXTREMES: dict[str, list[Any]] = {
     "int-or-string": [*INT32, "0%", "100%", "101%", "2147483647%", "99999999999999999999%", "-1%"],
     "schedule": ["@every 1s", "@every 2562047h", "* * * * *", "0 0 29 2 *", "0 0 30 2 *", "@every 1ns"],
 }
-TEXTS = ["0", "-1", "2147483647", "9223372036854775807", "-9223372036854775808", "9" * 400, "", "1_0", "\u0661", "+1"]
+TEXTS = [*map(str, INT64), "9" * 400, "9" * 5000, "", "1_0", "\u0661", "+1"]
 ANNOTATIONS = [
     "deployment.kubernetes.io/revision",
     "deployment.kubernetes.io/desired-replicas",
@@ -39,17 +39,20 @@ ANNOTATIONS = [
     "batch.kubernetes.io/job-completion-index",
     "batch.kubernetes.io/job-index-failure-count",
     "deprecated.daemonset.template.generation",
+    "deprecated.deployment.rollback.to",
 ]
-_SPACES = 2  # how many objects that the sample lacks may lie between it and a field
+SPACES = 2  # how many objects that the sample lacks may lie between it and a field
 
 
-def changes(served: Served, sample: Any, part: str) -> st.SearchStrategy[list[tuple[Place, Any]]]:
+def changes(
+    served: Served, sample: Any, part: str, *, most: int = 4, spaces: int = SPACES
+) -> st.SearchStrategy[list[tuple[Place, Any]]]:
     """Some extreme values for fields below a part of an object (`spec`, `status`; empty for all but these)."""
-    below = [(place, values) for place, values in _all(served, sample) if _part(place) == part]
+    below = [(place, values) for place, values in _all(served, sample, spaces) if _part(place) == part]
     if not below:
         return st.just([])
     one = st.sampled_from(below).flatmap(lambda found: st.tuples(st.just(found[0]), st.sampled_from(found[1])))
-    return st.lists(one, min_size=1, max_size=4)
+    return st.lists(one, min_size=1, max_size=most)
 
 
 def changed(sample: Any, wanted: list[tuple[Place, Any]]) -> Any:
@@ -64,9 +67,9 @@ def _part(place: Place) -> str:
     return str(place[0]) if place[0] in ("spec", "status") else ""
 
 
-def _all(served: Served, sample: Any) -> list[tuple[Place, list[Any]]]:
+def _all(served: Served, sample: Any, spaces: int) -> list[tuple[Place, list[Any]]]:
     root = CATALOGUE.schema.definition(served.version.definition)
-    found = [(place, values) for place, values in _places(root.as_field, sample, (), 0) if place[0] != "metadata"]
+    found = [(place, values) for place, values in _places(root.as_field, sample, (), spaces) if place[0] != "metadata"]
     return found + [(("metadata", "annotations", name), TEXTS) for name in ANNOTATIONS]
 
 
@@ -75,14 +78,14 @@ def _places(field: Field, tree: Any, place: Place, spaces: int) -> Iterator[tupl
     name = "schedule" if place[-1:] == ("schedule",) else field.format or field.type
     if name in EXTREMES:
         yield place, EXTREMES[name]
-    elif field.type == "object" and spaces <= _SPACES:
+    elif field.type == "object" and spaces >= 0:
         for name, below in field.definition.fields.items():
             there = tree.get(name) if isinstance(tree, dict) else None
-            yield from _places(below, there, (*place, name), spaces + (there is None))
-    elif field.type == "array" and field.items and spaces <= _SPACES:
+            yield from _places(below, there, (*place, name), spaces - (there is None))
+    elif field.type == "array" and field.items and spaces >= 0:
         for number, item in enumerate(tree or [None]):
             yield from _places(field.items, item, (*place, number), spaces)
-    elif field.type == "map" and field.items and spaces <= _SPACES:
+    elif field.type == "map" and field.items and spaces >= 0:
         for key in tree or ["cpu"]:
             yield from _places(field.items, (tree or {}).get(key), (*place, key), spaces)
 

@@ -20,6 +20,7 @@ from sampan.reconcile.events import PlannedEvent, reference
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MANY = 100  # missed times that call for a warning
+_FIRST = datetime(2, 1, 1, tzinfo=UTC)  # from here, time zones are within the years that there are
 _LATE = 0.1  # seconds after the time at which it is looked at
 
 
@@ -104,6 +105,9 @@ def _due(
     limit = cron_job["spec"].get("startingDeadlineSeconds")
     if limit is not None:
         start = max(start, later(now, -limit))
+    if start >= now:
+        return None
+    start = max(start, _FIRST)
     missed = list(islice(times_between(schedule, start, now, zone_of(cron_job)), MANY + 1))
     if len(missed) <= MANY:
         return missed[-1] if missed else None

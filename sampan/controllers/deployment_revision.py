@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
-from sampan.machinery.meta import Object, annotations_of, controller_ref
+from sampan.machinery.meta import Object, annotations_of, controller_ref, integer_of
 from sampan.machinery.tree import semantic_equal
 
 HASH_LABEL = "pod-template-hash"
@@ -50,8 +50,7 @@ def current_of(deployment: Object, sets: Iterable[Object]) -> Object | None:
 
 def revision_of(obj: Object) -> int:
     """The revision in the annotation; 0 where it is missing or no number."""
-    text = annotations_of(obj).get(REVISION, "0")
-    return int(text) if text.isdecimal() else 0
+    return max(integer_of(annotations_of(obj).get(REVISION, "")) or 0, 0)
 
 
 def latest_revision(sets: Iterable[Object]) -> int:

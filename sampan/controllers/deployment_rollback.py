@@ -15,7 +15,7 @@ from sampan.controllers.deployment_revision import (
     same_template,
     without_hash,
 )
-from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.meta import Object, annotations_of, integer_of
 from sampan.reconcile.events import NORMAL, WARNING
 
 
@@ -33,8 +33,7 @@ def roll_back(deployment: Object, sets: Sequence[Object]) -> RolledBack:
 
     Where there is no such revision, or it is the present one, only the note goes.
     """
-    text = annotations_of(deployment)[ROLLBACK_TO]
-    wanted = int(text) if text.isdecimal() else 0
+    wanted = max(integer_of(annotations_of(deployment)[ROLLBACK_TO]) or 0, 0)
     number = wanted or previous_revision(sets)
     plain = _without_note(deployment)
     if number == 0:

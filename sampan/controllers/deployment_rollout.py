@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sampan.controllers.deployment_revision import DESIRED, MAXIMUM, by_age
-from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.meta import Object, annotations_of, integer_of
 
 Sizes = dict[str, int]  # name -> spec.replicas
 
@@ -117,8 +117,8 @@ def _drop_available(old: Sequence[Object], sizes: Sizes, removable: int) -> None
 
 def is_scaling(deployment: Object, sets: Iterable[Object]) -> bool:
     """Whether the Deployment's size was changed since its ReplicaSets were last scaled."""
-    desired = (annotations_of(rs).get(DESIRED) for rs in sets if size_of(rs))
-    return any(text is not None and text.isdecimal() and int(text) != wanted_of(deployment) for text in desired)
+    desired = (integer_of(annotations_of(rs).get(DESIRED, ""), 32) for rs in sets if size_of(rs))
+    return any(size is not None and size >= 0 and size != wanted_of(deployment) for size in desired)
 
 
 def scale(deployment: Object, new: Object | None, old: Sequence[Object]) -> Sizes:
@@ -181,8 +181,7 @@ def _share(deployment: Object, rs: Object, to_add: int, added: int) -> int:
 def _fraction(deployment: Object, rs: Object) -> int:
     if wanted_of(deployment) == 0:
         return -size_of(rs)
-    text = annotations_of(rs).get(MAXIMUM, "")
-    before = int(text) if text.isdecimal() else 0
+    before = max(integer_of(annotations_of(rs).get(MAXIMUM, ""), 32) or 0, 0)
     before = before or int((deployment.get("status") or {}).get("replicas") or 0)
     if before == 0:
         return 0

@@ -4,12 +4,12 @@ Reasons and messages: upstream's pkg/controller/deployment/util and progress.go;
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sampan.controllers.deployment_rollout import bounds, total, wanted_of
 from sampan.machinery import conditions
 from sampan.machinery.conditions import FALSE, TRUE, UNKNOWN
-from sampan.machinery.meta import Object, parse_time
+from sampan.machinery.meta import Object, later, parse_time
 from sampan.reconcile.action import WAIT, Action, after
 
 AVAILABLE, PROGRESSING, REPLICA_FAILURE = "Available", "Progressing", "ReplicaFailure"
@@ -188,7 +188,7 @@ def next_check(deployment: Object, status: Object, now: datetime) -> Action:
 
 def _deadline(deployment: Object, progressing: Object) -> datetime:
     since = parse_time(progressing.get("lastUpdateTime") or progressing["lastTransitionTime"])
-    return since + timedelta(seconds=deployment["spec"]["progressDeadlineSeconds"])
+    return later(since, deployment["spec"]["progressDeadlineSeconds"])
 
 
 def _condition(obj: Object, type: str) -> Object | None:

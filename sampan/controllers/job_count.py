@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from sampan.controllers import job_pods
 from sampan.controllers.job_pods import FAILED, IGNORED, SUCCEEDED, index_of, is_indexed, parse_indexes
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import Object, integer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
 def index_failures(pod: Object) -> int:
     """How often the pod's index had failed before this pod."""
     text = (pod["metadata"].get("annotations") or {}).get(FAILURE_COUNT, "0")
-    return int(text) if text.isdecimal() else 0
+    return max(integer_of(text, 32) or 0, 0)

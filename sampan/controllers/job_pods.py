@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sampan.controllers.pods import phase_of
-from sampan.machinery.meta import Object, annotations_of, is_deleting, parse_time
+from sampan.machinery.meta import Object, annotations_of, integer_of, is_deleting, parse_time
 
 TRACKING = "batch.kubernetes.io/job-tracking"  # a finalizer: the end of this pod has not been counted yet
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -28,8 +28,8 @@ def is_tracked(pod: Object) -> bool:
 
 def index_of(pod: Object) -> int | None:
     """The completion that the pod works on."""
-    text = annotations_of(pod).get(INDEX, "")
-    return int(text) if text.isdecimal() else None
+    index = integer_of(annotations_of(pod).get(INDEX, ""))
+    return index if index is not None and index >= 0 else None
 
 
 def replaces_only_failed(job: Object) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cmp_to_key, partial
 from typing import Any
 
-from sampan.machinery.meta import Object, annotations_of, is_deleting, parse_time
+from sampan.machinery.meta import Object, annotations_of, integer_of, is_deleting, parse_time
 
 FINISHED = ("Succeeded", "Failed")
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -101,10 +101,7 @@ def _key(pod: Object, crowd: dict[str, int]) -> tuple[int, ...]:
 
 def deletion_cost(pod: Object) -> int:
     """The pod-deletion-cost annotation; 0 where it is missing or no integer."""
-    try:
-        return int(annotations_of(pod).get(DELETION_COST, "0"))
-    except ValueError:
-        return 0
+    return integer_of(annotations_of(pod).get(DELETION_COST, ""), 32) or 0
 
 
 _Ranked = tuple[tuple[int, ...], Object]

@@ -1,12 +1,12 @@
 """Deletes Jobs some time after they have ended. Rule: docs, Automatic Cleanup for Finished Jobs."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.machinery.errors import NotFound
-from sampan.machinery.meta import Key, Object, is_deleting, parse_time
+from sampan.machinery.meta import Key, Object, is_deleting, later, parse_time
 from sampan.reconcile.action import WAIT, Action, after
 from sampan.reconcile.controller import Context, Controller
 
@@ -21,7 +21,7 @@ def expires_in(job: Object, now: datetime) -> float | None:
     ]
     if limit is None or not ends:
         return None
-    return (ends[0] + timedelta(seconds=limit) - now).total_seconds()
+    return (later(ends[0], limit) - now).total_seconds()
 
 
 class TTLAfterFinishedController(Controller):

@@ -25,6 +25,7 @@ SERVICE_OF = dict.fromkeys(_RUNTIME.split(), _RUNTIME_SERVICE) | dict.fromkeys(_
 
 MAX_MESSAGE = 16 * 1024 * 1024  # containerd's own limit
 CALL_TIMEOUT = 120.0  # upstream's --runtime-request-timeout is 2 minutes
+_LONGEST_GRACE = 10 * 365 * 86_400  # seconds; longer ones overflow gRPC's deadlines and Go's durations
 EXEC_MARGIN = 2.0  # how long the runtime may take to report that a command timed out
 
 
@@ -107,6 +108,7 @@ class CRI:
 
     async def stop_container(self, container: str, grace: int) -> None:
         """TERM (or the image's stop signal), KILL after `grace` seconds; returns when it has ended; idempotent."""
+        grace = min(grace, _LONGEST_GRACE)
         await self._call("StopContainer", container_id=container, timeout=grace, within=grace + CALL_TIMEOUT)
 
     async def remove_container(self, container: str) -> None:

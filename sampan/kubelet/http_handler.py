@@ -46,6 +46,8 @@ class HTTPHandler:
         except TimeoutError:
             why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
             return Outcome(False, f'Get "{url}": {why}')
+        except ValueError as error:  # where a redirect leads
+            return Outcome(False, f'Get "{url}": failed to parse Location header: {error}')
         except ProtocolError:
             return Outcome(False, f'Get "{url}": EOF')
         except OSError as error:
@@ -53,16 +55,25 @@ class HTTPHandler:
         return Outcome(False, f'Get "{url}": stopped after {MAX_REDIRECTS} redirects')
 
     async def _ask(self, url: str, headers: Mapping[str, str]) -> tuple[int, str, str | None]:
-        """Status, the beginning of the body, and where a redirect leads. Raises OSError."""
+        """Status, the beginning of the body, and where a redirect leads. Raises OSError, and ValueError for nowhere."""
         parts = urlsplit(url)
         client = HTTPClient(f"{parts.scheme}://{parts.netloc}", self._tls)
         path = quote(parts._replace(scheme="", netloc="", fragment="").geturl() or "/", safe=_SAFE)
         try:
             async with client.stream("GET", path, headers) as answer:
                 location = answer.headers.get("location") if answer.status in _REDIRECTS else None
-                return answer.status, await _beginning(answer), urljoin(url, location) if location else None
+                return answer.status, await _beginning(answer), _followed(url, location) if location else None
         finally:
             await client.close()
+
+
+def _followed(url: str, location: str) -> str:
+    """Where a redirect leads; raises ValueError where no probe can go."""
+    following = urlsplit(urljoin(url, location))
+    if following.scheme not in ("http", "https"):
+        raise ValueError(f'unsupported protocol scheme "{following.scheme}"')
+    _ = following.port  # which is looked at only now
+    return following.geturl()
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -4,11 +4,13 @@ Not here: setting defaults (defaulting.py) or checking (validation.py). Called f
 Field meanings: Kubernetes API conventions, "Metadata".
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 Object = dict[str, Any]
+_INTEGER = re.compile("[+-]?[0-9]{1,100}")
 
 # The finalizers by which the garbage collector is told what becomes of dependents.
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -97,6 +99,12 @@ def later(moment: datetime, seconds: int) -> datetime:
         return moment + timedelta(seconds=seconds)
     except OverflowError:
         return (datetime.max if seconds > 0 else datetime.min).replace(tzinfo=UTC)
+
+
+def integer_of(text: str, bits: int = 64) -> int | None:
+    """The number that an annotation says, as Go's strconv.ParseInt reads it; None where it fails, as of any text."""
+    number = int(text) if _INTEGER.fullmatch(text) else None
+    return number if number is not None and -(1 << bits - 1) <= number < 1 << bits - 1 else None
 
 
 def _utc(moment: datetime) -> datetime:

@@ -60,6 +60,11 @@ class VirtualClock:
         self._elapsed = end
         await settle()
 
+    async def leap(self, seconds: float) -> None:
+        """Move the hands at once: whoever was to wake meanwhile wakes now, once."""
+        self._elapsed += seconds
+        await self.advance(0)
+
 
 async def settle(turns: int = 100) -> None:
     """Let every task that can run do so: enough turns of the event loop for chains of in-process calls."""

@@ -214,6 +214,9 @@ async def test_http_answers(answer: bytes, expected: Outcome) -> None:
     assert b"Host: own\r\nX-A: b\r\n" in requests[0] and requests[0].count(b"Host:") == 1
 
 
+LOST = 'Get "http://127.0.0.1:PORT/a": failed to parse Location header'
+
+
 @pytest.mark.parametrize(
     ("location", "last", "expected", "asked"),
     [
@@ -221,6 +224,9 @@ async def test_http_answers(answer: bytes, expected: Outcome) -> None:
         ("b", b"500 No", Outcome(False, "HTTP probe failed with statuscode: 500"), ["/a", "/b"]),
         ("http://127.0.0.2/", b"", Outcome(True, "Probe terminated redirects, Response body: go", True), ["/a"]),
         ("", b"", Outcome(True, "Probe terminated redirects, Response body: go", True), ["/a"]),
+        ("//[", b"", Outcome(False, f"{LOST}: Invalid IPv6 URL"), ["/a"]),
+        ("http://127.0.0.1:99999/", b"", Outcome(False, f"{LOST}: Port out of range 0-65535"), ["/a"]),
+        ("ftp://127.0.0.1/", b"", Outcome(False, f'{LOST}: unsupported protocol scheme "ftp"'), ["/a"]),
         ("/a", b"", Outcome(False, 'Get "http://127.0.0.1:PORT/a": stopped after 10 redirects'), ["/a"] * 10),
     ],
 )

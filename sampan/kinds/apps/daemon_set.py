@@ -25,7 +25,7 @@ from sampan.kinds.workloads import (
     workload_warnings,
 )
 from sampan.machinery.kind import Column, Conversion, Kind, PrepareCreate, ServedVersion
-from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.meta import Object, annotations_of, integer_of
 from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, non_negative, validate_label_selector
@@ -74,9 +74,9 @@ def _to_storage(daemon_set: Object) -> Object:
 
 def _from_storage(daemon_set: Object) -> Object:
     annotations = dict(annotations_of(daemon_set))
-    generation = annotations.pop(GENERATION_ANNOTATION, "")
-    if generation.isdecimal():
-        daemon_set["spec"]["templateGeneration"] = int(generation)
+    generation = integer_of(annotations.pop(GENERATION_ANNOTATION, ""))
+    if generation is not None:
+        daemon_set["spec"]["templateGeneration"] = generation
         daemon_set["metadata"]["annotations"] = annotations
         if not annotations:
             del daemon_set["metadata"]["annotations"]
@@ -84,8 +84,7 @@ def _from_storage(daemon_set: Object) -> Object:
 
 
 def _generation(daemon_set: Object) -> int:
-    text = annotations_of(daemon_set).get(GENERATION_ANNOTATION, "")
-    return max(int(text), 1) if text.isdecimal() else 1
+    return max(integer_of(annotations_of(daemon_set).get(GENERATION_ANNOTATION, "")) or 1, 1)
 
 
 def _prepare_create(daemon_set: Object) -> None:

@@ -21,7 +21,7 @@ from sampan.kinds.workloads import (
     workload_warnings,
 )
 from sampan.machinery.kind import Conversion, Kind, PrepareCreate, Scale, ServedVersion
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import Object, integer_of
 from sampan.machinery.schema import Schema
 from sampan.machinery.tree import get_path
 from sampan.machinery.validation import Path, invalid
@@ -78,9 +78,9 @@ def _rollback_to_annotation(deployment: Object) -> Object:
 
 def _rollback_from_annotation(deployment: Object) -> Object:
     annotations = dict(deployment["metadata"].get("annotations") or {})
-    revision = annotations.pop(ROLLBACK_ANNOTATION, "")
-    if revision.removeprefix("-").isdecimal():
-        deployment["spec"]["rollbackTo"] = {"revision": int(revision)}
+    revision = integer_of(annotations.pop(ROLLBACK_ANNOTATION, ""))
+    if revision is not None:
+        deployment["spec"]["rollbackTo"] = {"revision": revision}
         deployment["metadata"]["annotations"] = annotations
         if not annotations:
             del deployment["metadata"]["annotations"]

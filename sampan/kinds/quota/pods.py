@@ -1,7 +1,7 @@
 """Pods in quotas: compute resources while they live, and a count for as long as they are stored."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sampan.kinds.core.pod_resources import Resources, add, effective, resources
@@ -9,7 +9,7 @@ from sampan.kinds.core.qos import qos_class
 from sampan.kinds.core.resource_validation import is_extended
 from sampan.kinds.quota.evaluator import ONE, Change, Evaluator, count_name
 from sampan.kinds.quota.scopes import Term, matches
-from sampan.machinery.meta import Object, parse_time
+from sampan.machinery.meta import Object, later, parse_time
 from sampan.machinery.tree import get_path
 
 _COUNT = count_name("", "pods")
@@ -58,7 +58,7 @@ def is_alive(pod: Object, now: datetime) -> bool:
     meta = pod["metadata"]
     if not meta.get("deletionTimestamp") or meta.get("deletionGracePeriodSeconds") is None:
         return True
-    return now <= parse_time(meta["deletionTimestamp"]) + timedelta(seconds=meta["deletionGracePeriodSeconds"])
+    return now <= later(parse_time(meta["deletionTimestamp"]), meta["deletionGracePeriodSeconds"])
 
 
 def _in_scope(term: Term, pod: Object) -> bool:
