@@ -7,6 +7,8 @@ different versions (custom resources whose definition has moved on), the value b
 Nothing here may be changed by a reader, `Cached.object` least of all.
 """
 
+import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
@@ -42,6 +44,9 @@ def tagged(api_version: str, value: bytes) -> bytes:
 def untagged(value: bytes) -> bytes:
     """The JSON of a stored value."""
     return value if value.startswith(b"{") else value[value.find(b" ") + 1 :]
+
+
+TREES_KEPT = 8 << 20  # bytes of the objects whose trees are kept
 
 
 class Cached:
@@ -95,10 +100,38 @@ class Cached:
 
     @property
     def object(self) -> dict[str, Any]:
-        """The object as it is stored, with apiVersion, kind and resourceVersion. Shared: never change it."""
-        if self._object is None:
-            self._object = orjson.loads(self.encoded)
-        return self._object
+        """The object as it is stored, with apiVersion, kind and resourceVersion. Shared: never change it.
+
+        It is kept while few others have been looked at since.
+        """
+        found = self._object
+        if found is None:
+            found = self._object = orjson.loads(self.encoded)
+            _looked_at.note(self)
+        return found
+
+
+class _LookedAt:
+    """The entries that were looked at last, whose trees are kept: a tree takes ten times the bytes that it is of.
+    Used by threads, too."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Cached] = deque()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def note(self, entry: Cached) -> None:
+        """Keep this one, and forget others that there is no more room for."""
+        with self._lock:
+            self._entries.append(entry)
+            self._size += len(entry.value)
+            while self._size > TREES_KEPT and len(self._entries) > 1:
+                old = self._entries.popleft()
+                self._size -= len(old.value)
+                old._object = None
+
+
+_looked_at = _LookedAt()
 
 
 class Items(tuple[Cached, ...]):
