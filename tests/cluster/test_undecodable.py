@@ -96,3 +96,26 @@ async def test_one_undecodable_object_costs_itself(
             options = {"ignoreStoreReadErrorWithClusterBreakingPotential": True}
             assert (await admin.call("DELETE", f"{CONFIG_MAPS}/bad", options))[0] == 200
             assert (await admin.call("POST", CONFIG_MAPS, {"metadata": {"name": "bad"}}))[0] == 201
+
+
+OWN = {
+    "/networking.k8s.io/servicecidrs/kubernetes": "/apis/networking.k8s.io/v1/servicecidrs/kubernetes",
+    "/core/namespaces/default": "/api/v1/namespaces/default",
+    "/flowcontrol.apiserver.k8s.io/flowschemas/exempt": "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/exempt",
+}
+
+
+async def test_what_the_server_itself_has_made_may_be_undecodable(config: ClusterConfig) -> None:
+    async with started(config):
+        pass
+    for key in OWN:
+        store_instead(config, key, VALUES["garbage"])
+    options = {"ignoreStoreReadErrorWithClusterBreakingPotential": True}
+    async with started(config) as admin:
+        for key, path in OWN.items():
+            status, told = await admin.call("GET", path)
+            assert status == 500 and key in told["message"]
+            assert (await admin.call("DELETE", path, options))[0] == 200
+    async with started(config) as admin:
+        for path in OWN.values():
+            assert (await admin.call("GET", path))[0] == 200

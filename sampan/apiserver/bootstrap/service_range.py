@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 from sampan.client.api import Client
 from sampan.kinds.networking.service_cidr import KIND as SERVICE_CIDR
 from sampan.kinds.networking.service_ranges import DEFAULT, READY
-from sampan.machinery.errors import AlreadyExists, Conflict, NotFound
+from sampan.machinery.errors import AlreadyExists, Conflict, InternalError, NotFound
 from sampan.machinery.meta import Object, format_time, is_deleting
 from sampan.machinery.tree import get_path, with_changes
 
@@ -28,6 +28,9 @@ async def ensure_service_range(client: Client, service_range: IPv4Network, now: 
         found = await client.get(SERVICE_CIDR, DEFAULT)
     except NotFound:
         found = await _create(client, service_range)
+    except InternalError as error:  # what is stored is no object any more, which costs that object, not the server
+        log.log(level, "ServiceCIDR %s is made again once it has been deleted: %s", DEFAULT, error)
+        return
     if found["spec"].get("cidrs") != [str(service_range)]:
         log.log(level, "ServiceCIDR %s is not the server's range, %s", DEFAULT, service_range)
     elif not is_deleting(found) and not any(one["type"] == READY for one in _conditions(found)):
