@@ -13,7 +13,8 @@ from sampan.machinery.quantity import parse
 
 PERIOD = 100_000  # microseconds
 MIN_SHARES, MAX_SHARES = 2, 262_144
-MIN_QUOTA = 1_000
+MIN_QUOTA, MAX_QUOTA = 1_000, (1 << 44) - 1  # microseconds; the kernel refuses more
+MAX_MEMORY = (1 << 63) - 1  # bytes, in CRI and in the kernel
 SYSTEM_CRITICAL = 2_000_000_000
 
 
@@ -72,8 +73,8 @@ def _limits(asked: Mapping[str, int], bounds: Mapping[str, int]) -> Limits:
     quota = bounds.get("cpu", 0) * PERIOD // 10**9
     return Limits(
         cpu_shares=min(max(shares, MIN_SHARES), MAX_SHARES),
-        cpu_quota=max(quota, MIN_QUOTA) if quota else 0,
-        memory=bounds.get("memory", 0) // 10**9,
+        cpu_quota=min(max(quota, MIN_QUOTA), MAX_QUOTA) if quota else 0,
+        memory=min(bounds.get("memory", 0) // 10**9, MAX_MEMORY),
     )
 
 

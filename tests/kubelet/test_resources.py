@@ -91,3 +91,10 @@ def test_removal_takes_what_is_below_and_may_be_repeated(tmp_path: Path) -> None
     assert cgroups.remove("/pods/podx", tmp_path)
     assert cgroups.remove("/pods/podx", tmp_path)
     assert (tmp_path / "cpu/pods").exists() and not (tmp_path / "cpu/pods/podx").exists()
+
+
+@pytest.mark.parametrize("amount", ["8Ei", "9223372036854775807", "1e308"])
+def test_limits_beyond_what_the_kernel_counts_are_the_most_that_it_does(amount: str) -> None:
+    limits = {"limits": {"cpu": amount, "memory": amount}}
+    most = pod_limits(pod(spec_of("a", resources=limits), spec_of("b", resources=limits)))
+    assert (most.cpu_shares, most.cpu_quota, most.memory) == (262_144, 2**44 - 1, 2**63 - 1)
