@@ -181,6 +181,7 @@ async def test_a_bug_in_the_writing_thread_ends_the_store_and_hangs_nobody(
         await store.create("/a", b"1")
     with pytest.raises(ListenerFailed):
         await store.wait_failed()
+    await asyncio.to_thread(store._writer.join, 10)  # what it ends by is told of here, not in the next test
 
 
 async def test_a_file_that_cannot_be_written_is_told_by_the_compaction(tmp_path: Path) -> None:
