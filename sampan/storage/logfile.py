@@ -75,6 +75,7 @@ class LogFile:
             new = not path.exists()
             path.touch(mode=0o600)  # it holds Secrets; SQLite gives its -wal file the same mode
             self._db = sqlite3.connect(path, timeout=0, isolation_level=None, cached_statements=2 * _ROWS)
+            self._db.text_factory = _text
             try:
                 self._prepare()
                 self.reserve.take()
@@ -197,9 +198,12 @@ class LogFile:
     def _prepare(self) -> None:
         owner, format = self._number("PRAGMA application_id"), self._number("PRAGMA user_version")
         if owner != APPLICATION_ID and self._number("SELECT count(*) FROM sqlite_master"):
-            raise StoreError(f"{self.path} is a database of another program")
+            raise StoreError(f"{self.path} is a database of another program, or damaged. {_way_out(self.path)}")
         if format > FORMAT:
-            raise StoreError(f"{self.path} was written by a newer Sampan (format {format}; this one reads {FORMAT})")
+            raise StoreError(
+                f"{self.path} was written by a newer Sampan (format {format}; this one reads {FORMAT}), or is damaged. "
+                + _way_out(self.path)
+            )
         for pragma in (
             "auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
             "locking_mode = EXCLUSIVE",
@@ -296,6 +300,11 @@ class LogFile:
             raise StoreError(f"cannot open {error.filename or self.path}: {error.strerror}") from error
 
 
+def _text(data: bytes) -> str:
+    """A key that is no text any more reads like one: its checksum tells, and it costs its own object."""
+    return data.decode("utf-8", "backslashreplace")
+
+
 def _of(table: str) -> str:
     """The columns of one of several tables."""
     return ", ".join(f"{table}.{column}" for column in _COLUMNS.split(", "))
@@ -323,7 +332,8 @@ def _named(path: Path, error: sqlite3.Error) -> StoreError:
         return StoreFull(f"cannot write {path}: {error}")
     if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreInUse(f"{path} is in use by another process; stop that server first")
-    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+        # ERROR is what a schema that is not ours gives
         return StoreCorrupt(f"{path} is damaged: {error}. {_way_out(path)}")
     if code & 0xFF == sqlite3.SQLITE_IOERR:
         return StoreFailing(f"cannot read or write {path}: {error}")

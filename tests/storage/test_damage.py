@@ -11,7 +11,8 @@ import pytest
 from sampan.storage.cache import Cache
 from sampan.storage.protocol import Event, StoreCorrupt, StoreError
 from sampan.storage.sqlite import SQLiteStore
-from tests.storage.test_sqlite import kill_after, overwrite
+from tests.cluster.place import command_in, mend
+from tests.storage.test_sqlite import assert_current, contents, kill_after, overwrite
 
 KEYS = [f"/core/configmaps/default/c{number:02}" for number in range(30)]
 
@@ -53,6 +54,7 @@ async def cached(store: SQLiteStore) -> Cache:
         "value = substr(value, 1, 100)",
         "value = NULL",
         "checksum = checksum + 1",
+        "value = CAST(x'fffe' AS TEXT)",
     ],
 )
 async def test_a_row_that_is_not_what_was_written_costs_its_object(path: Path, damage: str) -> None:
@@ -69,6 +71,19 @@ async def test_a_row_that_is_not_what_was_written_costs_its_object(path: Path, d
     await store.create(KEYS[3], value(3))
     assert (cache.unreadable, cache.get(KEYS[3]) is not None) == ({}, True)
     await store.close()
+
+
+async def test_a_key_that_is_no_text_costs_its_object(path: Path) -> None:
+    await filled(path)
+    change(path, "UPDATE log SET key = CAST(CAST(substr(key, 1, 10) AS BLOB) || x'ff' AS TEXT) WHERE revision = 4")
+    store = await SQLiteStore.open(path)
+    cache = await cached(store)
+    assert list(cache.unreadable) == [r"/core/conf\xff"]
+    assert (cache.get(KEYS[3]), cache.get(KEYS[4]) is not None) == (None, True)
+    await store.delete(r"/core/conf\xff", 4)
+    await store.create(KEYS[3], value(3))
+    await store.close()
+    assert (await contents(path)).current.keys() == set(KEYS)
 
 
 async def test_history_does_not_tell_what_was_not_written(path: Path) -> None:
@@ -90,7 +105,8 @@ async def test_no_flipped_bit_is_taken_for_what_was_written(path: Path, tmp_path
         try:
             store = await SQLiteStore.open(copy)
         except StoreError as error:
-            assert str(copy) in str(error)
+            mend(command_in(str(error), copy))
+            await (await SQLiteStore.open(copy)).close()
             continue
         found = {record.key: record.value for record in (await store.list("/")).records}
         await store.close()
@@ -99,13 +115,31 @@ async def test_no_flipped_bit_is_taken_for_what_was_written(path: Path, tmp_path
         assert said or found.keys() == written.keys()  # a key, too, may be what is damaged
 
 
-def flipped(path: Path, folder: Path, chance: random.Random) -> Path:
-    """A copy of a store with another bit somewhere."""
+async def test_no_flipped_bit_of_the_write_ahead_log_loses_what_was_acknowledged(path: Path, tmp_path: Path) -> None:
+    told = [line.split() for line in kill_after(path, 100)]
+    acknowledged = {int(revision): (what, key, value.encode()) for revision, what, key, value in told}
+    chance, named = random.Random(7), 0
+    for number in range(60):
+        copy = flipped(path, tmp_path / str(number), chance, "state.db-wal")
+        try:
+            found = await contents(copy)
+        except StoreError as error:
+            mend(command_in(str(error), copy))
+            await (await SQLiteStore.open(copy)).close()
+            named += 1
+        else:
+            assert found.revision >= max(acknowledged)
+            assert_current(found, acknowledged)
+    assert named > 10
+
+
+def flipped(path: Path, folder: Path, chance: random.Random, name: str = "state.db") -> Path:
+    """A copy of a store with another bit somewhere in one of its files."""
     shutil.copytree(path.parent, folder, ignore=lambda _, names: [name for name in names if name.isdigit()])
-    copy, good = folder / path.name, path.read_bytes()
+    good = (path.parent / name).read_bytes()
     place = chance.randrange(len(good))
-    overwrite(copy, place, bytes([good[place] ^ 1 << chance.randrange(8)]))
-    return copy
+    overwrite(folder / name, place, bytes([good[place] ^ 1 << chance.randrange(8)]))
+    return folder / path.name
 
 
 def lose(path: Path, *, emptied: bool) -> None:
