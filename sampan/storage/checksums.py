@@ -1,7 +1,7 @@
 """Whether a row is what was written: a CRC-32 over all of it, kept beside it, for disks and file systems that lie.
 
-SQLite checks its write-ahead log, but no page of the file itself. Rows of files that an older Sampan wrote have no
-checksum and are believed. Used by logfile.py.
+SQLite checks its write-ahead log, but no page of the file itself. Rows that an older Sampan wrote have no checksum;
+they come first, and logfile.py, which uses this, believes them.
 """
 
 from zlib import crc32
@@ -15,4 +15,4 @@ def checksum_of(revision: int, key: str, type: int, previous: int, value: bytes 
 
 def is_good(revision: int, key: str, type: int, previous: int, value: bytes | None, checksum: int | None) -> bool:
     """Whether the columns are those that the checksum was made of."""
-    return checksum is None or checksum == checksum_of(revision, key, type, previous, value)
+    return checksum == checksum_of(revision, key, type, previous, value)

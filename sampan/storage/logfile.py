@@ -67,6 +67,7 @@ class LogFile:
     def __init__(self, path: Path, transformers: Transformers) -> None:
         self.path = path
         self.compacted = 0
+        self._first_sum = 1 << 63  # the first revision that has a checksum, as those after it have
         self.rows = Rows(transformers)
         self.reserve = Reserve(path)
         with self._named_errors():
@@ -92,6 +93,7 @@ class LogFile:
         with self._named_errors():
             (self.compacted,) = self._db.execute("SELECT revision FROM compaction").fetchone()
             for row in self._db.execute(f"SELECT {_COLUMNS} FROM log ORDER BY revision"):
+                self._check_next(row[0], max(index.revision, self.compacted))
                 self._replay(index.records, *row)
                 index.revision = row[0]
         # The newest rows may be deletions that have been compacted away.
@@ -253,7 +255,10 @@ class LogFile:
         """A row's value, or what stands for it where the row is not what was written."""
         if not isinstance(value, bytes | None):  # SQLite has types for values, not for columns
             value = b""
+        elif checksum is None and revision < self._first_sum:
+            return value  # written when there were none
         elif is_good(revision, key, type, previous, value, checksum):
+            self._first_sum = min(self._first_sum, revision)
             return value
         return Damaged.of(value or b"", f"revision {revision} in {self.path} is damaged: its checksum is wrong")
 
@@ -264,6 +269,13 @@ class LogFile:
         if previous and row[6] is not None:
             before = self._believed(*row[6:])
         return self.rows.event(revision, key, type, previous, before if value is None else value, before)
+
+    def _check_next(self, revision: int, last: int) -> None:
+        """Raises StoreCorrupt where rows are missing: above what has been compacted, each revision has one."""
+        if revision > last + 1:
+            raise StoreCorrupt(
+                f"{self.path} is damaged: revision {revision} does not follow {last}. " + _way_out(self.path)
+            )
 
     def _check_end(self, revision: int) -> None:
         """Raises StoreCorrupt where the log ends before what was committed."""

@@ -54,6 +54,7 @@ async def cached(store: SQLiteStore) -> Cache:
         "value = substr(value, 1, 100)",
         "value = NULL",
         "checksum = checksum + 1",
+        "checksum = NULL",
         "value = CAST(x'fffe' AS TEXT)",
     ],
 )
@@ -84,6 +85,15 @@ async def test_a_key_that_is_no_text_costs_its_object(path: Path) -> None:
     await store.create(KEYS[3], value(3))
     await store.close()
     assert (await contents(path)).current.keys() == set(KEYS)
+
+
+async def test_a_row_that_has_gone_is_missed(path: Path) -> None:
+    await filled(path)
+    change(path, "DELETE FROM log WHERE revision = 4")
+    with pytest.raises(StoreCorrupt, match="revision 5 does not follow 3") as caught:
+        await SQLiteStore.open(path)
+    mend(command_in(str(caught.value), path))
+    await (await SQLiteStore.open(path)).close()
 
 
 async def test_history_does_not_tell_what_was_not_written(path: Path) -> None:
