@@ -93,7 +93,7 @@ class Cache:
 
     async def start(self) -> None:
         """Load every object, then follow the log; also recalls recent history, so watches survive a restart."""
-        page = await self._store.list("/")
+        page = await self._store.list("")  # also what has a damaged key
         for record in page.records:
             if why := _unreadable(record):
                 log.error("%s; it is left out", why)

@@ -87,6 +87,15 @@ async def test_a_key_that_is_no_text_costs_its_object(path: Path) -> None:
     assert (await contents(path)).current.keys() == set(KEYS)
 
 
+async def test_a_key_that_is_below_nothing_is_named_too(path: Path) -> None:
+    await filled(path)
+    change(path, "UPDATE log SET key = 'x' || substr(key, 2) WHERE revision = 4")
+    store = await SQLiteStore.open(path)
+    cache = await cached(store)
+    assert list(cache.unreadable) == [f"x{KEYS[3][1:]}"]
+    await store.close()
+
+
 async def test_a_row_that_has_gone_is_missed(path: Path) -> None:
     await filled(path)
     change(path, "DELETE FROM log WHERE revision = 4")
@@ -118,7 +127,7 @@ async def test_no_flipped_bit_is_taken_for_what_was_written(path: Path, tmp_path
             mend(command_in(str(error), copy))
             await (await SQLiteStore.open(copy)).close()
             continue
-        found = {record.key: record.value for record in (await store.list("/")).records}
+        found = {record.key: record.value for record in (await store.list("")).records}
         await store.close()
         said = {key for key, value in found.items() if hasattr(value, "why")}
         assert [key for key, value in found.items() if written.get(key) != value and key not in said] == []
