@@ -71,9 +71,9 @@ class Metrics(Collector):
         duration = HistogramMetricFamily(
             "apiserver_request_duration_seconds", "Response latency in seconds.", labels=_LABELS
         )
-        for place, series in self._series.items():
+        for place, series in list(self._series.items()):
             labels = (*place, "apiserver")
-            for code, count in series.codes.items():
+            for code, count in list(series.codes.items()):
                 total.add_metric((*labels, str(code)), count)
             if place[0] not in _LONG_RUNNING:
                 duration.add_metric(labels, _cumulative(series.buckets), series.total)

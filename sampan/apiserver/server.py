@@ -118,7 +118,7 @@ class APIServer:
         self.openid = OpenID(tokens, lambda: jwks or f"https://{self.address}/openid/v1/jwks")
         self.fairness = Fairness(self._clock(), Load(self._cache, lambda: self.services.catalogue), config.seats)
         self.dumps = Dumps(self.fairness)
-        FairnessMetrics(self.fairness.current, config.metrics)
+        FairnessMetrics(self.fairness.levels, config.metrics)
         self.openapi.serve(catalogue)
         routes = build(catalogue)
         self.metrics = Metrics(lambda info: self.app.routes.knows(info), self._stored, config.metrics)
@@ -320,7 +320,7 @@ class APIServer:
     def _stored(self) -> Iterator[tuple[str, int]]:
         for kind in self.services.catalogue.kinds:
             if kind.is_stored:
-                yield qualified(kind.plural, kind.group), len(self._cache.list(keys.storage_prefix(kind)).items)
+                yield qualified(kind.plural, kind.group), self._cache.stored(keys.storage_prefix(kind))[0]
 
     # What nonresource/table.py asks for
 

@@ -142,3 +142,8 @@ async def test_an_error_is_the_caller_s_and_the_lane_goes_on() -> None:
     with pytest.raises(ZeroDivisionError):
         await lane.run("", lambda: 1 // 0)
     assert await lane.run("", lambda: 1) == 1
+
+
+async def test_metrics_are_written_beside(api: API, handed_over: list[str]) -> None:
+    assert (await api.call("GET", "/metrics")).status == 200
+    assert handed_over == ["generate_latest"]

@@ -35,13 +35,13 @@ class AvailabilityMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client."""
         gauge = GaugeMetricFamily(_NAME, "APIServices which are marked as unavailable, by name.", labels=("name",))
-        for name, available in self._available.items():
+        for name, available in list(self._available.items()):
             gauge.add_metric((name,), 0 if available else 1)
         yield gauge
         labels = ("name", "reason")
         counter = CounterMetricFamily(
             _NAME, "How often APIServices became unavailable, by name and reason.", labels=labels
         )
-        for place, count in self._became_unavailable.items():
+        for place, count in list(self._became_unavailable.items()):
             counter.add_metric(place, count)
         yield counter

@@ -47,14 +47,14 @@ class AuthenticationMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """For prometheus_client."""
         users = Metric("authenticated_user_requests", "Authenticated requests by username.", "unknown")
-        for name, count in self._users.items():
+        for name, count in list(self._users.items()):
             users.add_sample(users.name, {"username": name}, count)
         yield users
         attempts = Metric("authentication_attempts", "Authentication attempts.", "unknown")
         duration = HistogramMetricFamily(
             "authentication_duration_seconds", "Authentication duration in seconds by result.", labels=("result",)
         )
-        for result, times in self._results.items():
+        for result, times in list(self._results.items()):
             if any(times.counts):
                 attempts.add_sample(attempts.name, {"result": result}, sum(times.counts))
                 duration.add_metric((result,), times.cumulative(), times.total)

@@ -104,8 +104,10 @@ class Fairness:
         return self.levels.flow_of(user, info)
 
     def current(self) -> Levels:
-        """The levels, for those who show them."""
+        """The levels as they are now, for those who show them."""
         self._refresh()
+        for state in self.levels.states.values():
+            state.queues.advance()
         return self.levels
 
     def serve(

@@ -32,9 +32,9 @@ _OF_FLOWS: tuple[tuple[str, str, Callable[[Counts], float]], ...] = (
 
 
 class FairnessMetrics(Collector):
-    """A Collector of `registry`. Label values are the names of levels and schemas."""
+    """A Collector of `registry`, which a thread may ask. Label values are the names of levels and schemas."""
 
-    def __init__(self, levels: Callable[[], Levels], registry: CollectorRegistry) -> None:
+    def __init__(self, levels: Levels, registry: CollectorRegistry) -> None:
         self._levels = levels
         registry.register(self)
 
@@ -44,10 +44,10 @@ class FairnessMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """For prometheus_client."""
-        levels = self._levels()
+        levels = self._levels
         for name, text, value in _OF_LEVELS:
             gauge = GaugeMetricFamily(_full(name), text, labels=_LEVEL)
-            for level, state in levels.states.items():
+            for level, state in list(levels.states.items()):
                 gauge.add_metric((level,), value(state))
             yield gauge
         yield GaugeMetricFamily(_full("seat_fair_frac"), "The fair fraction of targets.", value=levels.fair)
@@ -72,8 +72,7 @@ def _measured(levels: Levels) -> Iterator[Metric]:
     demands = HistogramMetricFamily(
         _full("demand_seats"), "Seats that could be used per limit, at each nanosecond.", labels=_LEVEL
     )
-    for name, state in levels.states.items():
-        state.queues.advance()
+    for name, state in list(levels.states.items()):
         meters = state.queues.meters
         _add(seats, ("executing", name), meters.seats_used)
         _add(requests, ("executing", name), meters.requests_executing)
@@ -86,7 +85,7 @@ def _counted(levels: Levels) -> Iterator[Metric]:
     """What is counted of each schema at its level."""
     for name, text, value in _OF_FLOWS:
         gauge = GaugeMetricFamily(_full(name), text, labels=_PLACE)
-        for place, counts in levels.counts.items():
+        for place, counts in list(levels.counts.items()):
             gauge.add_metric(place, value(counts))
         yield gauge
     yield from _totals(levels)
@@ -101,10 +100,10 @@ def _totals(levels: Levels) -> Iterator[Metric]:
     blocked = CounterMetricFamily(
         _full("request_dispatch_no_accommodation"), "How often a request's turn found too few seats.", labels=_PLACE
     )
-    for place, counts in levels.counts.items():
+    for place, counts in list(levels.counts.items()):
         dispatched.add_metric(place, counts.dispatched + counts.at_once)
         blocked.add_metric(place, counts.no_accommodation)
-        for reason, count in counts.rejected.items():
+        for reason, count in list(counts.rejected.items()):
             rejected.add_metric((*place, reason), count)
     yield from (dispatched, rejected, blocked)
 
@@ -121,7 +120,7 @@ def _histograms(levels: Levels) -> Iterator[Metric]:
     )
     seats = HistogramMetricFamily(_full("work_estimated_seats"), "Seats of each request.", labels=_PLACE)
     watches = HistogramMetricFamily(_full("watch_count_samples"), "Watches that each write concerns.", labels=_PLACE)
-    for place, counts in levels.counts.items():
+    for place, counts in list(levels.counts.items()):
         if not _is_exempt(levels, place[0]):
             _add(waits, (*place, "true"), counts.waited, counts.at_once, 0)
             _add(waits, (*place, "false"), counts.waited_in_vain)

@@ -7,10 +7,12 @@ from typing import Protocol
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from sampan.apiserver.beside import beside
 from sampan.apiserver.discovery.model import RemoteVersion
 from sampan.apiserver.discovery.paths import discovery_paths
 from sampan.apiserver.discovery.views import LegacyDiscovery
 from sampan.apiserver.fairness.dumps import Dumps
+from sampan.apiserver.fairness.fairness import Fairness
 from sampan.apiserver.metrics import Metrics
 from sampan.apiserver.nonresource.health import Checks, health
 from sampan.apiserver.nonresource.openapi import OpenAPI
@@ -28,6 +30,7 @@ class Described(Protocol):
     openapi: OpenAPI
     openid: OpenID
     dumps: Dumps
+    fairness: Fairness
 
     @property
     def address(self) -> str:
@@ -75,5 +78,8 @@ def _paths(table: NonResource) -> Iterable[str]:
     return [*exact, *table.late(), *(f"/{name}" for name in table.prefixes)]
 
 
-def _metrics(server: Described) -> Response:
-    return Response(200, generate_latest(server.metrics.registry), CONTENT_TYPE_LATEST)
+async def _metrics(server: Described) -> Response:
+    """Very many series take long to write: beside the loop, by collectors that only read what they count."""
+    server.fairness.current()
+    text = await beside(True, generate_latest, server.metrics.registry)
+    return Response(200, text, CONTENT_TYPE_LATEST)

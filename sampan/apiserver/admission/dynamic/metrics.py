@@ -40,7 +40,7 @@ class _Counts:
             if self._name.endswith("_total")
             else Metric(self._name, self._text, "unknown")
         )
-        for values, count in self._values.items():
+        for values, count in list(self._values.items()):
             family.add_sample(self._name, dict(zip(self._labels, values, strict=True)), count)
         return family
 
@@ -64,7 +64,7 @@ class _Durations:
         """For prometheus_client."""
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
         bounds = (*map(str, self._bounds), "+Inf")
-        for values, (counts, total) in self._values.items():
+        for values, (counts, total) in list(self._values.items()):
             sums = [float(sum(counts[: index + 1])) for index in range(len(counts))]
             family.add_metric(values, list(zip(bounds, sums, strict=True)), total[0])
         return family
