@@ -1,4 +1,4 @@
-"""Names what holds the event loop: a thread that looks at what the loop's thread is doing now and then.
+"""Names what holds the event loop: a thread that has the main thread look at what it is doing, now and then.
 
 The loop belongs to everyone, and one callback that computes for long makes all clients wait. A hold is one call of
 this package that goes on for a while in which the loop answers nobody; what counts is the thread's own processor time,
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-import sys
+import signal
 import threading
 import time
 from collections import Counter
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LIMIT = 0.020  # seconds that one callback may take
 _TICK = 0.025  # seconds between two looks
+_SIGNAL = signal.SIGPROF  # that nobody else uses
 _AGAIN = 60.0  # seconds until a place is named again
 _PACKAGE = "sampan."
 _BELOW = frozenset({"__main__", "sampan.cluster.server", __name__})  # inside of these the loop runs, or its own watch
@@ -41,8 +42,7 @@ class Hold(NamedTuple):
 
 
 class LoopMonitor:
-    """Watches the loop of the thread that enters it, until it leaves. `found` is called in the monitor's own thread, or
-    in the loop's."""
+    """Watches the loop of the main thread, which enters it, until it leaves; `found` is called from the loop."""
 
     def __init__(self, found: Callable[[Hold], None], *, limit: float = LIMIT, tick: float = _TICK) -> None:
         self._found, self._limit, self._tick = found, limit, tick
@@ -50,15 +50,18 @@ class LoopMonitor:
         self._thread: threading.Thread | None = None
         self._collected = 0.0  # seconds in which garbage was collected
         self._collection = 0.0  # when the one that goes on began
-        self._loop_thread = 0
         self._answered = True  # whether the loop has come by since it was last called
+        self._round: _Round | None = None
+        self._held: list[Hold] = []  # not told of yet
 
     def __enter__(self) -> "LoopMonitor":
         """From inside the loop."""
-        thread = threading.get_ident()
+        main = threading.get_ident()
+        assert threading.current_thread() is threading.main_thread(), "signals come to the main thread only"
+        self._loop = asyncio.get_running_loop()
+        self._before = signal.signal(_SIGNAL, self._look)
         gc.callbacks.append(self._collecting)
-        self._loop_thread = thread
-        arguments = (asyncio.get_running_loop(), thread, time.pthread_getcpuclockid(thread))
+        arguments = (main, time.pthread_getcpuclockid(main))
         self._thread = threading.Thread(target=self._run, args=arguments, name="loop monitor", daemon=True)
         self._thread.start()
         return self
@@ -66,75 +69,83 @@ class LoopMonitor:
     def __exit__(self, *exc: object) -> None:
         """Returns when it looks no more."""
         self._stop.set()
-        if self._collecting in gc.callbacks:
-            gc.callbacks.remove(self._collecting)
+        gc.callbacks.remove(self._collecting)
         assert self._thread is not None
         self._thread.join()
+        self._answer()
+        signal.signal(_SIGNAL, self._before)
 
-    def _run(self, loop: asyncio.AbstractEventLoop, thread: int, clock: int) -> None:
-        seen: _Seen | None = None
-        around: _Round | None = None
+    def _run(self, main: int, clock: int) -> None:
+        """Calls the loop while it is busy, and has it looked at until it answers."""
         last = time.clock_gettime(clock)
         while not self._stop.wait(self._tick):
             before, last = last, time.clock_gettime(clock)
-            if self._collection:
+            if last - before < self._tick / 4:
                 continue
-            now = last - self._collected
-            busy = last - before > self._tick / 4
-            frame = sys._current_frames().get(thread) if busy else None
-            call = _outermost(frame)
-            if seen is not None and (call is not seen.call or self._answered):
-                self._tell(seen)
-                seen = None
-            if around is not None and self._answered:
-                self._tell_round(around)
-                around = None
-            if call is None or frame is None:
+            if not self._answered:
+                signal.pthread_kill(main, _SIGNAL)
                 continue
-            if around is None:
-                around = _Round(now)
-                self._answered = False
-                with contextlib.suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(self._answer)
-            seen = seen or _Seen(call, _stack(frame), now)
-            seen.until = around.until = now
-            around.calls[seen.call] = seen.stack
-        if seen is not None:
-            self._tell(seen)
+            self._answered = False
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._answer)
+
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        """What the main thread is doing, seen by itself: nobody else's frames can be looked at safely."""
+        call = _outermost(frame)
+        if self._answered or self._collection or call is None or frame is None:
+            return
+        now = time.thread_time() - self._collected
+        around = self._round = self._round or _Round(now)
+        if around.seen is None or around.seen.call is not call:
+            self._end_of(around.seen)
+            around.seen = _Seen(call, _stack(frame), now)
+        around.seen.until = around.until = now
+        around.calls[call] = around.seen.stack
+
+    def _answer(self) -> None:
+        self._answered = True
+        around, self._round = self._round, None
+        if around is not None:
+            self._end_of(around.seen)
+            self._end_of_round(around)
+        held, self._held = self._held, []
+        for hold in held:
+            self._found(hold)
+
+    def _end_of(self, seen: "_Seen | None") -> None:
+        if seen is not None and seen.until - seen.since >= self._limit:
+            self._held.append(Hold(_place(seen.call), seen.stack, seen.until - seen.since))
+
+    def _end_of_round(self, around: "_Round") -> None:
+        took = around.until - around.since
+        if len(around.calls) > 1 and took >= _ROUND * self._limit:
+            calls = Counter(f"{_place(call)}, in {stack.partition(' < ')[0]}" for call, stack in around.calls.items())
+            self._held.append(Hold("one round", "; ".join(text for text, _ in calls.most_common(_TOLD)), took))
 
     def _collecting(self, phase: str, info: dict[str, int]) -> None:
-        """For the collector, in the thread whose turn it is: a collection that the loop's thread pays for."""
+        """For the collector, in the thread whose turn it is: a collection that the main thread pays for."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         if phase == "start":
             self._collection = time.thread_time()
             return
         took, self._collection = time.thread_time() - self._collection, 0.0
-        if threading.get_ident() == self._loop_thread:
-            self._collected += took
-            if took >= self._limit:
-                self._found(Hold(f"garbage collection of generation {info['generation']}", "gc", took))
-
-    def _answer(self) -> None:
-        self._answered = True
-
-    def _tell(self, seen: "_Seen") -> None:
-        if seen.until - seen.since >= self._limit:
-            self._found(Hold(_place(seen.call), seen.stack, seen.until - seen.since))
-
-    def _tell_round(self, around: "_Round") -> None:
-        took = around.until - around.since
-        if len(around.calls) > 1 and took >= _ROUND * self._limit:
-            calls = Counter(f"{_place(call)}, in {stack.partition(' < ')[0]}" for call, stack in around.calls.items())
-            self._found(Hold("one round", "; ".join(text for text, _ in calls.most_common(_TOLD)), took))
+        self._collected += took
+        if took >= self._limit:
+            self._held.append(Hold(f"garbage collection of generation {info['generation']}", "gc", took))
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._answer)
 
 
 class _Round:
-    """All that is called before the loop answers."""
+    """All that is called before the loop answers; `seen` is the last of it."""
 
-    __slots__ = ("calls", "since", "until")
+    __slots__ = ("calls", "seen", "since", "until")
 
     def __init__(self, now: float) -> None:
         self.since = self.until = now
         self.calls: dict[FrameType, str] = {}  # with what they were busy with
+        self.seen: _Seen | None = None
 
 
 class _Seen:

@@ -61,8 +61,9 @@ class Server:
                 await asyncio.sleep(0.05)
 
     def signal(self, number: signal.Signals) -> None:
-        """To the process."""
+        """To the process, which must be there: nothing but we may end it."""
         assert self._process is not None
+        assert self._process.returncode is None, self._log.read_text()[-5000:]
         self._process.send_signal(number)
 
     async def ended(self) -> None:

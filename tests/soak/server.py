@@ -35,7 +35,9 @@ async def serve(folder: Path, port: int) -> None:
         server = APIServer(APIServerConfig(store=store, service_account_key=key, tokens=tokens, port=port))
         await server.start()
         stack.push_async_callback(server.stop, 0.2)
-        compacting = asyncio.create_task(compactor.run(store, SystemClock(), interval=_EVERY, keep=_KEPT))
+        compacting = asyncio.create_task(
+            compactor.run(store, SystemClock(), server.config.metrics, interval=_EVERY, keep=_KEPT)
+        )
         await stop.wait()
         compacting.cancel()
 
