@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sampan.cluster.config import home
 from tests.cluster.place import Place, command_in, mend
 from tests.cluster.test_damage import DAMAGES
 
@@ -21,8 +22,10 @@ DATABASES = ("io.containerd.metadata.v1.bolt/meta.db", "io.containerd.snapshotte
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    place = Place(tmp_path_factory.mktemp("node"), f"damaged-{os.getpid()}", node=True)
+def place() -> Iterator[Place]:
+    """In the home of the shared cluster: the addresses of one that is down are then nobody else's, another worker's
+    neither."""
+    place = Place(home(), f"damaged-{os.getpid()}", node=True)
     assert place.up() == ""
     yield place
     done = place.sampan("delete")
