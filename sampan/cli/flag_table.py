@@ -1,6 +1,7 @@
-"""Flags of the API server as a table: how they are added to `sampan up`, and what was given, by field.
+"""Flags of components as a table: how they are added to `sampan up`, and what was given, by field.
 
-Called by up.py with the tables of authentication_flags.py and authorization_flags.py; cluster/ is told what was given.
+Called by up.py with the tables of authentication_flags.py, authorization_flags.py and controller_flags.py;
+cluster/ is told what was given.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sampan.cli.common import truth
 
-FILE, TEXT, DURATION, LIST, MANY, TRUTH = "FILE", "TEXT", "DURATION", "LIST", "VALUE", "true|false"
+FILE, TEXT, DURATION, NUMBER, LIST, MANY, TRUTH = "FILE", "TEXT", "DURATION", "NUMBER", "LIST", "VALUE", "true|false"
 
 
 class Flag(NamedTuple):
@@ -20,9 +21,9 @@ class Flag(NamedTuple):
     help: str
 
 
-def add_flags(command: argparse.ArgumentParser, title: str, flags: Iterable[Flag]) -> None:
+def add_flags(command: argparse.ArgumentParser, title: str, flags: Iterable[Flag], of: str = "kube-apiserver") -> None:
     """Add them all, in a group of their own."""
-    group = command.add_argument_group(title, "as kube-apiserver's; '' takes back what was said before")
+    group = command.add_argument_group(title, f"as {of}'s; '' takes back what was said before")
     for flag in flags:
         shown: dict[str, Any] = {"help": flag.help, "metavar": flag.kind, "default": None}
         if flag.kind == TRUTH:

@@ -10,6 +10,7 @@ from sampan.cli import audit_flags
 from sampan.cli.authentication_flags import AUTHENTICATION
 from sampan.cli.authorization_flags import AUTHORIZATION
 from sampan.cli.common import add_name, complain, truth
+from sampan.cli.controller_flags import CONTROLLERS
 from sampan.cli.flag_table import add_flags, given
 from sampan.cli.step_table import StepTable
 
@@ -50,6 +51,7 @@ def register(subparsers: Any) -> None:
     add_flags(command, "authentication", AUTHENTICATION)
     add_flags(command, "authorization", AUTHORIZATION)
     audit_flags.add_audit(command)
+    add_flags(command, "controllers", CONTROLLERS, of="kube-controller-manager")
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -127,6 +129,7 @@ def wishes_of(arguments: argparse.Namespace) -> Any:
         authentication=given(arguments, AUTHENTICATION),
         authorization=given(arguments, AUTHORIZATION),
         audit=audit_flags.given(arguments),
+        controllers=given(arguments, CONTROLLERS),
     )
 
 

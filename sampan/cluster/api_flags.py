@@ -1,4 +1,4 @@
-"""Flags of the API server: what was said once is kept until it is taken back by an empty text, and refused where it
+"""Flags of the components: what was said once is kept until it is taken back by an empty text, and refused where it
 can't be.
 
 Called by settle.py. What the flags mean is told in admission.py, encryption.py, authentication.py, authorization.py and
@@ -11,6 +11,7 @@ from typing import Any
 
 from sampan.cluster.audit_flags import BY_FIELD
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.controller_flags import ControllerFlagError, merged, settings
 from sampan.cluster.wishes import Wishes
 
 
@@ -29,6 +30,7 @@ def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any
         "authentication": _authentication(wishes, authentication),
         "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
+        "controllers": merged(existing.controllers if existing else {}, wishes.controllers),
     }
 
 
@@ -60,6 +62,7 @@ def check(config: ClusterConfig) -> None:
     _check_authentication(config)
     _check_authorization(config)
     _check_audit(config)
+    _check_controllers(config)
 
 
 def _admission(wishes: Wishes) -> dict[str, Any]:
@@ -161,3 +164,10 @@ def _check_audit(config: ClusterConfig) -> None:
             check(config)
         except AuditError as error:
             raise FlagError(str(error)) from None
+
+
+def _check_controllers(config: ClusterConfig) -> None:
+    try:
+        settings(config.controllers)
+    except ControllerFlagError as error:
+        raise FlagError(str(error)) from None

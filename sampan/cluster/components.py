@@ -21,6 +21,7 @@ from sampan.client.api import Client
 from sampan.cluster import authentication, authorization
 from sampan.cluster.admission import admission_of
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.controller_flags import settings
 from sampan.cluster.key_material import advertised_address, key_material, listen_addresses, pki_of
 from sampan.cluster.pki import PKI
 from sampan.controllers.accounts import accounts
@@ -190,6 +191,7 @@ def _controllers_config(cluster: Cluster) -> ControllersConfig:
         cluster_signing_duration=parse_duration(cluster.config.cluster_signing_duration),
         load_balancer_pool=() if cluster.config.control_plane_only else (cluster.config.lb_pool,),
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
+        **settings(cluster.config.controllers),
     )
 
 

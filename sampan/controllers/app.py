@@ -10,11 +10,12 @@ from sampan.controllers.config import Config, ControllerContext
 from sampan.controllers.registry import all_controllers
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
-from sampan.reconcile.controller import MANAGER
+from sampan.reconcile.controller import MANAGER, Controller
 from sampan.reconcile.discovery import Discovery
 from sampan.reconcile.leader_election import Election, LeaderElector
 from sampan.reconcile.manager import run_together
 from sampan.reconcile.metrics import ReconcileMetrics
+from sampan.reconcile.rate_limit import Rate, limited
 
 LEASE = Key("kube-system", "kube-controller-manager")
 
@@ -31,7 +32,8 @@ async def run_controllers(
 
     As with --use-service-account-credentials of kube-controller-manager, `client` (system:kube-controller-manager)
     serves what they share, informers and the election, while each controller writes as its own ServiceAccount in
-    kube-system: `client_of` takes its name. With `config.leader_elect` they run only while this process leads.
+    kube-system, within a rate of its own and another one for its events: `client_of` takes the account's name. With
+    `config.leader_elect` they run only while this process leads.
     They count in `metrics`.
     """
     counts = metrics or ReconcileMetrics()
@@ -40,12 +42,22 @@ async def run_controllers(
         informers = Informers(client, sleep=clock.sleep)
         discovery = Discovery(client, informers, clock)
 
-        def context(account: str) -> ControllerContext:
+        def context(controller: type[Controller]) -> ControllerContext:
+            account = account_of(controller)
             own = client if account == MANAGER else client_of(account)
-            return ControllerContext(own, informers, clock, counts, discovery=discovery, config=config)
+            rate = Rate(config.kube_api_qps, config.kube_api_burst).times(controller.rate_factor)
+            return ControllerContext(
+                limited(own, rate, clock),
+                informers,
+                clock,
+                counts,
+                events=limited(own, rate, clock),
+                discovery=discovery,
+                config=config,
+            )
 
         made = [
-            controller(context(account_of(controller)))
+            controller(context(controller))
             for controller in all_controllers()
             if controller.name not in config.disabled
         ]

@@ -22,6 +22,8 @@ class Config:
     terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
     sign_token: Callable[[dict[str, Any]], str] | None = None  # makes the tokens of Secrets; None: they stay empty
     legacy_token_clean_up_period: float = 365 * 86400.0  # seconds: unused for so long, they go
+    kube_api_qps: float = 20.0  # requests a second that each controller makes, once its burst is used up; -1: no limit
+    kube_api_burst: int = 500  # upstream's is 30, which is what holds up a user; what holds a flood is the rate
     leader_elect: str = ""  # our identity in an election, where several servers share a store; "" leads at once
     disabled: frozenset[str] = frozenset()  # names of controllers that do not run
 

@@ -63,6 +63,7 @@ class GarbageCollector(Controller):
     name = "garbage-collector-controller"
     account = "generic-garbage-collector"
     workers = 20
+    rate_factor = 2.0  # as upstream: a deletion may take two requests
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

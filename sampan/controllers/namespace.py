@@ -96,6 +96,7 @@ class NamespaceController(Controller):
 
     name = "namespace-controller"
     workers = 10
+    rate_factor = 20.0  # as upstream: a request for each kind
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

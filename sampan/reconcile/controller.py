@@ -26,6 +26,7 @@ from sampan.reconcile.queue import HIGH, LOW, WorkQueue
 
 log = logging.getLogger(__name__)
 
+_NAMESPACES_AT_ONCE = 20  # that may have all their workers busy
 MANAGER = "system:kube-controller-manager"  # as a controller's account: it acts as what runs it
 
 # Which keys of the controller's queue a watched object concerns. Called for the old and for the new form of it.
@@ -42,6 +43,11 @@ class Context:
     informers: Informers
     clock: Clock
     metrics: ReconcileMetrics = field(default_factory=ReconcileMetrics)
+    events: Client | None = None  # by which events are written, so that they don't use up the other one's rate
+
+
+def _namespace(key: Key) -> str:
+    return key.namespace
 
 
 def own_key(obj: Object) -> Iterable[Key]:
@@ -67,16 +73,18 @@ class Controller:
 
     name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller": also the component of its events
     account: ClassVar[str] = ""  # the ServiceAccount in kube-system that it acts as, where that is not called like it
-    workers: ClassVar[int] = 5
+    workers: ClassVar[int] = 5  # keys of one namespace, or of no namespace, that are worked on at once; 1: in all
+    rate_factor: ClassVar[float] = 1.0  # how many times the rate of others it has
 
     def __init__(self, context: Context) -> None:
         self.client = context.client
         self.informers = context.informers
         self.clock = context.clock
-        self.queue: WorkQueue[Key] = WorkQueue(context.clock)
-        self.recorder = EventRecorder(context.client, self.name, context.clock)
+        self.queue: WorkQueue[Key] = WorkQueue(context.clock, owner=_namespace, at_once=self.workers)
+        self.recorder = EventRecorder(context.events or context.client, self.name, context.clock)
         self._metrics = context.metrics
         self._watched: list[Informer] = []
+        self._hired = 0  # workers
 
     async def reconcile(self, key: Key) -> Action:
         """Bring what `key` names closer to what is wanted. Raises anything to be called again after a delay."""
@@ -106,8 +114,8 @@ class Controller:
             await self.synced()
             ready()
             group.create_task(self.background(), name=f"{self.name} background")
-            for number in range(self.workers):
-                group.create_task(self._work(), name=f"{self.name} worker {number}")
+            if self.workers:
+                self._hire(group)
 
     def _enqueue(
         self, informer: Informer, keys: KeysOf, matters: Matters | None, old: Object | None, new: Object | None
@@ -120,11 +128,22 @@ class Controller:
                 for key in keys(obj):
                     self.queue.add(key, priority)
 
-    async def _work(self) -> None:
+    def _hire(self, group: asyncio.TaskGroup) -> None:
+        """One more worker: there is always one that waits, up to the most there may be."""
+        self._hired += 1
+        group.create_task(self._work(group), name=f"{self.name} worker {self._hired}")
+
+    def _most_workers(self) -> int:
+        """In all; where a namespace may have one only, there is one: such a controller does one thing after another."""
+        return self.workers * _NAMESPACES_AT_ONCE if self.workers > 1 else self.workers
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
         pace = shared_pace()
         while True:
             await pace.keep()
             key = await self.queue.get()
+            if not self.queue.idle and self._hired < self._most_workers():
+                self._hire(group)
             try:
                 await self._process(key)
             finally:

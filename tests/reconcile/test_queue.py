@@ -119,3 +119,26 @@ async def test_no_key_is_lost_or_worked_on_twice_at_once(queue: WorkQueue[str]) 
     for worker in workers:
         worker.cancel()
     await asyncio.wait(workers)
+
+
+async def test_owners_have_turns_and_a_share(clock: VirtualClock) -> None:
+    queue: WorkQueue[str] = WorkQueue(clock, owner=lambda key: key[0], at_once=2)
+    for key in ("a1", "a2", "a3", "b1", "c1"):
+        queue.add(key)
+    assert [await queue.get() for _ in range(4)] == ["a1", "b1", "c1", "a2"]
+    waiting = asyncio.create_task(queue.get())
+    await settle()
+    assert not waiting.done() and queue.idle, "a has its share"
+    queue.done("b1")
+    await settle()
+    assert not waiting.done()
+    queue.done("a1")
+    assert await waiting == "a3"
+
+
+async def test_a_cancelled_worker_wakes_another(queue: WorkQueue[str]) -> None:
+    first, second = (asyncio.create_task(queue.get()) for _ in range(2))
+    await settle()
+    queue.add("a")
+    first.cancel()
+    assert await asyncio.wait_for(second, 1) == "a"
