@@ -21,6 +21,7 @@ from sampan.storage.cached import Cached
 LARGE = 64 << 10  # bytes of JSON; a step of a write takes some milliseconds for as many
 LARGE_YAML = 8 << 10
 SWITCH = 0.0005  # seconds that a thread goes on while the loop wants to
+ROUNDS = 4  # of the loop between two pieces: one that is in C is not interrupted, and a request takes some rounds
 
 on_behalf_of: ContextVar[str] = ContextVar("on_behalf_of", default="")  # the user whose request is worked on
 
@@ -39,6 +40,7 @@ class Lane:
     def __init__(self) -> None:
         self._waiting: dict[str, deque[_Piece]] = {}  # by user, in the order of their turns
         self._running: asyncio.Future[Any] | None = None
+        self._resting = False
 
     async def run(self, user: str, work: Callable[[], T]) -> T:
         """What `work` returns or raises, when its turn has come."""
@@ -52,7 +54,7 @@ class Lane:
         return result
 
     def _next(self) -> None:
-        while self._running is None and self._waiting:
+        while self._running is None and not self._resting and self._waiting:
             user = next(iter(self._waiting))
             pieces = self._waiting.pop(user)
             piece = pieces.popleft()
@@ -67,13 +69,22 @@ class Lane:
 
     def _ended(self, piece: _Piece, outcome: "asyncio.Future[Any]") -> None:
         self._running = None
+        self._resting = True
         error = outcome.exception()
         if not piece.done.done():
             if error is not None:
                 piece.done.set_exception(error)
             else:
                 piece.done.set_result(outcome.result())
-        self._next()
+        self._rest(ROUNDS)
+
+    def _rest(self, rounds: int) -> None:
+        """Let the loop have its rounds; where it has nothing to do, they take no time."""
+        if rounds:
+            asyncio.get_running_loop().call_soon(self._rest, rounds - 1)
+        else:
+            self._resting = False
+            self._next()
 
 
 _lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, Lane] = WeakKeyDictionary()

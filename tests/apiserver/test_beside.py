@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from threading import Event
 from typing import Any
 
 import pytest
 
-from sampan.apiserver.beside import LARGE, LARGE_YAML, Lane
+from sampan.apiserver.beside import LARGE, LARGE_YAML, ROUNDS, Lane
 from tests.apiserver.extensions.crontabs import CRONTABS, crontab, definition, established, version
 from tests.apiserver.harness import API, CONFIG_MAPS, config_map
 
@@ -142,6 +143,21 @@ async def test_an_error_is_the_caller_s_and_the_lane_goes_on() -> None:
     with pytest.raises(ZeroDivisionError):
         await lane.run("", lambda: 1 // 0)
     assert await lane.run("", lambda: 1) == 1
+
+
+async def test_the_loop_has_rounds_between_two_pieces() -> None:
+    lane, rounds, begun, over = Lane(), 0, list[int](), False
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+        if not over:
+            asyncio.get_running_loop().call_soon(count)
+
+    count()
+    await asyncio.gather(*(lane.run("", lambda: begun.append(rounds)) for _ in range(5)))
+    over = True
+    assert all(later - sooner >= ROUNDS for sooner, later in pairwise(begun))
 
 
 async def test_metrics_are_written_beside(api: API, handed_over: list[str]) -> None:
