@@ -3,7 +3,6 @@
 Rules: docs, DaemonSet and Perform a Rolling Update on a DaemonSet; upstream's pkg/controller/daemon.
 """
 
-import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from datetime import datetime
 from sampan.controllers.daemon_pods import GENERATION, GENERATION_NOTE, Belongs, belongs, node_of
 from sampan.controllers.pods import is_available, is_finished, is_ready, phase_of
 from sampan.controllers.revisions import HASH_LABEL
+from sampan.machinery.int_or_percent import scaled
 from sampan.machinery.meta import Object, annotations_of, is_deleting, labels_of
 from sampan.reconcile.events import PlannedEvent
 
@@ -54,7 +54,7 @@ class View:
         """maxUnavailable or maxSurge in pods; percentages are of the wanted nodes, rounded up."""
         parameters = (self.daemon_set["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
         value = parameters.get(name, default)
-        return value if isinstance(value, int) else math.ceil(int(value.rstrip("%")) * len(self.wanted) / 100)
+        return scaled(value, len(self.wanted), up=True)
 
 
 def view(

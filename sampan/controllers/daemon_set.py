@@ -1,21 +1,19 @@
 """The DaemonSet controller: writes what daemon_plan.py plans, and keeps the history of templates."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 
 from sampan.controllers import revisions
 from sampan.controllers.daemon_backoff import FailureBackOff
 from sampan.controllers.daemon_plan import Plan, View, is_failed, plan, status_of, view
 from sampan.controllers.daemon_pods import node_of, pod_for
+from sampan.controllers.history import History, with_collision
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
 from sampan.controllers.pods import available_in
-from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
-from sampan.machinery.errors import AlreadyExists, NotFound
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.machinery.selectors import Selector, from_label_selector
 from sampan.machinery.tree import is_empty, semantic_equal
@@ -39,7 +37,7 @@ class DaemonSetController(Controller):
         super().__init__(context)
         self.daemon_sets = self.watch(DAEMON_SET)
         self.pods = Children(self, self.daemon_sets, POD, selector_of)
-        self.history = Children(self, self.daemon_sets, CONTROLLER_REVISION, selector_of)
+        self.history = History(self, self.daemon_sets, selector_of)
         self.nodes = self.watch(NODE, self._all, matters=_placement_changed)
         self.control = PodControl(self.client, self.recorder)
         self.failures = FailureBackOff()
@@ -67,26 +65,14 @@ class DaemonSetController(Controller):
     async def _sync(self, key: Key, daemon_set: Object) -> Action:
         pods, history = await self.pods.of(daemon_set), await self.history.of(daemon_set)
         current = revisions.current(daemon_set, history)
-        await self._record(key, daemon_set, current)
+        await self.history.record(key, current, lambda: self._report(daemon_set, with_collision(daemon_set)))
         held = self.failures.held(key, self.clock.monotonic())
         seen = view(daemon_set, list(self.nodes.items()), pods, current.hash, self.clock.now(), held)
         await self._apply(key, daemon_set, plan(seen), current.hash)
-        await self._clean_up(daemon_set, history, pods, current.hash)
+        used = {current.hash, *(labels_of(pod).get(revisions.HASH_LABEL, "") for pod in pods)}
+        await self.history.clean_up(daemon_set, history, used)
         await self._report(daemon_set, status_of(seen))
         return _next_look(seen, pods, held.values())
-
-    async def _record(self, key: Key, daemon_set: Object, current: revisions.Current) -> None:
-        if current.update:
-            await self.client.update(CONTROLLER_REVISION, current.revision)
-        if not current.create:
-            return
-        try:
-            self.history.writes.created(key, await self.client.create(CONTROLLER_REVISION, current.revision))
-        except AlreadyExists:  # another template has the same hash: count it in, and come back
-            status = daemon_set.get("status") or {}
-            collisions = (status.get("collisionCount") or 0) + 1
-            await self._report(daemon_set, {**status, "collisionCount": collisions})
-            raise
 
     async def _apply(self, key: Key, daemon_set: Object, decided: Plan, revision: str) -> None:
         for told in decided.events:
@@ -105,16 +91,6 @@ class DaemonSetController(Controller):
             self.failures.failed(key, node_of(pod), self.clock.monotonic())
         await self.control.delete(pod, daemon_set)
         self.pods.writes.deleted(key, pod)
-
-    async def _clean_up(
-        self, daemon_set: Object, history: Sequence[Object], pods: Sequence[Object], current: str
-    ) -> None:
-        used = {current, *(labels_of(pod).get(revisions.HASH_LABEL, "") for pod in pods)}
-        limit = daemon_set["spec"].get("revisionHistoryLimit")
-        for revision in revisions.obsolete(history, limit, used):
-            key = key_of(revision)
-            with suppress(NotFound):
-                await self.client.delete(CONTROLLER_REVISION, key.name, key.namespace)
 
     async def _report(self, daemon_set: Object, status: Object) -> None:
         if not semantic_equal(status, daemon_set.get("status")):

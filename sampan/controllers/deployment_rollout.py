@@ -6,9 +6,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sampan.controllers.deployment_revision import DESIRED, MAXIMUM, by_age
+from sampan.machinery.int_or_percent import scaled
 from sampan.machinery.meta import Object, annotations_of, integer_of
 
 Sizes = dict[str, int]  # name -> spec.replicas
@@ -28,17 +29,11 @@ def bounds(deployment: Object) -> Bounds:
         return Bounds(0, 0)
     wanted = wanted_of(deployment)
     parameters = strategy.get("rollingUpdate") or {}
-    surge = _count(parameters.get("maxSurge", "25%"), wanted, math.ceil)
-    unavailable = _count(parameters.get("maxUnavailable", "25%"), wanted, math.floor)
+    surge = scaled(parameters.get("maxSurge", "25%"), wanted, up=True)
+    unavailable = scaled(parameters.get("maxUnavailable", "25%"), wanted, up=False)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return Bounds(surge, min(unavailable, wanted))
-
-
-def _count(value: int | str, whole: int, round: Any) -> int:
-    if isinstance(value, int):
-        return value
-    return int(round(int(value.rstrip("%")) * whole / 100))
 
 
 def wanted_of(deployment: Object) -> int:

@@ -83,7 +83,7 @@ def stateful(version="apps/v1", **spec):
 
 def test_stateful_set_defaults():
     spec = created(stateful())["spec"]
-    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     assert (spec["podManagementPolicy"], spec["revisionHistoryLimit"], spec["replicas"]) == ("OrderedReady", 10, 1)
     claim = spec["volumeClaimTemplates"][0]
@@ -115,6 +115,14 @@ def test_stateful_set_rules():
         'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: '
         "only allowed for updateStrategy 'RollingUpdate'"
     ]
+    for value, told in (
+        (0, "Invalid value: 0: cannot be 0"),
+        ("0%", 'Invalid value: "0%": cannot be 0'),
+        ("101%", 'Invalid value: "101%": must not be greater than 100%'),
+        (-1, "Invalid value: -1: must be greater than or equal to 0"),
+    ):
+        bad = stateful(updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": value}})
+        assert create_errors(bad) == [f"spec.updateStrategy.rollingUpdate.maxUnavailable: {told}"]
     old = created(stateful())
     assert update_errors(old, stateful(replicas=5, minReadySeconds=3)) == []
     assert update_errors(old, stateful(podManagementPolicy="Parallel")) == [

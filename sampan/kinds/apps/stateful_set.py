@@ -1,9 +1,9 @@
 """StatefulSet: pods with names and volumes of their own, started and stopped in order."""
 
+from sampan.kinds.apps.rolling_update import at_most_all, int_or_percent
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, CONTAINERS, IMAGES, NAME
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.kinds.workloads import (
     READY_COLUMN,
@@ -76,7 +76,9 @@ def _defaults(strategy: str, *, selector: bool) -> PrepareCreate:
         update = spec.setdefault("updateStrategy", {})
         update.setdefault("type", strategy)
         if update["type"] == "RollingUpdate":
-            update.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+            rolling = update.setdefault("rollingUpdate", {})
+            rolling.setdefault("partition", 0)
+            rolling.setdefault("maxUnavailable", 1)
         for template in spec.get("volumeClaimTemplates") or ():
             template |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
 
@@ -106,7 +108,17 @@ def _strategy(strategy: Object) -> Errors:
     elif type_ != "RollingUpdate":
         yield invalid(_STRATEGY, strategy, "must be 'RollingUpdate' or 'OnDelete'")
     else:
-        yield from non_negative(_STRATEGY.child("rollingUpdate", "partition"), (rolling or {}).get("partition"))
+        yield from _rolling(rolling or {})
+
+
+def _rolling(rolling: Object) -> Errors:
+    path, unavailable = _STRATEGY.child("rollingUpdate"), rolling.get("maxUnavailable")
+    yield from non_negative(path.child("partition"), rolling.get("partition"))
+    if unavailable is not None:
+        yield from int_or_percent(unavailable, path.child("maxUnavailable"))
+        if unavailable in (0, "0%"):
+            yield invalid(path.child("maxUnavailable"), unavailable, "cannot be 0")
+        yield from at_most_all(unavailable, path.child("maxUnavailable"))
 
 
 def _selector_and_template(spec: Object) -> Errors:
@@ -163,7 +175,6 @@ KIND = Kind(
         IMAGES,
     ),
     prepare_create=fresh_status(replicas=0, availableReplicas=0),
-    create_warnings=nothing_acts("its pods are not made"),
     validate=_validate,
     validate_update=_validate_update,
     validate_status_update=validate_replica_status,
