@@ -71,7 +71,8 @@ def owned_by(kind: Kind) -> KeysOf:
 class Controller:
     """Subclass, name it, `watch` in __init__, and write `reconcile`."""
 
-    name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller": also the component of its events
+    name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller"
+    component: ClassVar[str] = ""  # of its events, where that is not called like it
     account: ClassVar[str] = ""  # the ServiceAccount in kube-system that it acts as, where that is not called like it
     workers: ClassVar[int] = 5  # keys of one namespace, or of no namespace, that are worked on at once; 1: in all
     rate_factor: ClassVar[float] = 1.0  # how many times the rate of others it has
@@ -81,7 +82,7 @@ class Controller:
         self.informers = context.informers
         self.clock = context.clock
         self.queue: WorkQueue[Key] = WorkQueue(context.clock, owner=_namespace, at_once=self.workers)
-        self.recorder = EventRecorder(context.events or context.client, self.name, context.clock)
+        self.recorder = EventRecorder(context.events or context.client, self.component or self.name, context.clock)
         self._metrics = context.metrics
         self._watched: list[Informer] = []
         self._hired = 0  # workers

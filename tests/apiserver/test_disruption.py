@@ -1,4 +1,4 @@
-"""Evictions under PodDisruptionBudgets whose status somebody keeps."""
+"""Evictions under PodDisruptionBudgets."""
 
 from typing import Any
 
@@ -89,10 +89,14 @@ async def test_a_pod_that_is_not_ready_may_go_where_enough_others_are(running: A
     assert (await running.get(f"{BUDGETS}/b"))["status"]["disruptionsAllowed"] == 0
 
 
-async def test_a_budget_that_nobody_keeps_holds_nobody(running: API) -> None:
+async def test_a_budget_that_nobody_has_looked_at_yet_holds_everybody(running: API) -> None:
     selector = {"matchLabels": {"app": "a"}}
-    await running.create(BUDGETS, {"metadata": {"name": "b"}, "spec": {"minAvailable": 2, "selector": selector}})
-    assert (await evict(running, "one")).status == 201
+    await running.create(BUDGETS, {"metadata": {"name": "b"}, "spec": {"minAvailable": 0, "selector": selector}})
+    refused = await evict(running, "one")
+    assert (refused.status, refused.body["details"]["retryAfterSeconds"]) == (429, 10)
+    assert refused.body["details"]["causes"][0]["message"] == (
+        "The disruption budget b is still being processed by the server."
+    )
 
 
 @pytest.mark.parametrize(

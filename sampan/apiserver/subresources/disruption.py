@@ -1,7 +1,7 @@
 """Whether an eviction fits a PodDisruptionBudget, and taking it off the budget. The deciding half is pure.
 
-A budget whose status nobody keeps (it has no observedGeneration) holds nobody back. Called by eviction.py. Rules and
-texts: k8s.io/kubernetes/pkg/registry/core/pod/storage (eviction.go).
+Called by eviction.py; the status that it goes by is kept by controllers/disruption/. Rules and texts:
+k8s.io/kubernetes/pkg/registry/core/pod/storage (eviction.go).
 """
 
 from datetime import datetime
@@ -37,8 +37,7 @@ def budget_of(services: Services, pod: Object) -> Object | None:
 
 
 def _covers(budget: Object, pod: Object) -> bool:
-    observed = get_path(budget, ("status", "observedGeneration"), 0)
-    if not observed or not labels_of(pod):
+    if not labels_of(pod):
         return False
     try:
         return from_label_selector(get_path(budget, ("spec", "selector"))).matches(labels_of(pod))

@@ -12,7 +12,6 @@ from sampan.kinds.apps.rolling_update import at_most_all, int_or_percent
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, count_column
 from sampan.kinds.conditions import validate_conditions
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
@@ -129,7 +128,6 @@ KIND = Kind(
     ),
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    create_warnings=nothing_acts("no eviction is refused for it until something keeps its status"),
     rules={_DEFINITION + "Spec": {"unhealthyPodEvictionPolicy": Enum()}},
     validate_create=_validate,
     validate_update=_validate_update,
