@@ -7,6 +7,8 @@ DaemonSet, "Understanding DaemonSet revisions"; upstream's pkg/controller/histor
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import orjson
+
 from sampan.controllers.deployment_revision import template_hash
 from sampan.kinds.apps.controller_revision import KIND
 from sampan.machinery.meta import Object, controller_ref, labels_of
@@ -29,8 +31,10 @@ class Current(NamedTuple):
 
 
 def data_of(owner: Object) -> Object:
-    """What a revision keeps of its owner."""
-    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    """What a revision keeps of its owner; fields in the order of the alphabet, for clients compare it byte by byte."""
+    data = {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    ordered: Object = orjson.loads(orjson.dumps(data, option=orjson.OPT_SORT_KEYS))
+    return ordered
 
 
 def number_of(revision: Object) -> int:
