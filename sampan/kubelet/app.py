@@ -18,6 +18,7 @@ from sampan.kinds.certificates.pod_certificate_request import KIND as POD_CERTIF
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kubelet import service_env
+from sampan.kubelet.admission import is_new, refusal
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRI, CRIError
@@ -139,7 +140,8 @@ class Kubelet:
         if worker is not None:
             worker.update(new)
             return
-        worker = self._workers[uid_of(new)] = PodWorker(self.services, new)
+        refused = refusal(new, self._allocatable, self.pods()) if is_new(new) else None
+        worker = self._workers[uid_of(new)] = PodWorker(self.services, new, refused)
         group.create_task(self._work(worker), name=f"pod {new['metadata']['namespace']}/{new['metadata']['name']}")
 
     async def _work(self, worker: PodWorker) -> None:

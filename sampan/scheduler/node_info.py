@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sampan.kinds.core.host_ports import HostPort
+from sampan.kinds.core.pod_requests import PODS, Amounts, add, amounts, subtract
 from sampan.machinery.meta import Key, Object, labels_of
 from sampan.machinery.tree import get_path
 from sampan.scheduler.cluster_event import ClusterEvent
-from sampan.scheduler.pod_info import HostPort, PodInfo
-from sampan.scheduler.resources import PODS, Amounts, add, amounts, subtract
+from sampan.scheduler.pod_info import PodInfo
 
 ZONE = "topology.kubernetes.io/zone"
 REGION = "topology.kubernetes.io/region"

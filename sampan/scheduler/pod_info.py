@@ -4,30 +4,16 @@ Made when the pod arrives from the informer; shared by queue, state and plugins.
 form that differs in its status.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
+from sampan.kinds.core.host_ports import host_ports
+from sampan.kinds.core.pod_requests import CPU, MEMORY, Amounts, requested
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
-from sampan.scheduler.resources import CPU, MEMORY, Amounts, requested
 
 _FINISHED = ("Succeeded", "Failed")
-_ANY = "0.0.0.0"
-
-
-class HostPort(NamedTuple):
-    """A port of the node that a container wants."""
-
-    ip: str  # "0.0.0.0" for every address
-    protocol: str
-    port: int
-
-    def conflicts_with(self, other: "HostPort") -> bool:
-        """Whether both cannot be had: the same port, and addresses that overlap."""
-        if self.port != other.port or self.protocol != other.protocol:
-            return False
-        return self.ip == other.ip or _ANY in (self.ip, other.ip)
 
 
 class PodInfo:
@@ -66,7 +52,7 @@ class PodInfo:
         assumed = requested(spec, assume_defaults=True)
         self.score_cpu = assumed.get(CPU, 0)  # what scoring counts, see resources.DEFAULT_CPU
         self.score_memory = assumed.get(MEMORY, 0)
-        self.ports = tuple(_host_ports(spec))
+        self.ports = tuple(host_ports(spec))
         affinity = spec.get("affinity") or {}
         anti = affinity.get("podAntiAffinity") or {}
         self.has_affinity = bool(affinity.get("podAffinity") or anti)
@@ -97,14 +83,6 @@ def images_of(spec: Mapping[str, Any]) -> list[str]:
     """The images of all containers, with repetitions."""
     containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
     return [container.get("image") or "" for container in containers]
-
-
-def _host_ports(spec: Mapping[str, Any]) -> Iterator[HostPort]:
-    init = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    for container in [*spec["containers"], *init]:
-        for port in container.get("ports") or ():
-            if port.get("hostPort"):
-                yield HostPort(port.get("hostIP") or _ANY, port.get("protocol") or "TCP", port["hostPort"])
 
 
 def _signature(spec: Mapping[str, Any]) -> bytes:

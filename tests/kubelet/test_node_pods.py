@@ -65,6 +65,22 @@ async def test_a_pod_succeeds_or_fails_by_its_exit_code(rig: Rig, node: Kubelet)
     assert await run(rig, node, "succeeds", "echo fine") == "fine\n"
 
 
+async def test_a_pod_that_names_a_node_without_room_is_refused(rig: Rig, node: Kubelet) -> None:
+    port = {"containerPort": 80, "hostPort": 23456}
+    for name in ("first", "second"):
+        await rig.create(name, {"containers": [{**container(FOREVER), "ports": [port]}]})
+        if name == "first":
+            await rig.until("first", is_ready)
+    status = (await rig.until("second", ended))["status"]
+    assert (status["phase"], status["reason"]) == ("Failed", "NodePorts")
+    message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+    assert status["message"] == f"Pod was rejected: {message}"
+    assert await rig.told("second", "NodePorts") == message
+    await rig.delete("first")
+    await rig.create("third", {"containers": [{**container(FOREVER), "ports": [port]}]})
+    await rig.until("third", is_ready)
+
+
 async def test_memory_that_ran_out_is_told_though_it_is_announced_when_all_is_over(rig: Rig, node: Kubelet) -> None:
     await rig.create("starved", {"restartPolicy": "Never", "containers": [container("exit 137")]})
     pod = await rig.until("starved", ended)

@@ -3,10 +3,10 @@
 Pods that request neither are not scored, or all of them would go to one node.
 """
 
+from sampan.kinds.core.pod_requests import CPU, MEMORY
 from sampan.scheduler.framework import MAX_SCORE
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
-from sampan.scheduler.resources import CPU, MEMORY
 
 
 class NodeResourcesBalancedAllocation:

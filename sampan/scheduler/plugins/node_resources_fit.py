@@ -1,10 +1,10 @@
 """NodeResourcesFit: what a pod requests must be free on the node; emptier nodes score higher (LeastAllocated)."""
 
+from sampan.kinds.core.pod_requests import CPU, MEMORY
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.framework import MAX_SCORE, Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
-from sampan.scheduler.resources import CPU, MEMORY
 
 
 class NodeResourcesFit:

@@ -1,6 +1,6 @@
 """Amounts of resources as integers, and what a pod asks for in all.
 
-CPU in thousandths, everything else in whole units (bytes, pieces). Called by pod_info.py and node_info.py. Rules:
+CPU in thousandths, everything else in whole units (bytes, pieces). Called by the scheduler and by the kubelet. Rules:
 "Resource sharing within containers" in the docs page Init Containers, KEP-753 (sidecars), KEP-2837 (pod-level
 resources), KEP-688 (overhead).
 """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sampan.scheduler.resources import requested
+from sampan.kinds.core.pod_requests import requested
 from tests.scheduler.objects import info
 
 
