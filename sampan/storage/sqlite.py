@@ -177,6 +177,8 @@ class SQLiteStore:
         except (StoreFull, StoreFailing) as error:
             self._refused = str(error)
             raise
+        finally:
+            del future  # an error would keep this frame, and it the error
         if not deletes:  # which have space of their own
             self._refused = ""
         return revision

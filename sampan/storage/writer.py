@@ -126,7 +126,7 @@ class Writer(threading.Thread):
             try:
                 event, row = _decided(write, index, file)
             except StoreError as error:
-                outcomes.append((write.future, None, error))
+                outcomes.append((write.future, None, error.with_traceback(None)))  # which would keep this frame
             else:
                 events.append(event)
                 rows.append(row)

@@ -25,7 +25,7 @@ class IncomingBody:
         self.limit = limit  # bytes that it may come to; None: any number, for it is passed on
         self.complete = length == 0  # nothing more will come
         self.expects_continue = expects_continue  # the client waits for "100 Continue"
-        self.on_read: Callable[[], None] = _nothing  # called when somebody waits for more
+        self.on_read: Callable[[IncomingBody], None] = _nothing  # called when somebody waits for more
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._received = 0
@@ -88,7 +88,7 @@ class IncomingBody:
                 raise self._broken
             if self.complete:
                 raise StopAsyncIteration
-            self.on_read()
+            self.on_read(self)
             self._reader = asyncio.get_running_loop().create_future()
             try:
                 await self._reader
@@ -97,9 +97,9 @@ class IncomingBody:
         piece = self._pieces.popleft()
         self._size -= len(piece)
         if not self._pieces:
-            self.on_read()
+            self.on_read(self)
         return piece
 
 
-def _nothing() -> None:
+def _nothing(_: IncomingBody) -> None:
     """For a body that nobody has been lent yet."""

@@ -7,7 +7,6 @@ A handler that answers at once, and shortly, costs no task. What takes longer ru
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import Any, Protocol, cast
 
 from sampan.transport.exchange import Exchange
@@ -209,7 +208,7 @@ class HTTPProtocol(asyncio.Protocol):
             return
         request, framing = incoming
         if request.stream is not None:
-            request.stream.on_read = partial(self._wanted, request.stream)
+            request.stream.on_read = self._wanted
         reply: Reply | Awaitable[Reply]
         try:
             reply = self.server.handler(request)

@@ -1,6 +1,7 @@
 """What only the store on disk can do: survive, fill up, be locked, be damaged, stay small."""
 
 import asyncio
+import gc
 import json
 import random
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from sampan.storage.encryption.transformers import Transformers
 from sampan.storage.logfile import LogFile
-from sampan.storage.protocol import Event, Record, StoreCorrupt, StoreError, StoreInUse
+from sampan.storage.protocol import Event, KeyExists, Record, StoreCorrupt, StoreError, StoreInUse
 from sampan.storage.sqlite import SQLiteStore
 
 HERE = Path(__file__).parent
@@ -220,3 +221,20 @@ async def test_compaction_keeps_the_file_bounded(path: Path) -> None:
     await store.close()
     assert size_of_files(path.parent) < 100_000  # 20 objects of 1 kB; 2.4 MB were written
     assert max(sizes) < 10_000_000  # the write-ahead log's bound
+
+
+async def test_a_refused_write_is_gone_with_its_answer(tmp_path: Path) -> None:
+    """The collector looks at old objects seldom: an error must not keep what it was about."""
+    store = await SQLiteStore.open(tmp_path / "store.db")
+    await store.create("/a", b"1")
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            with pytest.raises(KeyExists):
+                await store.create("/a", b"2")
+        left = [found for found in gc.get_objects() if isinstance(found, KeyExists)]
+        assert len(left) <= 1, "the last one may still be on its way"
+    finally:
+        gc.enable()
+        await store.close()

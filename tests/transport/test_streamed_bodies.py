@@ -1,6 +1,8 @@
 """Requests whose bodies are read as they come, and answers whose length is known before they are."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -273,3 +275,33 @@ async def test_an_answer_may_come_before_the_body_was_sent(start: Start) -> None
     async with client.stream("POST", "/up", body=body) as answer:
         assert (answer.status, await answer.read()) == (403, b"no")
     await client.close()
+
+
+async def test_a_connection_is_gone_with_its_last_byte(start: Start) -> None:
+    """The collector looks at old objects seldom: what a connection holds must not wait for it."""
+    site = await start(count)
+    wire = await site.connect()
+    await wire.send(HEAD + b"Content-Length: 7\r\n\r\nabc")
+    await settle()
+    protocol, body = (weakref.ref(found) for found in _held(site))
+    gc.disable()
+    try:
+        await wire.send(b"defg")
+        assert (await wire.response())[2] == b"7"
+        await settle()
+        assert body() is None
+        await wire.close()
+        for _ in range(500):
+            if protocol() is None:
+                break
+            await asyncio.sleep(0.01)
+        assert protocol() is None
+    finally:
+        gc.enable()
+
+
+def _held(site: Site) -> tuple[object, object]:
+    (connection,) = site.server._connections
+    stream = connection._parser.stream
+    assert stream is not None
+    return connection, stream
