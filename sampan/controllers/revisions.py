@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from sampan.controllers.deployment_revision import template_hash
+from sampan.controllers.deployment.revision import template_hash
 from sampan.kinds.apps.controller_revision import KIND
 from sampan.machinery.meta import Object, controller_ref, labels_of
 from sampan.machinery.tree import semantic_equal

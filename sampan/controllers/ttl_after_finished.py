@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import datetime
 
-from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY
+from sampan.controllers.job.plan import COMPLETE, ENDED_BADLY
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object, is_deleting, later, parse_time

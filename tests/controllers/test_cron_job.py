@@ -12,9 +12,9 @@ import pytest
 from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.client.transport import WatchEvent
-from sampan.controllers.cron_job import CronJobController
-from sampan.controllers.cron_plan import Plan, plan
-from sampan.controllers.cron_schedule import next_after, times_between
+from sampan.controllers.cron_job.controller import CronJobController
+from sampan.controllers.cron_job.plan import Plan, plan
+from sampan.controllers.cron_job.schedule import next_after, times_between
 from sampan.kinds.batch.cron_job import KIND as CRON_JOB
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.batch.schedule import parse

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.controllers.daemon_backoff import FailureBackOff
-from sampan.controllers.daemon_plan import plan, status_of, view
-from sampan.controllers.daemon_pods import belongs, node_of, pod_for
+from sampan.controllers.daemon_set.backoff import FailureBackOff
+from sampan.controllers.daemon_set.plan import plan, status_of, view
+from sampan.controllers.daemon_set.pods import belongs, node_of, pod_for
 from sampan.controllers.node_selection import selects
 from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET

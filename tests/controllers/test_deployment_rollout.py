@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampan.controllers.deployment_plan import Plan, plan
-from sampan.controllers.deployment_revision import previous_revision, superseded, template_hash
-from sampan.controllers.deployment_rollout import Bounds, bounds, scale
+from sampan.controllers.deployment.plan import Plan, plan
+from sampan.controllers.deployment.revision import previous_revision, superseded, template_hash
+from sampan.controllers.deployment.rollout import Bounds, bounds, scale
 from sampan.machinery.meta import Object
 from sampan.testing.clock import EPOCH
 

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from sampan.client.api import Client
 from sampan.controllers.config import Config
-from sampan.controllers.cron_plan import plan
-from sampan.controllers.deployment_revision import revision_of
-from sampan.controllers.deployment_rollout import is_scaling
-from sampan.controllers.deployment_status import has_timed_out
-from sampan.controllers.job_count import index_failures
-from sampan.controllers.job_pods import index_of
+from sampan.controllers.cron_job.plan import plan
+from sampan.controllers.deployment.revision import revision_of
+from sampan.controllers.deployment.rollout import is_scaling
+from sampan.controllers.deployment.status import has_timed_out
+from sampan.controllers.job.count import index_failures
+from sampan.controllers.job.pods import index_of
 from sampan.controllers.pods import deletion_cost
 from sampan.controllers.ttl_after_finished import expires_in
 from sampan.kinds.core.resource_quota import KIND as QUOTA

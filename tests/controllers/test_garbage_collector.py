@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sampan.controllers.garbage_collector import Decision, Owner, decide
-from sampan.controllers.ownership_graph import Graph, Node
+from sampan.controllers.garbage_collector.controller import Decision, Owner, decide
+from sampan.controllers.garbage_collector.graph import Graph, Node
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.event import KIND as EVENT

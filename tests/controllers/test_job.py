@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.controllers.job_plan import plan
-from sampan.controllers.job_pods import back_off_until, format_indexes, parse_indexes
+from sampan.controllers.job.plan import plan
+from sampan.controllers.job.pods import back_off_until, format_indexes, parse_indexes
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.pod import KIND as POD

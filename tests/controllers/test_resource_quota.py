@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sampan.controllers import resource_quota_plan as plan
-from sampan.controllers.resource_quota import RESYNC, SETTLE
+from sampan.controllers.resource_quota import plan
+from sampan.controllers.resource_quota.controller import RESYNC, SETTLE
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.pod_resources import resources

@@ -1,7 +1,7 @@
 """Cron schedules, parsed in the dialect and the words of the parser that Kubernetes uses (robfig/cron v3).
 
 Five fields, lists, ranges, steps, names of months and days, @hourly and the like, @every <duration>. Not here: when a
-schedule fires next, which is controllers/cron_schedule.py. Called by kinds/batch/cron_job.py and cron_plan.py.
+schedule fires next, which is controllers/cron_job/schedule.py. Called by kinds/batch/cron_job.py and cron_job/plan.py.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Whether a Job is over, and why. Pure; used by job_plan.py.
+"""Whether a Job is over, and why. Pure; used by plan.py.
 
 Reasons and messages: upstream's pkg/controller/job. Rules: docs, Jobs, "Job termination and cleanup", "Pod failure
 policy", "Success policy" and "Backoff limit per index".
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sampan.controllers import job_pods
-from sampan.controllers.job_count import Count
-from sampan.controllers.job_pods import parse_indexes
+from sampan.controllers.job import pods as job_pods
+from sampan.controllers.job.count import Count
+from sampan.controllers.job.pods import parse_indexes
 from sampan.controllers.pods import is_active
 from sampan.machinery import conditions
 from sampan.machinery.conditions import TRUE

@@ -6,7 +6,7 @@ Reasons and messages: upstream's pkg/controller/deployment/util and progress.go;
 from collections.abc import Sequence
 from datetime import datetime
 
-from sampan.controllers.deployment_rollout import bounds, total, wanted_of
+from sampan.controllers.deployment.rollout import bounds, total, wanted_of
 from sampan.machinery import conditions
 from sampan.machinery.conditions import FALSE, TRUE, UNKNOWN
 from sampan.machinery.meta import Object, later, parse_time

@@ -1,7 +1,7 @@
 """How long a daemon pod that failed is left before it is replaced, so that a node that refuses it is not flooded.
 
 The numbers are upstream's: the first failure costs nothing, then 1 s doubling to 15 minutes for each DaemonSet and
-node, until there has been none for twice as long. Pure but for memory. Used by daemon_set.py.
+node, until there has been none for twice as long. Pure but for memory. Used by controller.py.
 """
 
 from typing import NamedTuple

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from sampan.controllers.cron_schedule import next_after, times_between
-from sampan.controllers.job_plan import COMPLETE, ENDED_BADLY
+from sampan.controllers.cron_job.schedule import next_after, times_between
+from sampan.controllers.job.plan import COMPLETE, ENDED_BADLY
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.batch.schedule import Schedule, parse
 from sampan.machinery.meta import Object, controller_ref, format_time, is_deleting, later, parse_time

@@ -1,16 +1,16 @@
-"""The Deployment controller: writes what deployment_plan.py plans.
+"""The Deployment controller: writes what plan.py plans.
 
-Arithmetic is in deployment_rollout.py, revisions in deployment_revision.py, status in deployment_status.py, going back
-in deployment_rollback.py. Events are upstream's, in the wording of 1.27 and newer.
+Arithmetic is in rollout.py, revisions in revision.py, status in status.py, going back
+in rollback.py. Events are upstream's, in the wording of 1.27 and newer.
 """
 
 from collections.abc import Iterable, Sequence
 
-from sampan.controllers import deployment_revision as revision
-from sampan.controllers import deployment_status as progress
-from sampan.controllers.deployment_plan import Plan, Resize, plan
-from sampan.controllers.deployment_rollback import roll_back
-from sampan.controllers.deployment_rollout import name_of, size_of
+from sampan.controllers.deployment import revision
+from sampan.controllers.deployment import status as progress
+from sampan.controllers.deployment.plan import Plan, Resize, plan
+from sampan.controllers.deployment.rollback import roll_back
+from sampan.controllers.deployment.rollout import name_of, size_of
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import CONTROLLER_INDEX, Children, index_by_controller
 from sampan.controllers.pods import is_finished
@@ -155,6 +155,3 @@ class DeploymentController(Controller):
 def _without_zeros(deployment: Object) -> Object:
     """The status with a count of 0 and a missing count made alike."""
     return {name: value for name, value in (deployment.get("status") or {}).items() if value}
-
-
-CONTROLLER = DeploymentController

@@ -6,7 +6,7 @@ Newer clients (`kubectl rollout undo`) patch the template themselves. Events: up
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sampan.controllers.deployment_revision import (
+from sampan.controllers.deployment.revision import (
     LAST_APPLIED,
     OWN_ANNOTATIONS,
     ROLLBACK_TO,

@@ -1,8 +1,8 @@
 """What a Job needs next: one pure function from the Job and its pods to what is to be written.
 
 A Job ends in two steps: FailureTarget or SuccessCriteriaMet is set and the active pods are deleted; Failed or Complete
-follows when no pod is left running (KEP-3998). How pods are counted is in job_count.py, when a Job ends in
-job_ending.py. Rules: docs, Jobs; upstream's pkg/controller/job.
+follows when no pod is left running (KEP-3998). How pods are counted is in count.py, when a Job ends in
+ending.py. Rules: docs, Jobs; upstream's pkg/controller/job.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sampan.controllers import job_pods
-from sampan.controllers.job_count import Count, count
-from sampan.controllers.job_ending import FAILURE_TARGET, Ending, deadline_left, ending_of
-from sampan.controllers.job_pods import FAILED, SUCCEEDED, format_indexes, index_of, is_indexed
+from sampan.controllers.job import pods as job_pods
+from sampan.controllers.job.count import Count, count
+from sampan.controllers.job.ending import FAILURE_TARGET, Ending, deadline_left, ending_of
+from sampan.controllers.job.pods import FAILED, SUCCEEDED, format_indexes, index_of, is_indexed
 from sampan.controllers.pod_control import BURST
 from sampan.controllers.pods import first_to_delete, is_active, is_finished, is_ready
 from sampan.machinery import conditions

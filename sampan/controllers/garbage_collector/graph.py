@@ -1,6 +1,6 @@
 """Who owns whom among all objects, as informers tell it. Pure: no I/O, and no decisions about deletion.
 
-Used by garbage_collector.py. Nodes are objects, named by uid; edges are owner references, which may point to what is
+Used by controller.py. Nodes are objects, named by uid; edges are owner references, which may point to what is
 not (yet, or any more) in the graph.
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sampan.controllers.daemon_pods import GENERATION, GENERATION_NOTE, Belongs, belongs, node_of
+from sampan.controllers.daemon_set.pods import GENERATION, GENERATION_NOTE, Belongs, belongs, node_of
 from sampan.controllers.pods import is_available, is_finished, is_ready, phase_of
 from sampan.controllers.revisions import HASH_LABEL
 from sampan.machinery.int_or_percent import scaled

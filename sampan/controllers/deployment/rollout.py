@@ -1,4 +1,4 @@
-"""How large each ReplicaSet of a Deployment is to be next. Pure arithmetic; used by deployment_plan.py.
+"""How large each ReplicaSet of a Deployment is to be next. Pure arithmetic; used by plan.py.
 
 `sizes` in results name only the ReplicaSets that change. Rules: docs, Deployment, "Rolling Update Deployment" and
 "Proportional scaling"; upstream's pkg/controller/deployment (rolling.go, sync.go).
@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sampan.controllers.deployment_revision import DESIRED, MAXIMUM, by_age
+from sampan.controllers.deployment.revision import DESIRED, MAXIMUM, by_age
 from sampan.machinery.int_or_percent import scaled
 from sampan.machinery.meta import Object, annotations_of, integer_of
 

@@ -1,6 +1,6 @@
 """Revisions of a Deployment: which ReplicaSet has today's template, their numbers, their annotations. Pure.
 
-Used by deployment_plan.py and deployment_rollback.py. Annotation names and rules: upstream's
+Used by plan.py and rollback.py. Annotation names and rules: upstream's
 pkg/controller/deployment/util; docs, Deployment, "Pod-template-hash label" and "Checking Rollout History".
 """
 

@@ -1,6 +1,6 @@
 """What a Deployment needs next: one pure function from what there is to what is to be written.
 
-Called by deployment.py, which writes it. At most one step of scaling is planned at a time, as upstream does: the next
+Called by controller.py, which writes it. At most one step of scaling is planned at a time, as upstream does: the next
 follows when the informers show what this one did.
 """
 
@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sampan.controllers import deployment_revision as revision
-from sampan.controllers import deployment_rollout as rollout
-from sampan.controllers import deployment_status as progress
-from sampan.controllers.deployment_rollout import Sizes, name_of, size_of
+from sampan.controllers.deployment import revision, rollout
+from sampan.controllers.deployment import status as progress
+from sampan.controllers.deployment.rollout import Sizes, name_of, size_of
 from sampan.machinery.meta import Object
 from sampan.reconcile.action import WAIT, Action
 

@@ -1,6 +1,6 @@
 """What a ResourceQuota's status should be: what it allows, and what the objects of its namespace use of that. Pure.
 
-Called by resource_quota.py. Rules: k8s.io/apiserver/pkg/quota/v1 (CalculateUsage).
+Called by controller.py. Rules: k8s.io/apiserver/pkg/quota/v1 (CalculateUsage).
 """
 
 from collections.abc import Iterable, Iterator

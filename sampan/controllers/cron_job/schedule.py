@@ -1,4 +1,4 @@
-"""When a cron schedule fires, in a time zone. Pure; used by cron_plan.py.
+"""When a cron schedule fires, in a time zone. Pure; used by plan.py.
 
 What happens when clocks change is as in robfig/cron v3, which Kubernetes uses: times that a clock skips do not happen,
 those that it repeats happen twice. Schedules are parsed by kinds/batch/schedule.py.

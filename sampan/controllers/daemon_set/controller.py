@@ -1,11 +1,11 @@
-"""The DaemonSet controller: writes what daemon_plan.py plans, and keeps the history of templates."""
+"""The DaemonSet controller: writes what plan.py plans, and keeps the history of templates."""
 
 from collections.abc import Iterable
 
 from sampan.controllers import revisions
-from sampan.controllers.daemon_backoff import FailureBackOff
-from sampan.controllers.daemon_plan import Plan, View, is_failed, plan, status_of, view
-from sampan.controllers.daemon_pods import node_of, pod_for
+from sampan.controllers.daemon_set.backoff import FailureBackOff
+from sampan.controllers.daemon_set.plan import Plan, View, is_failed, plan, status_of, view
+from sampan.controllers.daemon_set.pods import node_of, pod_for
 from sampan.controllers.history import History, with_collision
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
@@ -106,6 +106,3 @@ def _next_look(seen: View, pods: Iterable[Object], held: Iterable[float]) -> Act
 
 def _placement_changed(old: Object, new: Object) -> bool:
     return labels_of(old) != labels_of(new) or old["spec"].get("taints") != new["spec"].get("taints")
-
-
-CONTROLLER = DaemonSetController

@@ -1,6 +1,6 @@
 """The garbage collector: deletes what has lost all its owners, and carries out foreground deletion and orphaning.
 
-ownership_graph.py knows who owns whom, `decide` says what becomes of an object once it is known which of its owners
+graph.py knows who owns whom, `decide` says what becomes of an object once it is known which of its owners
 exist. Rules: docs, Garbage Collection and Owners and Dependents; upstream's pkg/controller/garbagecollector.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from sampan.client.informer import Informer
 from sampan.controllers.config import ControllerContext
-from sampan.controllers.ownership_graph import Graph, Node, blocking
+from sampan.controllers.garbage_collector.graph import Graph, Node, blocking
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind
@@ -249,6 +249,3 @@ def _check_scopes(node: Node, owner: Kind, ref: Object) -> None:
     """A cluster-scoped object with a namespaced owner is never collected: in which namespace should one look?"""
     if owner.namespaced and not node.namespace:
         raise TerminalError(f"{node.object['metadata']['name']} is cluster-scoped, but its owner {ref} is not")
-
-
-CONTROLLER = GarbageCollector

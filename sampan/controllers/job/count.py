@@ -1,4 +1,4 @@
-"""Counting how the pods of a Job have ended. Pure; used by job_plan.py.
+"""Counting how the pods of a Job have ended. Pure; used by plan.py.
 
 The end of a pod is counted in three steps, so that a crash between any two neither loses nor doubles it: its uid is
 written to status.uncountedTerminatedPods, its finalizer is removed, then the uid becomes a count (KEP-2307). For an
@@ -8,8 +8,8 @@ indexed Job successes are a set of indexes, which can be written twice without h
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from sampan.controllers import job_pods
-from sampan.controllers.job_pods import FAILED, IGNORED, SUCCEEDED, index_of, is_indexed, parse_indexes
+from sampan.controllers.job import pods as job_pods
+from sampan.controllers.job.pods import FAILED, IGNORED, SUCCEEDED, index_of, is_indexed, parse_indexes
 from sampan.machinery.meta import Object, integer_of
 
 

@@ -1,8 +1,8 @@
-"""The CronJob controller: writes what cron_plan.py plans, and looks again when the schedule says so."""
+"""The CronJob controller: writes what plan.py plans, and looks again when the schedule says so."""
 
 from contextlib import suppress
 
-from sampan.controllers.cron_plan import Plan, plan, with_active
+from sampan.controllers.cron_job.plan import Plan, plan, with_active
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.ownership import CONTROLLER_INDEX, index_by_controller
 from sampan.kinds.batch.cron_job import KIND as CRON_JOB
@@ -76,6 +76,3 @@ class CronJobController(Controller):
         meta = job["metadata"]
         with suppress(NotFound):
             await self.client.delete(JOB, meta["name"], meta["namespace"], propagation="Background", uid=meta["uid"])
-
-
-CONTROLLER = CronJobController

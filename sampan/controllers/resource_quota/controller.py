@@ -9,9 +9,9 @@ import asyncio
 from functools import partial
 
 from sampan.client.informer import Informer
-from sampan.controllers import resource_quota_plan as plan
 from sampan.controllers.config import ControllerContext
 from sampan.controllers.ownership import NAMESPACE_INDEX, index_by_namespace
+from sampan.controllers.resource_quota import plan
 from sampan.kinds.core.pod_resources import Resources, add
 from sampan.kinds.core.resource_quota import KIND as QUOTA
 from sampan.kinds.quota.evaluator import Evaluator
@@ -115,6 +115,3 @@ class ResourceQuotaController(Controller):
         for quota in self.quotas.by(NAMESPACE_INDEX, old["metadata"]["namespace"]):
             if evaluator.tracked(quota["spec"].get("hard") or {}):
                 self.queue.add(key_of(quota))
-
-
-CONTROLLER = ResourceQuotaController

@@ -1,6 +1,6 @@
-"""The Job controller: writes what job_plan.py plans.
+"""The Job controller: writes what plan.py plans.
 
-How pods ended is read in job_pods.py, counted in job_count.py, and judged in job_ending.py. Jobs with another
+How pods ended is read in pods.py, counted in count.py, and judged in ending.py. Jobs with another
 spec.managedBy are left to whoever that is.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sampan.controllers import job_pods
-from sampan.controllers.job_count import FAILURE_COUNT, index_failures
-from sampan.controllers.job_plan import Plan, plan
+from sampan.controllers.job import pods as job_pods
+from sampan.controllers.job.count import FAILURE_COUNT, index_failures
+from sampan.controllers.job.plan import Plan, plan
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import PodControl, at_once, pod_from_template, slow_start
@@ -130,6 +130,3 @@ class JobController(Controller):
         ended = [pod for pod in pods if index is not None and job_pods.index_of(pod) == index]
         failures = max((index_failures(pod) + 1 for pod in ended), default=0)
         self.pods.writes.created(key, await self.control.create(pod_for(job, index, failures), job))
-
-
-CONTROLLER = JobController

@@ -1,0 +1,14 @@
+"""The Job controller. Keeps the pods of Jobs, and says when a Job is over.
+
+    plan.py        what is created and deleted next (pure)
+    count.py       how its pods have ended (pure)
+    ending.py      whether it is over, and why (pure)
+    pods.py        what a pod of a Job looks like, and how one has ended (pure)
+    controller.py  reads, asks these, and writes
+
+Rules: docs, Jobs; upstream's pkg/controller/job.
+"""
+
+from sampan.controllers.job.controller import JobController
+
+CONTROLLER = JobController
