@@ -47,6 +47,7 @@ class Observation:
     waiting: Waiting = field(default_factory=dict)  # why containers are not running: back-off, image and other errors
     verdicts: Verdicts = field(default_factory=dict)
     verdict: tuple[str, str] | None = None  # (reason, message) of a pod that the kubelet itself ended: Failed
+    over: bool = False  # it is being deleted, nothing runs any more, and nothing will
 
 
 def pod_status(seen: Observation) -> Object:
@@ -63,7 +64,9 @@ def pod_status(seen: Observation) -> Object:
     inits = [_one(seen, spec, "initContainerStatuses") for spec in init_containers(pod)]
     ordinary = [_one(seen, spec, "containerStatuses") for spec in containers(pod)]
     ephemeral = [_one(seen, spec, "ephemeralContainerStatuses") for spec in ephemeral_containers(pod)]
-    status["phase"] = phase_of(pod, inits, ordinary)
+    if seen.over:
+        _end(inits, ordinary)
+    status["phase"] = phase_of(pod, inits, ordinary, over=seen.over)
     if seen.verdict:
         status["phase"], (status["reason"], status["message"]) = "Failed", seen.verdict
     elif old.get("reason"):
@@ -79,11 +82,20 @@ def pod_status(seen: Observation) -> Object:
     return status
 
 
-def phase_of(pod: Object, inits: list[Object], ordinary: list[Object]) -> str:
-    """Pending, Running, Succeeded or Failed. A phase that is final stays."""
+def _end(inits: list[Object], ordinary: list[Object]) -> None:
+    """Containers that were still to come have ended, too."""
+    for status in [*inits, *ordinary]:
+        if "waiting" in status["state"]:
+            status["state"] = {"terminated": dict(status["lastState"].get("terminated") or _LOST)}
+
+
+def phase_of(pod: Object, inits: list[Object], ordinary: list[Object], *, over: bool = False) -> str:
+    """Pending, Running, Succeeded or Failed. A phase that is final stays, and what is over has one (KEP-3329)."""
     final = (pod.get("status") or {}).get("phase")
     if final in ("Succeeded", "Failed"):
         return str(final)
+    if over:
+        return "Succeeded" if all(map(_succeeded, ordinary)) else "Failed"
     if not _any_ran(ordinary):
         for spec, status in zip(init_containers(pod), inits, strict=True):
             if not is_sidecar(spec) and not _succeeded(status):

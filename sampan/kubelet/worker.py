@@ -159,6 +159,7 @@ class PodWorker:
             {**self._operations.waiting, **found.waiting},
             self._prober.verdicts,
             self._verdict,
+            over=found.stopped and is_deleting(pod),
         )
         status = pod_status(seen)
         self._writer.want(status)

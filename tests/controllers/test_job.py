@@ -206,6 +206,12 @@ def test_back_off_counts_from_the_last_success() -> None:
     assert back_off_until([*failures, ended("s", "Succeeded", 2)], job()) == start + 180 + 10
     assert back_off_until([ended(str(n), "Failed", 0) for n in range(50)], job()) == start + 600
     assert back_off_until([], job()) is None
+    ignoring = job()
+    condition = {"type": "DisruptionTarget", "status": "True"}
+    ignoring["spec"]["podFailurePolicy"] = {"rules": [{"action": "Ignore", "onPodConditions": [condition]}]}
+    for failed in failures:
+        failed["status"]["conditions"] = [condition]
+    assert back_off_until(failures, ignoring) == start + 180 + 40, "not counted, and throttled all the same"
 
 
 @given(st.sets(st.integers(0, 300)))

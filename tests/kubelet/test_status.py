@@ -42,6 +42,16 @@ def test_one_that_waits_keeps_the_pod_pending() -> None:
     assert status_of(both, runtime(runs("a"), ran("b", code=1)))["phase"] == "Running"
 
 
+@pytest.mark.parametrize(
+    ("has", "phase", "exit_code"), [([], "Failed", 137), ([ran(code=1)], "Failed", 1), ([ran()], "Succeeded", 0)]
+)
+def test_what_is_over_has_a_final_phase(has: list, phase: str, exit_code: int) -> None:
+    """Also where nothing ever ran: who counts how pods end, a Job, would wait for ever."""
+    status = status_of(pod(restartPolicy="Always"), runtime(*has), over=True)
+    assert status["phase"] == phase
+    assert status["containerStatuses"][0]["state"]["terminated"]["exitCode"] == exit_code
+
+
 def test_a_final_phase_stays() -> None:
     assert status_of(pod(status={"phase": "Failed"}), runtime(runs()))["phase"] == "Failed"
 

@@ -130,10 +130,11 @@ def format_indexes(indexes: Iterable[int]) -> str:
 def back_off_until(pods: Sequence[Object], job: Object) -> float | None:
     """The time (as a POSIX timestamp) before which no failed pod is replaced: 10 s, doubling, at most 10 minutes.
 
-    Counted are the failures since the last success. Rule: docs, Jobs, "Pod backoff failure policy".
+    Counted are the failures since the last success, those that a podFailurePolicy ignores among them. Rule: docs,
+    Jobs, "Pod backoff failure policy".
     """
     ends = [(ended_at(pod), outcome_of(job, pod)) for pod in pods]
-    known = sorted((end.timestamp(), outcome) for end, outcome in ends if end and outcome in (SUCCEEDED, FAILED))
+    known = sorted((end.timestamp(), outcome) for end, outcome in ends if end and outcome)
     failures = 0
     for _, outcome in reversed(known):
         if outcome == SUCCEEDED:
