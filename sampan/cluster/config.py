@@ -57,7 +57,7 @@ class ClusterConfig:
     authentication: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-apiserver, by name; files absolute
     authorization: Mapping[str, Any] = field(default_factory=dict)  # the same
     audit: Mapping[str, str] = field(default_factory=dict)  # what was said by flags --audit-*, by their names
-    controllers: Mapping[str, str] = field(default_factory=dict)  # flags of kube-controller-manager, by name
+    controllers: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-controller-manager, by name
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

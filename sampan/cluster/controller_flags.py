@@ -14,21 +14,33 @@ class ControllerFlagError(Exception):
     """A flag asks for what can't be; the message says which and why."""
 
 
-def merged(kept: Mapping[str, str], given: Mapping[str, str | None]) -> dict[str, str]:
+def merged(kept: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """What is to be kept; None takes back what was said."""
     return {field: value for field, value in {**kept, **given}.items() if value is not None}
 
 
-def settings(said: Mapping[str, str]) -> dict[str, Any]:
+def settings(said: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of controllers.config.Config that were set; raises ControllerFlagError."""
     return {field: _value(field, text) for field, text in said.items()}
 
 
-def _value(field: str, text: str) -> Any:
+def _value(field: str, said: Any) -> Any:
     try:
-        return _FIELDS[field](text)
+        return _FIELDS[field](said)
     except ValueError as error:
-        raise ControllerFlagError(f"--{field.replace('_', '-')}: {text!r} {error}") from None
+        shown = ",".join(said) if isinstance(said, list) else said
+        raise ControllerFlagError(f"--{field.replace('_', '-')}: {shown!r} {error}") from None
+
+
+def _controllers(words: list[str]) -> tuple[str, ...]:
+    """Names that there are; loaded only where some are given, for with them come all controllers."""
+    from sampan.controllers.registry import all_controllers, flag_of
+
+    known = {"*", *map(flag_of, all_controllers())}
+    for word in words:
+        if word.removeprefix("-") not in known:
+            raise ValueError(f"names {word!r}, which is none of {', '.join(sorted(known))}")
+    return tuple(words)
 
 
 def _rate(text: str) -> float:
@@ -58,7 +70,8 @@ def _duration(text: str) -> float:
     return seconds
 
 
-_FIELDS: dict[str, Callable[[str], Any]] = {
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "controllers": _controllers,
     "kube_api_qps": _rate,
     "kube_api_burst": _count,
     "node_monitor_grace_period": _duration,

@@ -25,4 +25,4 @@ class Wishes:
     authentication: Mapping[str, Any] = field(default_factory=dict)
     authorization: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, str] = field(default_factory=dict)  # the flags --audit-* that were given
-    controllers: Mapping[str, str | None] = field(default_factory=dict)  # kube-controller-manager's that were given
+    controllers: Mapping[str, Any] = field(default_factory=dict)  # kube-controller-manager's that were given

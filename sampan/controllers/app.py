@@ -7,7 +7,7 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.controllers.accounts import account_of
 from sampan.controllers.config import Config, ControllerContext
-from sampan.controllers.registry import all_controllers
+from sampan.controllers.registry import all_controllers, flag_of, is_enabled
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.controller import MANAGER, Controller
@@ -28,7 +28,7 @@ async def run_controllers(
     ready: asyncio.Event | None = None,
     metrics: ReconcileMetrics | None = None,
 ) -> None:
-    """Run every controller that is not disabled until cancelled; `ready` is set once all have synced and started.
+    """Run every controller that is enabled until cancelled; `ready` is set once all have synced and started.
 
     As with --use-service-account-credentials of kube-controller-manager, `client` (system:kube-controller-manager)
     serves what they share, informers and the election, while each controller writes as its own ServiceAccount in
@@ -59,7 +59,7 @@ async def run_controllers(
         made = [
             controller(context(controller))
             for controller in all_controllers()
-            if controller.name not in config.disabled
+            if is_enabled(flag_of(controller), config.controllers)
         ]
         async with asyncio.TaskGroup() as group:
             group.create_task(discovery.run(), name="discovery")

@@ -25,7 +25,7 @@ class Config:
     kube_api_qps: float = 20.0  # requests a second that each controller makes, once its burst is used up; -1: no limit
     kube_api_burst: int = 500  # upstream's is 30, which is what holds up a user; what holds a flood is the rate
     leader_elect: str = ""  # our identity in an election, where several servers share a store; "" leads at once
-    disabled: frozenset[str] = frozenset()  # names of controllers that do not run
+    controllers: tuple[str, ...] = ("*",)  # those that run: all ("*"), those that are named, but not "-NAME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,7 @@ class EndpointSliceController(Controller):
     """Keeps EndpointSlices in step with Services, pods and nodes."""
 
     name = "endpoint-slice-controller"
+    flag = "endpointslice-controller"
     account = "endpointslice-controller"
 
     def __init__(self, context: Context) -> None:

@@ -70,6 +70,7 @@ class EndpointSliceMirroringController(Controller):
     """Keeps mirrored EndpointSlices in step with custom Endpoints."""
 
     name = "endpoint-slice-mirroring-controller"
+    flag = "endpointslice-mirroring-controller"
     account = "endpointslicemirroring-controller"
 
     def __init__(self, context: Context) -> None:

@@ -131,6 +131,7 @@ class EndpointsController(Controller):
     """Keeps Endpoints in step with Services and pods."""
 
     name = "endpoint-controller"
+    flag = "endpoints-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -26,7 +26,8 @@ NODE_INDEX = "node"
 class NodeLifecycleController(Controller):
     """Judges nodes when they change, and when the grace period of one may have run out."""
 
-    name = "node-controller"  # the component of its events, as upstream; the controller is node-lifecycle-controller
+    name = "node-controller"
+    flag = "node-lifecycle-controller"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

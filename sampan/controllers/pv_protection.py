@@ -18,6 +18,7 @@ class VolumeProtection(Controller):
     """One key per volume."""
 
     name = "pv-protection-controller"
+    flag = "persistentvolume-protection-controller"
     workers = 1
 
     def __init__(self, context: Context) -> None:

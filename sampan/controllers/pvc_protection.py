@@ -51,6 +51,7 @@ class ClaimProtection(Controller):
     """One key per claim."""
 
     name = "pvc-protection-controller"
+    flag = "persistentvolumeclaim-protection-controller"
     workers = 2
 
     def __init__(self, context: Context) -> None:

@@ -5,6 +5,7 @@ Adding a controller is adding a file. Called by app.py.
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 
 import sampan.controllers
@@ -17,3 +18,14 @@ def all_controllers() -> tuple[type[Controller], ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(sampan.controllers.__path__, "sampan.controllers."))
     modules = [importlib.import_module(name) for name in names if name != __name__]
     return tuple(module.CONTROLLER for module in modules if hasattr(module, "CONTROLLER"))
+
+
+def flag_of(controller: type[Controller]) -> str:
+    """What kube-controller-manager calls it in --controllers."""
+    return controller.flag or controller.name
+
+
+def is_enabled(name: str, said: Iterable[str]) -> bool:
+    """Whether a list as that of --controllers lets a controller run: named, or all by "*", and not taken out by "-"."""
+    words = set(said)
+    return f"-{name}" not in words and (name in words or "*" in words)

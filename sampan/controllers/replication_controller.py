@@ -10,6 +10,7 @@ class ReplicationControllerController(ReplicaController):
     """Keeps the pods of ReplicationControllers alive."""
 
     name = "replication-controller"
+    flag = "replicationcontroller-controller"
     kind = KIND
 
     def selector(self, owner: Object) -> Selector:

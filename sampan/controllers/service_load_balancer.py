@@ -61,6 +61,7 @@ class ServiceLoadBalancerController(Controller):
     """Hands addresses out and takes them back. One worker, so that no two Services get the same address."""
 
     name = "service-controller"
+    flag = "service-lb-controller"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -26,6 +26,7 @@ class StaleDisruptionController(Controller):
     """Keys are pods."""
 
     name = "stale-pod-disruption"
+    flag = "disruption-controller"
     account = "disruption-controller"
 
     def __init__(self, context: Context) -> None:

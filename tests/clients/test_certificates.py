@@ -20,7 +20,6 @@ import yaml
 from sampan.apiserver.authentication.user import service_account
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config
-from sampan.controllers.registry import all_controllers
 from sampan.reconcile.clock import SystemClock
 from tests.apiserver.harness import API
 from tests.apiserver.pki import authority
@@ -48,7 +47,7 @@ async def signing(tls: API) -> AsyncIterator[None]:
     config = Config(
         cluster_signing_cert=authority().certificate,
         cluster_signing_key=authority().key,
-        disabled=frozenset(made.name for made in all_controllers()) - SIGNERS,
+        controllers=tuple(SIGNERS),
     )
     local, ready = tls.server.local_client, asyncio.Event()
     accounts = run_controllers(

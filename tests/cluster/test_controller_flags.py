@@ -28,6 +28,11 @@ def test_every_flag_sets_a_field_to_what_is_its_default_in_the_help() -> None:
     assert Config(**settings(said)) == Config()
 
 
+def test_which_controllers_run() -> None:
+    said = settings(parsed("--controllers=*,-daemonset-controller"))
+    assert Config(**said).controllers == ("*", "-daemonset-controller")
+
+
 def test_flags_are_kept_until_they_are_taken_back(homes: Path) -> None:
     config = settle(Wishes("a", controllers=parsed("--kube-api-qps=-1", "--node-monitor-grace-period=1m")))
     assert load(config.directory) == config
@@ -39,6 +44,7 @@ def test_flags_are_kept_until_they_are_taken_back(homes: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "why"),
     [
+        ("--controllers=*,-cron", "--controllers: '*,-cron' names '-cron', which is none of *,"),
         ("--kube-api-qps=nan", "--kube-api-qps: 'nan' is no rate"),
         ("--kube-api-qps=0", "--kube-api-qps: '0' is no rate"),
         ("--kube-api-qps=many", "--kube-api-qps: 'many' is no number"),

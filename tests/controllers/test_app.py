@@ -37,7 +37,7 @@ async def test_the_second_takes_over_when_the_first_goes(cluster: Cluster) -> No
 
 
 async def test_a_disabled_controller_does_not_run() -> None:
-    config = Config(disabled=frozenset({"root-ca-certificate-publisher-controller"}), root_ca=ROOT_CA)
+    config = Config(controllers=("*", "-root-ca-certificate-publisher-controller"), root_ca=ROOT_CA)
     async with control_plane(config) as cluster:
         await cluster.one(SERVICE_ACCOUNT, "default", lambda found: True)
         await cluster.clock.advance(5)

@@ -1,7 +1,7 @@
 """The list of controllers."""
 
 from sampan.apiserver.bootstrap import policy, policy_namespaced
-from sampan.controllers.registry import all_controllers
+from sampan.controllers.registry import all_controllers, flag_of, is_enabled
 from sampan.reconcile.controller import MANAGER
 
 
@@ -19,3 +19,10 @@ def test_every_controller_has_an_account_with_a_default_role() -> None:
     }
     bound.add(MANAGER)
     assert {make.account or make.name for make in all_controllers()} <= bound
+
+
+def test_which_run() -> None:
+    flags = {flag_of(controller) for controller in all_controllers()}
+    assert {"replicationcontroller-controller", "endpoints-controller", "node-lifecycle-controller"} <= flags
+    assert is_enabled("a", ["*"]) and is_enabled("a", ["a"]) and is_enabled("a", ["*", "-b"])
+    assert not is_enabled("a", ["*", "-a"]) and not is_enabled("a", ["b"]) and not is_enabled("a", ["-a", "a"])
