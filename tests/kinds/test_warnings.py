@@ -76,11 +76,9 @@ def test_templates_are_told_with_their_path():
     ("place", "what"),
     [
         (("networking.k8s.io/v1", "Ingress"), "no traffic is routed by it"),
-        (("apps/v1", "StatefulSet"), "its pods are not made"),
         (("autoscaling/v2", "HorizontalPodAutoscaler"), "nothing is scaled by it"),
         (("networking.k8s.io/v1", "NetworkPolicy"), "no traffic is held back by it"),
         (("v1", "PersistentVolumeClaim"), "no volume is bound to it or made for it"),
-        (("policy/v1", "PodDisruptionBudget"), "no eviction is refused for it until something keeps its status"),
     ],
 )
 def test_kinds_that_nothing_acts_on_say_so(place, what):
