@@ -14,6 +14,7 @@ from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.replication_controller import KIND as RC
+from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
 from sampan.machinery.errors import TooManyRequests
 from sampan.machinery.meta import Object, format_time
@@ -170,14 +171,13 @@ async def test_pods_without_an_owner_and_with_one_that_has_no_scale(cluster: Clu
     await cluster.create(BUDGET, {"metadata": {"name": "web"}, "spec": spec})
     assert "found to be unmanaged" in (await told(cluster, ["UnmanagedPods"]))["UnmanagedPods"]
     await cluster.one(BUDGET, "web", allows(0, expectedPods=0))
-    owner = await cluster.client.get(BUDGET, "web", NS)
-    reference = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "name": "web", "controller": True}
+    owner = await cluster.client.get(SERVICE_ACCOUNT, "default", NS)  # which the controller may not even read
+    reference = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "default", "controller": True}
     reference["uid"] = owner["metadata"]["uid"]
     await cluster.patch(POD, "alone", {"metadata": {"ownerReferences": [reference]}})
     failed = await told(cluster, ["CalculateExpectedPodCountFailed"])
     assert failed["CalculateExpectedPodCountFailed"] == (
-        "Failed to calculate the number of expected pods: "
-        "poddisruptionbudgets.policy does not implement the scale subresource"
+        "Failed to calculate the number of expected pods: serviceaccounts does not implement the scale subresource"
     )
     known = await cluster.one(BUDGET, "web", lambda one: one["status"]["conditions"][0]["reason"] == "SyncFailed")
     assert known["status"]["conditions"][0]["message"].endswith("does not implement the scale subresource")

@@ -72,18 +72,15 @@ class Scales:
     async def _asked(self, kind: Kind, owner: OwnerRef, namespace: str, pod: str) -> int:
         try:
             found = await self._client.transport.request("GET", kind.path(namespace, owner.name, "scale"))
-        except NotFound:
-            await self._explain(kind, owner, namespace)
+        except NotFound as error:
+            if not (error.details or {}).get("name"):  # the path is missing, not the object
+                raise ScaleError(_no_scale(kind)) from error
             found = {}
         if found.get("metadata", {}).get("uid") != owner.uid:
             raise ScaleError(f'found no controllers for pod "{pod}"')
         return int((found.get("spec") or {}).get("replicas") or 0)
 
-    async def _explain(self, kind: Kind, owner: OwnerRef, namespace: str) -> None:
-        """Raises ScaleError where the owner is there, but has no scale."""
-        try:
-            await self._client.get(kind, owner.name, namespace)
-        except NotFound:
-            return
-        group = kind.storage.group
-        raise ScaleError(f"{kind.plural}{'.' * bool(group)}{group} does not implement the scale subresource")
+
+def _no_scale(kind: Kind) -> str:
+    group = kind.storage.group
+    return f"{kind.plural}{'.' * bool(group)}{group} does not implement the scale subresource"
