@@ -2,7 +2,8 @@
 can't be.
 
 Called by settle.py. What the flags mean is told in admission.py, encryption.py, authentication.py, authorization.py and
-audit.py, which bring half of the API server with them and so are loaded only where such a flag was given.
+audit.py, which bring half of the API server with them and so are loaded only where such a flag was given; and in
+controller_flags.py.
 """
 
 from collections.abc import Iterator, Mapping

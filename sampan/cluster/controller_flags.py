@@ -4,10 +4,11 @@ Called when a cluster is settled, to refuse what can't be, and when its controll
 """
 
 from collections.abc import Callable, Mapping
-from math import isfinite
 from typing import Any
 
 from sampan.machinery.durations import parse_duration
+
+_MOST_RATE = 1e6  # requests a second: more than any server answers
 
 
 class ControllerFlagError(Exception):
@@ -34,9 +35,9 @@ def _value(field: str, said: Any) -> Any:
 
 def _controllers(words: list[str]) -> tuple[str, ...]:
     """Names that there are; loaded only where some are given, for with them come all controllers."""
-    from sampan.controllers.registry import all_controllers, flag_of
+    from sampan.controllers.registry import all_controllers
 
-    known = {"*", *map(flag_of, all_controllers())}
+    known = {"*", *(controller.name for controller in all_controllers())}
     for word in words:
         if word.removeprefix("-") not in known:
             raise ValueError(f"names {word!r}, which is none of {', '.join(sorted(known))}")
@@ -49,7 +50,7 @@ def _rate(text: str) -> float:
         rate = float(text)
     except ValueError:
         raise ValueError("is no number") from None
-    if not isfinite(rate) or not rate:
+    if not rate or not abs(rate) <= _MOST_RATE:  # nor is it a NaN
         raise ValueError("is no rate: so many a second, or -1 for no limit")
     return rate
 

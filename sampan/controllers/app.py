@@ -7,7 +7,7 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.controllers.accounts import account_of
 from sampan.controllers.config import Config, ControllerContext
-from sampan.controllers.registry import all_controllers, flag_of, is_enabled
+from sampan.controllers.registry import all_controllers, is_enabled
 from sampan.machinery.meta import Key
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.controller import MANAGER, Controller
@@ -59,7 +59,7 @@ async def run_controllers(
         made = [
             controller(context(controller))
             for controller in all_controllers()
-            if is_enabled(flag_of(controller), config.controllers)
+            if is_enabled(controller.name, config.controllers)
         ]
         async with asyncio.TaskGroup() as group:
             group.create_task(discovery.run(), name="discovery")

@@ -94,9 +94,8 @@ def _labels(service: Object) -> dict[str, str]:
 class EndpointSliceController(Controller):
     """Keeps EndpointSlices in step with Services, pods and nodes."""
 
-    name = "endpoint-slice-controller"
-    flag = "endpointslice-controller"
-    account = "endpointslice-controller"
+    name = "endpointslice-controller"
+    component = "endpoint-slice-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

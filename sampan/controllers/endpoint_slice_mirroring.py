@@ -69,8 +69,8 @@ def _endpoint(address: Object, *, ready: bool) -> Object:
 class EndpointSliceMirroringController(Controller):
     """Keeps mirrored EndpointSlices in step with custom Endpoints."""
 
-    name = "endpoint-slice-mirroring-controller"
-    flag = "endpointslice-mirroring-controller"
+    name = "endpointslice-mirroring-controller"
+    component = "endpoint-slice-mirroring-controller"
     account = "endpointslicemirroring-controller"
 
     def __init__(self, context: Context) -> None:

@@ -130,8 +130,9 @@ def same_endpoints(old: Object, new: Object) -> bool:
 class EndpointsController(Controller):
     """Keeps Endpoints in step with Services and pods."""
 
-    name = "endpoint-controller"
-    flag = "endpoints-controller"
+    name = "endpoints-controller"
+    component = "endpoint-controller"
+    account = "endpoint-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -18,7 +18,6 @@ class History(Children):
 
     def __init__(self, controller: Controller, owners: Informer, selector_of: Callable[[Object], Selector]) -> None:
         super().__init__(controller, owners, KIND, selector_of)
-        self._revisions = controller.client
 
     async def record(self, key: Key, current: revisions.Current, collided: Callable[[], Awaitable[None]]) -> None:
         """Write the revision of today's template where that is due.
@@ -27,11 +26,11 @@ class History(Children):
         is raised: the next attempt has another name.
         """
         if current.update:
-            await self._revisions.update(KIND, current.revision)
+            await self._client.update(KIND, current.revision)
         if not current.create:
             return
         try:
-            self.writes.created(key, await self._revisions.create(KIND, current.revision))
+            self.writes.created(key, await self._client.create(KIND, current.revision))
         except AlreadyExists:
             await collided()
             raise
@@ -41,7 +40,7 @@ class History(Children):
         for revision in revisions.obsolete(found, owner["spec"].get("revisionHistoryLimit"), used):
             key = key_of(revision)
             with suppress(NotFound):
-                await self._revisions.delete(KIND, key.name, key.namespace)
+                await self._client.delete(KIND, key.name, key.namespace)
 
 
 def with_collision(owner: Object) -> Object:

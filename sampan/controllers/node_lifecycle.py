@@ -26,8 +26,9 @@ NODE_INDEX = "node"
 class NodeLifecycleController(Controller):
     """Judges nodes when they change, and when the grace period of one may have run out."""
 
-    name = "node-controller"
-    flag = "node-lifecycle-controller"
+    name = "node-lifecycle-controller"
+    component = "node-controller"
+    account = "node-controller"
 
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)

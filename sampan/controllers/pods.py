@@ -64,6 +64,12 @@ def is_available(pod: Object, min_ready_seconds: int, now: datetime) -> bool:
     return available_in(pod, min_ready_seconds, now) == 0.0
 
 
+def next_available(pods: Iterable[Object], min_ready_seconds: int, now: datetime) -> float | None:
+    """Seconds until the next of some ready pods becomes available by the passing of time alone; None: none will."""
+    waits = (available_in(pod, min_ready_seconds, now) for pod in pods)
+    return min((wait for wait in waits if wait), default=None)
+
+
 def first_to_delete(pods: Sequence[Object], related: Iterable[Object], number: int, now: datetime) -> list[Object]:
     """`number` pods in the order in which scaling down prefers to delete them.
 

@@ -17,8 +17,8 @@ FINALIZER = "kubernetes.io/pv-protection"
 class VolumeProtection(Controller):
     """One key per volume."""
 
-    name = "pv-protection-controller"
-    flag = "persistentvolume-protection-controller"
+    name = "persistentvolume-protection-controller"
+    account = "pv-protection-controller"
     workers = 1
 
     def __init__(self, context: Context) -> None:

@@ -50,8 +50,8 @@ def _made_for(pod: Object, volume: Object, claim: Object) -> bool:
 class ClaimProtection(Controller):
     """One key per claim."""
 
-    name = "pvc-protection-controller"
-    flag = "persistentvolumeclaim-protection-controller"
+    name = "persistentvolumeclaim-protection-controller"
+    account = "pvc-protection-controller"
     workers = 2
 
     def __init__(self, context: Context) -> None:

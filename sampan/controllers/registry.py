@@ -1,6 +1,6 @@
-"""All controllers, found by a sorted walk of this package: every module that has a `CONTROLLER` gives exactly one.
+"""All controllers, found by a sorted walk of this package: each module or folder that has a `CONTROLLER` gives one.
 
-Adding a controller is adding a file. Called by app.py.
+Adding a controller is adding a file, or a folder whose `__init__.py` names it. Called by app.py.
 """
 
 import importlib
@@ -18,11 +18,6 @@ def all_controllers() -> tuple[type[Controller], ...]:
     names = sorted(module.name for module in pkgutil.iter_modules(sampan.controllers.__path__, "sampan.controllers."))
     modules = [importlib.import_module(name) for name in names if name != __name__]
     return tuple(module.CONTROLLER for module in modules if hasattr(module, "CONTROLLER"))
-
-
-def flag_of(controller: type[Controller]) -> str:
-    """What kube-controller-manager calls it in --controllers."""
-    return controller.flag or controller.name
 
 
 def is_enabled(name: str, said: Iterable[str]) -> bool:

@@ -15,7 +15,7 @@ from typing import ClassVar
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import CONTROLLER_INDEX, Children, index_by_controller
 from sampan.controllers.pod_control import BURST, PodControl, at_once, pod_from_template, slow_start
-from sampan.controllers.pods import available_in, first_to_delete, is_active, is_available, is_finished, is_ready
+from sampan.controllers.pods import first_to_delete, is_active, is_available, is_finished, is_ready, next_available
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery import conditions
 from sampan.machinery.errors import APIError, namespace_terminates
@@ -76,8 +76,7 @@ def _failure_condition(old: Sequence[Object], failure: tuple[str, str] | None, n
 def next_availability(owner: Object, pods: Sequence[Object], now: datetime) -> Action:
     """When the next ready pod becomes available by the passing of time alone."""
     min_ready = owner["spec"].get("minReadySeconds") or 0
-    waits = [available_in(pod, min_ready, now) for pod in pods if is_active(pod)]
-    soonest = min((wait for wait in waits if wait), default=None)
+    soonest = next_available(filter(is_active, pods), min_ready, now)
     return WAIT if soonest is None else after(soonest)
 
 

@@ -9,8 +9,9 @@ from sampan.machinery.selectors import Selector, from_labels
 class ReplicationControllerController(ReplicaController):
     """Keeps the pods of ReplicationControllers alive."""
 
-    name = "replication-controller"
-    flag = "replicationcontroller-controller"
+    name = "replicationcontroller-controller"
+    component = "replication-controller"
+    account = "replication-controller"
     kind = KIND
 
     def selector(self, owner: Object) -> Selector:

@@ -60,8 +60,9 @@ def choose(service: Object, pool: Sequence[str], taken: Iterable[str]) -> str:
 class ServiceLoadBalancerController(Controller):
     """Hands addresses out and takes them back. One worker, so that no two Services get the same address."""
 
-    name = "service-controller"
-    flag = "service-lb-controller"
+    name = "service-lb-controller"
+    component = "service-controller"
+    account = "service-controller"
     workers = 1
 
     def __init__(self, context: ControllerContext) -> None:

@@ -25,8 +25,7 @@ def is_marked(pod: Object) -> bool:
 class StaleDisruptionController(Controller):
     """Keys are pods."""
 
-    name = "stale-pod-disruption"
-    flag = "disruption-controller"
+    name = "stale-pod-disruption-controller"  # ours: upstream's disruption-controller does both
     account = "disruption-controller"
 
     def __init__(self, context: Context) -> None:

@@ -10,20 +10,18 @@ from typing import Any
 
 from sampan.kinds.core.host_ports import host_ports
 from sampan.kinds.core.pod_requests import PODS, Amounts, add, amounts, requested
+from sampan.kubelet.podspec import is_finished
 from sampan.machinery.meta import Object, is_deleting
-
-_FINAL = ("Succeeded", "Failed")
 
 
 def is_new(pod: Object) -> bool:
     """Whether nobody has decided about it yet: no kubelet has told when it began with it."""
-    status = pod.get("status") or {}
-    return not status.get("startTime") and status.get("phase") not in _FINAL and not is_deleting(pod)
+    return not (pod.get("status") or {}).get("startTime") and not is_finished(pod) and not is_deleting(pod)
 
 
 def refusal(pod: Object, allocatable: Mapping[str, Any], others: Iterable[Object]) -> tuple[str, str] | None:
     """(reason, message) of why it can't run beside the other pods of the node; None if it can."""
-    active = [other for other in others if (other.get("status") or {}).get("phase") not in _FINAL]
+    active = [other for other in others if not is_finished(other)]
     return _short_of(pod, amounts(allocatable), active) or _port_taken(pod, active)
 
 

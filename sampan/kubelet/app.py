@@ -141,7 +141,9 @@ class Kubelet:
             worker.update(new)
             return
         refused = refusal(new, self._allocatable, self.pods()) if is_new(new) else None
-        worker = self._workers[uid_of(new)] = PodWorker(self.services, new, refused)
+        worker = self._workers[uid_of(new)] = PodWorker(self.services, new)
+        if refused is not None:
+            worker.refuse(*refused)
         group.create_task(self._work(worker), name=f"pod {new['metadata']['namespace']}/{new['metadata']['name']}")
 
     async def _work(self, worker: PodWorker) -> None:

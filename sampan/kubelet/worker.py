@@ -38,7 +38,7 @@ SETTLE_TRIES, SETTLE_WAIT = 100, 0.01  # until CRI has taken note of an exit tha
 class PodWorker:
     """See the module."""
 
-    def __init__(self, context: KubeletContext, pod: Object, refusal: tuple[str, str] | None = None) -> None:
+    def __init__(self, context: KubeletContext, pod: Object) -> None:
         self.context = context
         self.uid = uid_of(pod)
         self._pod = pod  # as the informer has it
@@ -48,10 +48,6 @@ class PodWorker:
         self.removed = False  # the API has deleted it; only set here
         self._operations = Operations(context, self._wake.set, self._announced.add)
         self._verdict: tuple[str, str] | None = None  # why the kubelet itself failed the pod
-        if refusal is not None:
-            reason, message = refusal
-            self._verdict = (reason, f"Pod was rejected: {message}")
-            context.tell(pod, "Warning", reason, message)
         self._told: set[str] = set()  # ended instances whose back-off has been told
         self._released = False
         self._prober = Prober(context.handlers, context.clock, self._wake.set, self._tell_probe, self._count_probe)
@@ -63,6 +59,11 @@ class PodWorker:
     def pod(self) -> Object:
         """The pod with its newest status."""
         return self._writer.current()
+
+    def refuse(self, reason: str, message: str) -> None:
+        """There is no room for it here: it has failed, and nothing of it is started. To be called before `run`."""
+        self._verdict = (reason, f"Pod was rejected: {message}")
+        self.context.tell(self._pod, "Warning", reason, message)
 
     def update(self, pod: Object) -> None:
         """The pod has changed in the API."""

@@ -72,7 +72,6 @@ class Controller:
     """Subclass, name it, `watch` in __init__, and write `reconcile`."""
 
     name: ClassVar[str] = ""  # upstream's, e.g. "replicaset-controller"
-    flag: ClassVar[str] = ""  # what --controllers calls it, where that is not its name
     component: ClassVar[str] = ""  # of its events, where that is not called like it
     account: ClassVar[str] = ""  # the ServiceAccount in kube-system that it acts as, where that is not called like it
     workers: ClassVar[int] = 5  # keys of one namespace, or of no namespace, that are worked on at once; 1: in all

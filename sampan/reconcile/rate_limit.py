@@ -106,20 +106,9 @@ class _Limited:
         self._transport = transport
         self._bucket = bucket
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-        accept: str = "",
-    ) -> Object:
+    async def request(self, method: str, path: str, **options: Any) -> Object:
         await self._bucket.take(_namespace(path))
-        return await self._transport.request(
-            method, path, query=query, body=body, content_type=content_type, accept=accept
-        )
+        return await self._transport.request(method, path, **options)
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
         return self._transport.watch(path, query)

@@ -50,7 +50,7 @@ class PodInfo:
         self.terminating = is_deleting(pod)
         self.requests: Amounts = requested(spec)
         assumed = requested(spec, assume_defaults=True)
-        self.score_cpu = assumed.get(CPU, 0)  # what scoring counts, see resources.DEFAULT_CPU
+        self.score_cpu = assumed.get(CPU, 0)  # what scoring counts, see pod_requests.DEFAULT_CPU
         self.score_memory = assumed.get(MEMORY, 0)
         self.ports = tuple(host_ports(spec))
         affinity = spec.get("affinity") or {}

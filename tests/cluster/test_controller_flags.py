@@ -46,6 +46,7 @@ def test_flags_are_kept_until_they_are_taken_back(homes: Path) -> None:
     [
         ("--controllers=*,-cron", "--controllers: '*,-cron' names '-cron', which is none of *,"),
         ("--kube-api-qps=nan", "--kube-api-qps: 'nan' is no rate"),
+        ("--kube-api-qps=1e308", "--kube-api-qps: '1e308' is no rate"),
         ("--kube-api-qps=0", "--kube-api-qps: '0' is no rate"),
         ("--kube-api-qps=many", "--kube-api-qps: 'many' is no number"),
         ("--kube-api-burst=-1", "--kube-api-burst: '-1' is no number from 0"),

@@ -10,7 +10,7 @@ from sampan.controllers.history import History, with_collision
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import BURST, PodControl, at_once, slow_start
-from sampan.controllers.pods import available_in
+from sampan.controllers.pods import next_available
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
@@ -100,7 +100,8 @@ class DaemonSetController(Controller):
 def _next_look(seen: View, pods: Iterable[Object], held: Iterable[float]) -> Action:
     """When, by the passing of time alone, a ready pod becomes available or a failed one may be replaced."""
     seconds = seen.daemon_set["spec"].get("minReadySeconds") or 0
-    waits = [*held, *(wait for pod in pods if (wait := available_in(pod, seconds, seen.now)))]
+    soonest = next_available(pods, seconds, seen.now)
+    waits = [*held, *(() if soonest is None else (soonest,))]
     return after(min(waits)) if waits else WAIT
 
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sampan.controllers.pods import available_in, is_ready, phase_of
+from sampan.controllers.pods import available_in, is_ready, next_available, phase_of
 from sampan.controllers.stateful_set.plan import Plan, View
 from sampan.controllers.stateful_set.pods import revision_of
 from sampan.machinery.meta import Object, is_deleting
 from sampan.reconcile.action import WAIT, Action, after
+
+_ALWAYS = ("replicas", "availableReplicas", "collisionCount")  # shown though they be 0
 
 
 def status_of(seen: View, decided: Plan) -> Object:
@@ -37,11 +39,8 @@ def status_of(seen: View, decided: Plan) -> Object:
     return {name: value for name, value in counts.items() if value or name in _ALWAYS}
 
 
-_ALWAYS = ("replicas", "availableReplicas", "collisionCount")
-
-
 def next_look(seen: View) -> Action:
     """When the next ready pod becomes available by the passing of time alone."""
     seconds = seen.stateful_set["spec"].get("minReadySeconds") or 0
-    waits = [wait for pod in seen.pods if (wait := available_in(pod, seconds, seen.now))]
-    return after(min(waits)) if waits else WAIT
+    soonest = next_available(seen.pods, seconds, seen.now)
+    return WAIT if soonest is None else after(soonest)
