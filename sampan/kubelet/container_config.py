@@ -146,8 +146,17 @@ def _check_non_root(made: Prepared, security: Object) -> None:
 def _seccomp(security: Object, config: KubeletConfig) -> Any:
     profile = security.get("seccompProfile") or {"type": "Unconfined"}
     if profile.get("type") == "Localhost":
-        profile = profile | {"localhostProfile": str(config.root_dir / "seccomp" / profile["localhostProfile"])}
+        profile = profile | {"localhostProfile": _profile_file(profile.get("localhostProfile") or "", config)}
     return _profile(profile)
+
+
+def _profile_file(local: str, config: KubeletConfig) -> str:
+    """A file below the node's directory of profiles; what would name none must not run unconfined."""
+    if not local:
+        raise ConfigError("localhostProfile must be set if seccompProfile type is Localhost.")
+    if local.startswith("/") or ".." in local.split("/"):
+        raise ConfigError(f'seccomp profile "{local}" is not below the directory of profiles')
+    return str(config.root_dir / "seccomp" / local)
 
 
 def _profile(profile: Object) -> Any:

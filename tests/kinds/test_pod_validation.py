@@ -2,6 +2,7 @@
 
 import pytest
 
+from sampan.kinds.core.profile_validation import APPARMOR_OF_CONTAINER, SECCOMP_OF_CONTAINER, SECCOMP_OF_POD
 from tests.kinds.write import create_errors, pod, pod_with
 
 DNS_LABEL = (
@@ -222,10 +223,42 @@ def test_pod_spec(spec, error):
             f"{C}.securityContext.seccompProfile.localhostProfile: Required value: "
             "must be set when seccomp type is Localhost",
         ),
+        (
+            {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "../../x"}}},
+            f"{C}.securityContext.seccompProfile.localhostProfile: Invalid value: \"../../x\": must not contain '..'",
+        ),
+        (
+            {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "/x"}}},
+            f'{C}.securityContext.seccompProfile.localhostProfile: Invalid value: "/x": must be a relative path',
+        ),
+        (
+            {"securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": " x"}}},
+            f'{C}.securityContext.appArmorProfile.localhostProfile: Invalid value: " x": '
+            "must not be padded with whitespace",
+        ),
+        (
+            {"securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "x" * 4096}}},
+            f"{C}.securityContext.appArmorProfile.localhostProfile: Too long: may not be more than 4095 bytes",
+        ),
     ],
 )
 def test_container(container, error):
     assert ", ".join(create_errors(pod_with(**container))) == error
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        (SECCOMP_OF_POD, "localhost/../x", "must not contain '..'"),
+        (SECCOMP_OF_CONTAINER + "main", "confined", "must be a valid seccomp profile"),
+        (APPARMOR_OF_CONTAINER + "main", "mine", 'invalid AppArmor profile name: "mine"'),
+        (APPARMOR_OF_CONTAINER + "other", "unconfined", "container not found"),
+    ],
+)
+def test_profiles_as_annotations(key, value, error):
+    manifest = pod() | {"metadata": {"name": "p", "annotations": {key: value}}}
+    (found,) = create_errors(manifest)
+    assert found.startswith("metadata.annotations") and found.endswith(f": {error}")
 
 
 def test_mounts_need_their_own_places():

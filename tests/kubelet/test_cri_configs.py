@@ -119,6 +119,13 @@ def test_seccomp_profiles(kind: str, profile: int, reference: str) -> None:
     assert (found.profile_type, found.localhost_ref) == (profile, reference)
 
 
+@pytest.mark.parametrize("local", [None, "", "../p.json", "/etc/p.json", "a/../../p.json"])
+def test_a_seccomp_profile_that_is_no_file_of_the_nodes_starts_nothing(local: str | None) -> None:
+    """Rather than a container that is not confined (GO-2023-1864)."""
+    with pytest.raises(ConfigError):
+        made(securityContext={"seccompProfile": {"type": "Localhost", "localhostProfile": local}})
+
+
 @pytest.mark.parametrize(
     ("username", "user", "message"),
     [

@@ -208,3 +208,21 @@ def test_another_clusters_table_takes_nothing_from_this_one(cluster: Cluster) ->
     assert cluster.ask(cluster.node, "10.96.0.1", 80)[0] == "a"
     assert cluster.ask(cluster.pods["c"], "10.112.0.1", 80)[0] == "b"
     cluster.nft("delete table ip sampan-other\n")
+
+
+@pytest.mark.parametrize("port", [8081, 8082])  # a pod and a neighbour
+def test_what_listens_on_the_nodes_loopback_is_out_of_reach(cluster: Cluster, port: int) -> None:
+    """A packet to 127.0.0.1 that comes by the network is dropped (CVE-2020-8558), though the sender routes it here."""
+    cluster.apply([], [])
+    cluster.serve(cluster.node, "127.0.0.1", port, "secret")
+    space, own, gateway = (cluster.pods["a"], A, GATEWAY) if port == 8081 else (cluster.outside, OUTSIDE, NODE)
+    in_namespace(space, lambda: Path("/proc/sys/net/ipv4/conf/all/route_localnet").write_text("1"))
+    for change in (
+        "rule add pref 32765 lookup local",
+        "rule del pref 0",
+        "rule add pref 10 to 127.0.0.0/8 lookup 100",
+        f"route add 127.0.0.0/8 via {gateway} dev eth0 table 100",
+    ):
+        cluster.ip(f"-n {space} {change}")
+    with pytest.raises(TimeoutError):
+        cluster.ask(space, "127.0.0.1", port, source=own)

@@ -11,12 +11,13 @@ from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
 from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
 from sampan.kinds.core.podspec_validation import validate_pod_spec
+from sampan.kinds.core.profile_validation import validate_profile_annotations
 from sampan.kinds.core.qos import qos_class
 from sampan.kinds.prepare import in_metadata, keeping_metadata
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
-from sampan.machinery.validation import forbidden
+from sampan.machinery.validation import Path, forbidden
 
 _DEFAULT_GRACE = 30  # seconds, for pods that name none
 _keep_owners = keeping_metadata("ownerReferences")
@@ -61,6 +62,7 @@ def _grace(pod: Object, asked: int | None) -> int:
 def _validate(pod: Object) -> Errors:
     spec = pod["spec"]
     yield from validate_pod_spec(spec, SPEC, is_pod=True)
+    yield from validate_profile_annotations(pod, Path("metadata").child("annotations"))
     if pod["metadata"].get("resourceVersion"):
         return
     if spec.get("ephemeralContainers"):

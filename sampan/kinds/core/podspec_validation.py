@@ -9,6 +9,7 @@ from sampan.kinds.checks import Errors, each, optional_name
 from sampan.kinds.core.container_validation import ContainerContext, validate_containers
 from sampan.kinds.core.device_validation import validate_pod_claims
 from sampan.kinds.core.pod_level_resources import validate_pod_level
+from sampan.kinds.core.profile_validation import validate_profile_annotations
 from sampan.kinds.core.scheduling_validation import validate_scheduling
 from sampan.kinds.core.security_validation import validate_pod_security
 from sampan.kinds.core.volume_validation import validate_volumes
@@ -34,6 +35,7 @@ def validate_template(template: Object, path: Path) -> Errors:
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
     yield from validate_labels(metadata.get("labels"), path.child("labels"))
     yield from validate_annotations(metadata.get("annotations"), path.child("annotations"))
+    yield from validate_profile_annotations(template, path.child("annotations"))
     yield from validate_pod_spec(spec, path.child("spec"), is_pod=False)
     if spec.get("ephemeralContainers"):
         yield forbidden(path.child("spec", "ephemeralContainers"), "ephemeral containers not allowed in pod template")

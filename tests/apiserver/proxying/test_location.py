@@ -13,7 +13,8 @@ from sampan.apiserver.proxying.location import (
     service_location,
     wanted_of,
 )
-from sampan.machinery.errors import APIError, BadRequest, NotFound, ServiceUnavailable
+from sampan.apiserver.subresources.kubelets import node_address
+from sampan.machinery.errors import APIError, BadRequest, InternalError, NotFound, ServiceUnavailable
 
 
 @pytest.mark.parametrize(
@@ -119,3 +120,9 @@ def test_only_endpoints_that_pass_are_taken() -> None:
     found = {random_endpoint([SLICE, UNNAMED], "http", lambda one: one["addresses"] == ["10.0.0.2"]) for _ in "abc"}
     assert found == {("10.0.0.2", 8080)}
     assert random_endpoint([SLICE], "http", lambda one: False) is None
+
+
+@pytest.mark.parametrize("address", ["[::1]", "a b", "127.0.0.1:1", "x/../y", "\r\nHost: y", "-x", "", "a@b"])
+def test_a_nodes_address_that_is_none_is_named(address: str) -> None:
+    with pytest.raises(InternalError, match="address"):
+        node_address({"status": {"addresses": [{"type": "InternalIP", "address": address}]}})
