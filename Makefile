@@ -10,7 +10,7 @@ LOCKED := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :a
 SAMPAN := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 UV := $(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
-.PHONY: help install dev up demo test test-clients test-matrix conformance soak lint lock wheel sbom bench schema pause
+.PHONY: help install dev up demo test test-clients test-matrix conformance soak fuzz lint lock wheel sbom bench schema pause
 .PHONY: proto clean
 
 help: ## list the targets
@@ -49,6 +49,9 @@ test-matrix: dev ## the unit tests on the lowest and on the newest of each direc
 
 conformance: dev ## upstream's conformance tests: FOCUS='a regular expression' WORKERS=4; needs Go
 	@PYTHONPATH=. $(BIN)/python -m tests.conformance --focus "$$FOCUS" --workers "$${WORKERS:-4}"
+
+fuzz: dev ## a million requests by chance (REQUESTS=1000000 SEED=any): answers by status, faults, memory
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz.run $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 soak: dev ## an hour of traffic with faults (SECONDS=3600 SEED=any): what happened, and every promise that was broken
 	@PYTHONPATH=. $(BIN)/python -m tests.soak.run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -1,0 +1,35 @@
+"""A little of `make fuzz`, against a server in memory; and that the judge knows a fault."""
+
+from collections.abc import AsyncIterator
+from random import Random, randrange
+
+import pytest
+
+from tests.apiserver.harness import API, running
+from tests.fuzz.answers import is_fault
+from tests.fuzz.requests import NAMESPACE, request
+
+MOST = 1500
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[API]:
+    async with running() as api:
+        yield api
+
+
+async def test_every_request_has_an_answer(api: API) -> None:
+    await api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    seed = randrange(1 << 30)
+    random, statuses = Random(seed), set()
+    for _ in range(MOST):
+        sent = request(random)
+        answer = await api.call(sent.method, sent.path, sent.body, query=sent.query, content_type=sent.content)
+        statuses.add(answer.status)
+        assert not is_fault(answer.status, repr(answer.body).encode()), f"seed {seed}: {answer} to {sent}"
+    assert {200, 201, 400, 404, 422} <= statuses
+
+
+def test_what_is_a_fault() -> None:
+    assert is_fault(500, b"oops") and is_fault(502, b"x") and not is_fault(404, b"")
+    assert not is_fault(504, b'{"message":"Timeout: Too large resource version: 9, current: 1"}')
