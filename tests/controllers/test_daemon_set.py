@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sampan.controllers.daemon_set.backoff import FailureBackOff
 from sampan.controllers.daemon_set.plan import plan, status_of, view
 from sampan.controllers.daemon_set.pods import belongs, node_of, pod_for
-from sampan.controllers.node_selection import selects
 from sampan.kinds.apps.controller_revision import KIND as CONTROLLER_REVISION
 from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.core.node import KIND as NODE
+from sampan.kinds.core.node_selectors import spec_allows
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.meta import Key, Object, format_time, labels_of
 from sampan.testing.clock import EPOCH
@@ -76,6 +76,9 @@ def test_node_affinity() -> None:
 
     def term(operator: str, *values: str) -> Object:
         return {"matchExpressions": [{"key": "cores", "operator": operator, "values": list(values)}]}
+
+    def selects(spec: Object, node: Object) -> bool:
+        return spec_allows(spec, labels_of(node), node["metadata"]["name"])
 
     big = node("big", cores="16")
     assert selects(required(term("Gt", "8")), big)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from sampan.controllers.node_health import NO_EXECUTE, NO_SCHEDULE, NOT_READY, UNREACHABLE, UNSCHEDULABLE, tolerates
-from sampan.controllers.node_selection import selects
 from sampan.controllers.pod_control import pod_from_template
 from sampan.controllers.revisions import HASH_LABEL
-from sampan.machinery.meta import Object, annotations_of
+from sampan.kinds.core.node_selectors import spec_allows
+from sampan.machinery.meta import Object, annotations_of, labels_of
 from sampan.machinery.tree import get_path, with_changes
 
 GENERATION, GENERATION_NOTE = "pod-template-generation", "deprecated.daemonset.template.generation"
@@ -38,8 +38,8 @@ def tolerations(spec: Object) -> list[Object]:
 
 def belongs(daemon_set: Object, node: Object) -> Belongs:
     """What a node means to the DaemonSet."""
-    spec = daemon_set["spec"]["template"]["spec"]
-    if spec.get("nodeName") not in (None, "", node["metadata"]["name"]) or not selects(spec, node):
+    spec, name = daemon_set["spec"]["template"]["spec"], node["metadata"]["name"]
+    if spec.get("nodeName") not in (None, "", name) or not spec_allows(spec, labels_of(node), name):
         return Belongs(False, False)
     hard = [taint for taint in node["spec"].get("taints") or () if taint["effect"] in (NO_EXECUTE, NO_SCHEDULE)]
     borne = tolerations(spec)

@@ -1,14 +1,14 @@
 """NodeAffinity: nodeSelector, required and preferred node affinity. Rules: docs page Assigning Pods to Nodes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from sampan.kinds.core.node_selectors import one_term, spec_allows
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.framework import Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 
-Matches = Callable[[NodeInfo], bool]
 _REASON = ("node(s) didn't match Pod's node affinity/selector",)
 
 
@@ -26,7 +26,9 @@ class NodeAffinity:
     def count(self, pod: PodInfo, node: NodeInfo) -> int:
         """The weights of the preferred terms that the node meets."""
         preferred = _affinity(pod).get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        return sum(term["weight"] for term in preferred if _matches_term(term.get("preference") or {}, node))
+        return sum(
+            term["weight"] for term in preferred if one_term(term.get("preference") or {}, node.labels, node.name)
+        )
 
     def narrow(self, pod: PodInfo) -> frozenset[str] | None:
         """Where every required term names nodes by metadata.name, as a DaemonSet's pods do: those nodes."""
@@ -41,11 +43,7 @@ class NodeAffinity:
 
 def matches_required(pod: PodInfo, node: NodeInfo) -> bool:
     """Whether a node meets nodeSelector and the required affinity: all of the one and any term of the other."""
-    selector = pod.spec.get("nodeSelector")
-    if selector and any(node.labels.get(key) != value for key, value in selector.items()):
-        return False
-    terms = _required_terms(pod)
-    return terms is None or any(_matches_term(term, node) for term in terms)
+    return spec_allows(pod.spec, node.labels, node.name)
 
 
 def is_picky(pod: PodInfo) -> bool:
@@ -70,39 +68,3 @@ def _named_nodes(term: Mapping[str, Any]) -> set[str] | None:
             values = set(field.get("values") or ())
             named = values if named is None else named & values
     return named
-
-
-def _matches_term(term: Mapping[str, Any], node: NodeInfo) -> bool:
-    """A term without any condition matches nothing."""
-    expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
-    if not expressions and not fields:
-        return False
-    return _meets(expressions, node.labels) and _meets(fields, {"metadata.name": node.name})
-
-
-def _meets(expressions: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> bool:
-    return all(_meets_one(expression, labels.get(expression.get("key", ""))) for expression in expressions)
-
-
-def _meets_one(expression: Mapping[str, Any], label: str | None) -> bool:
-    values = expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return label in values
-        case "NotIn":
-            return label not in values
-        case "Exists":
-            return label is not None
-        case "DoesNotExist":
-            return label is None
-        case "Gt" | "Lt" as operator:
-            return _compares(operator, label, values)
-    return False
-
-
-def _compares(operator: str, label: str | None, values: Iterable[str]) -> bool:
-    try:
-        difference = int(label or "") - int(next(iter(values), ""))
-    except ValueError:
-        return False
-    return difference > 0 if operator == "Gt" else difference < 0
