@@ -11,5 +11,6 @@ CONTROLLERS = (
     Flag("kube-api-burst", NUMBER, "requests that a controller may make at once (default: 500)"),
     Flag("node-monitor-grace-period", DURATION, "how long a node may be silent before it is not ready (default: 50s)"),
     Flag("node-monitor-period", DURATION, "how often that is looked at (default: 5s)"),
+    Flag("pvclaimbinder-sync-period", DURATION, "how often claims that wait for a volume are looked at (default: 15s)"),
     Flag("terminated-pod-gc-threshold", NUMBER, "finished pods that are kept; 0: all (default: 12500)"),
 )

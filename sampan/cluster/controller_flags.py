@@ -77,5 +77,6 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "kube_api_burst": _count,
     "node_monitor_grace_period": _duration,
     "node_monitor_period": _duration,
+    "pvclaimbinder_sync_period": _duration,
     "terminated_pod_gc_threshold": _count,
 }

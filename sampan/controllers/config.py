@@ -20,6 +20,7 @@ class Config:
     node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
     node_monitor_period: float = 5.0
     terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
+    pvclaimbinder_sync_period: float = 15.0  # seconds after which claims that wait for a volume are looked at again
     sign_token: Callable[[dict[str, Any]], str] | None = None  # makes the tokens of Secrets; None: they stay empty
     legacy_token_clean_up_period: float = 365 * 86400.0  # seconds: unused for so long, they go
     kube_api_qps: float = 20.0  # requests a second that each controller makes, once its burst is used up; -1: no limit

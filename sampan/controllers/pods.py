@@ -27,6 +27,18 @@ def is_active(pod: Object) -> bool:
     return not is_finished(pod) and not is_deleting(pod)
 
 
+def is_terminated(pod: Object) -> bool:
+    """Whether nothing of the pod runs: it has ended, or is on its way out and no container runs."""
+    status = pod.get("status") or {}
+    states = [
+        one.get("state") or {}
+        for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+        for one in status.get(field) or ()
+    ]
+    stands = all(state.get("terminated") is not None or state.get("waiting") is not None for state in states)
+    return is_finished(pod) or (is_deleting(pod) and stands)
+
+
 def condition(obj: Object, type: str) -> Object | None:
     """The status condition of a type."""
     conditions = (obj.get("status") or {}).get("conditions") or ()

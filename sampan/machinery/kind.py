@@ -195,6 +195,7 @@ class Kind:
     prepare_update: PrepareUpdate | None = None  # (new, old)
     prepare_status_update: PrepareUpdate | None = None
     stamp: Stamp | None = None  # writes times that a create or update leaves to the server
+    stamp_status: Stamp | None = None  # ... that a write of the status leaves to it
     validate: Validate | None = None  # on create and, after validate_update, on update
     validate_create: Validate | None = None  # only on create: rules that stored objects may break
     validate_update: ValidateUpdate | None = None  # (new, old)

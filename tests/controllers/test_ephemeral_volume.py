@@ -38,8 +38,11 @@ async def test_a_claim_comes_and_goes_with_its_pod(cluster: Cluster) -> None:
 async def test_a_claim_of_somebody_else_is_in_the_way(cluster: Cluster) -> None:
     await cluster.create(CLAIM, {"metadata": {"name": "a-scratch"}, "spec": SPEC})
     await cluster.create(POD, pod())
-    told = await cluster.until(EVENT, lambda events: any(one["reason"] == "FailedBinding" for one in events))
-    (event, *_) = [one for one in told if one["reason"] == "FailedBinding"]
+
+    def is_ours(event: Object) -> bool:
+        return bool(event["reason"] == "FailedBinding" and event["involvedObject"]["kind"] == "Pod")
+
+    (event,) = filter(is_ours, await cluster.until(EVENT, lambda events: any(map(is_ours, events))))
     assert event["message"] == (
         f"ephemeral volume scratch: PVC {NS}/a-scratch was not created for pod {NS}/a (pod is not owner)"
     )

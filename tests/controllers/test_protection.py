@@ -47,10 +47,11 @@ async def test_a_claim_that_nobody_uses_goes_at_once(cluster: Cluster) -> None:
 async def test_a_volume_goes_when_it_is_bound_no_more(cluster: Cluster) -> None:
     made = await cluster.create(VOLUME, {"metadata": {"name": "disk"}, "spec": STORED})
     assert made["metadata"]["finalizers"] == [OF_VOLUMES]
-    await cluster.client.patch(VOLUME, "disk", {"status": {"phase": "Bound"}}, subresource="status")
+    await cluster.create(CLAIM, {"metadata": {"name": "data"}, "spec": CLAIMED})
+    await cluster.one(VOLUME, "disk", lambda one: one["status"]["phase"] == "Bound")
     await cluster.client.delete(VOLUME, "disk")
     await cluster.one(VOLUME, "disk", is_deleting)
-    await cluster.client.patch(VOLUME, "disk", {"status": {"phase": "Released"}}, subresource="status")
+    await cluster.client.delete(CLAIM, "data", NS)
     await cluster.gone(VOLUME, "disk")
 
 

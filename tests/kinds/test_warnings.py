@@ -78,7 +78,6 @@ def test_templates_are_told_with_their_path():
         (("networking.k8s.io/v1", "Ingress"), "no traffic is routed by it"),
         (("autoscaling/v2", "HorizontalPodAutoscaler"), "nothing is scaled by it"),
         (("networking.k8s.io/v1", "NetworkPolicy"), "no traffic is held back by it"),
-        (("v1", "PersistentVolumeClaim"), "no volume is bound to it or made for it"),
     ],
 )
 def test_kinds_that_nothing_acts_on_say_so(place, what):

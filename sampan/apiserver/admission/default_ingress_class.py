@@ -4,8 +4,8 @@ Rule: docs, Ingress, "Default IngressClass".
 """
 
 from sampan.apiserver.admission.attributes import Admission
-from sampan.apiserver.admission.default_class import default_class
 from sampan.apiserver.services import Services
+from sampan.kinds.default_class import default_class
 from sampan.kinds.networking.ingress_class import KIND as INGRESS_CLASS
 from sampan.machinery.meta import annotations_of
 

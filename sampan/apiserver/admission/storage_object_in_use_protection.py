@@ -1,7 +1,7 @@
-"""StorageObjectInUseProtection: volumes and claims are made with the finalizer that keeps them while they are used.
+"""StorageObjectInUseProtection: volumes, claims and classes of attributes are made with what keeps them while in use.
 
-The controllers pv_protection and pvc_protection take it off. Rule: docs, Persistent Volumes, "Storage Object in Use
-Protection".
+That is a finalizer; the controllers pv_protection, pvc_protection and vac_protection take it off. Rule: docs,
+Persistent Volumes, "Storage Object in Use Protection".
 """
 
 from sampan.apiserver.admission.attributes import Admission
@@ -10,6 +10,7 @@ from sampan.apiserver.services import Services
 _FINALIZERS = {
     "persistentvolumes": "kubernetes.io/pv-protection",
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+    "volumeattributesclasses": "kubernetes.io/vac-protection",
 }
 
 

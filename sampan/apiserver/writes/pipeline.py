@@ -138,8 +138,9 @@ def _prepare(write: Write, new: Object, old: Object) -> None:
     settle_version(kind, new, old)
     metadata.prepare_update(kind, new, old)
     write.part.prepare(kind, new, old)
-    if kind.stamp and write.part.subresource != "status":
-        kind.stamp(new, old, write.call.now)
+    stamp = kind.stamp_status if write.part.subresource == "status" else kind.stamp
+    if stamp:
+        stamp(new, old, write.call.now)
     metadata.bump_generation(kind, new, old)
 
 

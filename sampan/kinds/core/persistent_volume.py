@@ -26,7 +26,7 @@ from sampan.kinds.core.volume_claims import (
 )
 from sampan.kinds.differences import differences
 from sampan.machinery.kind import Column, Kind, ServedVersion
-from sampan.machinery.meta import Object, annotations_of
+from sampan.machinery.meta import Object, annotations_of, format_time
 from sampan.machinery.tree import deep_copy, get_path, semantic_equal
 from sampan.machinery.validation import Path, dns_subdomain, forbidden, invalid, not_supported, required
 
@@ -56,6 +56,18 @@ def _default(volume: Object) -> None:
 
 def _prepare_create(volume: Object) -> None:
     volume["status"] = {"phase": "Pending", "lastPhaseTransitionTime": volume["metadata"].get("creationTimestamp")}
+
+
+def _stamp_status(new: Object, old: Object | None, now: datetime) -> None:
+    """When the phase has changed, unless whoever changes it says when (KEP-3762)."""
+    status, before = dict(new.get("status") or {}), (old or {}).get("status") or {}
+    said, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
+    if status.get("phase") == before.get("phase"):
+        if said is None and known is not None:
+            status["lastPhaseTransitionTime"] = known
+    elif said is None or said == known:
+        status["lastPhaseTransitionTime"] = format_time(now)
+    new["status"] = status
 
 
 def _validate(volume: Object) -> Errors:
@@ -200,6 +212,7 @@ KIND = Kind(
         ),
     ),
     prepare_create=_prepare_create,
+    stamp_status=_stamp_status,
     validate=_validate,
     validate_update=_validate_update,
     warnings=_warnings,

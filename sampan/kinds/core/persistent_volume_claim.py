@@ -22,7 +22,6 @@ from sampan.kinds.core.volume_claims import (
     spec_cell,
 )
 from sampan.kinds.differences import differences
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery import quantity
 from sampan.machinery.kind import Column, Kind, ServedVersion
@@ -209,7 +208,6 @@ KIND = Kind(
     ),
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    create_warnings=nothing_acts("no volume is bound to it or made for it"),
     validate_create=_validate_create,
     validate_update=_validate_update,
     validate_status_update=_validate_status_update,

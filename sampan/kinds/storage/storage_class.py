@@ -18,7 +18,7 @@ from sampan.machinery.tables import name
 from sampan.machinery.validation import Path, check, duplicate, qualified_name, required
 
 _DEFINITION = "io.k8s.api.storage.v1.StorageClass"
-_IS_DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
+DEFAULT_MARKS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 _RULES: FieldRules = {
     _DEFINITION: {
         "parameters": Immutable(),
@@ -71,7 +71,7 @@ def _warnings(storage_class: Object) -> Warnings:
 
 def is_default(storage_class: Object) -> bool:
     """Whether claims that name no class may get this one."""
-    return any(annotations_of(storage_class).get(key) == "true" for key in _IS_DEFAULT)
+    return any(annotations_of(storage_class).get(key) == "true" for key in DEFAULT_MARKS)
 
 
 def _name(storage_class: Object, now: datetime) -> str:

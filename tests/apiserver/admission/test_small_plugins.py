@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sampan.apiserver.admission.configuration import AdmissionConfiguration
-from sampan.apiserver.admission.default_class import default_class
 from sampan.apiserver.admission.tolerations import merged
+from sampan.kinds.default_class import default_class
 from sampan.machinery.meta import Object
 from tests.apiserver.harness import API, PODS, pod, running
 

@@ -1,6 +1,6 @@
 """The class that objects get which name none: the newest of those that are marked as the default.
 
-Called by default_storage_class.py and default_ingress_class.py.
+Called by admission for new objects, and by the binder of volumes for claims that were there before the class.
 """
 
 from collections.abc import Collection, Iterable
