@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sampan.kubelet.podspec import all_containers
-from sampan.kubelet.runtime import Container, PodRuntime, State
+from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.machinery.meta import Object
 
 

@@ -13,18 +13,17 @@ from sampan.client.api import Client
 from sampan.kinds.coordination.lease import KIND as LEASE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.lease import LEASE_NAMESPACE, new_lease, renewal
 from sampan.kubelet.machine import Machine, read_pressure
 from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status
 from sampan.kubelet.runtime_state import RuntimeState
 from sampan.machinery.errors import AlreadyExists, APIError, Conflict, NotFound
-from sampan.machinery.meta import Object, format_micro_time
+from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
 
 log = logging.getLogger(__name__)
 
-LEASE_NAMESPACE = "kube-node-lease"
-LEASE_SECONDS = 40
 REGISTER_RETRY = (0.1, 7.0)  # first and longest wait
 
 
@@ -132,16 +131,12 @@ class NodeReporter:
         )
 
     async def _renew_lease(self) -> None:
-        name, now = self._config.node_name, format_micro_time(self._clock.now())
-        spec = {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now}
+        name, now = self._config.node_name, self._clock.now()
         try:
-            await self._client.patch(LEASE, name, {"spec": spec}, LEASE_NAMESPACE)
+            await self._client.patch(LEASE, name, {"spec": renewal(name, now)}, LEASE_NAMESPACE)
         except NotFound:
             assert self._node is not None, "register comes first"
-            owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": self._node["metadata"]["uid"]}
-            meta = {"name": name, "namespace": LEASE_NAMESPACE, "ownerReferences": [owner]}
-            lease = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": meta, "spec": spec}
-            await self._client.create(LEASE, lease)
+            await self._client.create(LEASE, new_lease(self._node, now))
 
     def _tell_changes(self, old: Object, node: Object) -> None:
         for reason in changes(old, node["status"]):

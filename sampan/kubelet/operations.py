@@ -25,8 +25,8 @@ from sampan.kubelet.plan import (
     subject,
 )
 from sampan.kubelet.podspec import all_containers, full_name, grace_period, uses_host_network
+from sampan.kubelet.records import PodRuntime
 from sampan.kubelet.resources import cgroup_parent, pod_limits
-from sampan.kubelet.runtime import PodRuntime
 from sampan.kubelet.sandbox_config import sandbox_config
 from sampan.kubelet.start import Start, StartError
 from sampan.kubelet.stop import MIN_GRACE, end_container

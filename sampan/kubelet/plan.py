@@ -19,7 +19,7 @@ from sampan.kubelet.podspec import (
     restart_policy,
     uid_of,
 )
-from sampan.kubelet.runtime import Container, PodRuntime, Sandbox, State
+from sampan.kubelet.records import Container, PodRuntime, Sandbox, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, failed_probe, is_started
 from sampan.machinery.meta import Object
 

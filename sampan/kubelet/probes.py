@@ -13,7 +13,7 @@ from typing import Literal
 
 from sampan.kubelet.handlers import Handlers, Target
 from sampan.kubelet.outcome import Outcome
-from sampan.kubelet.runtime import Container
+from sampan.kubelet.records import Container
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdict
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock

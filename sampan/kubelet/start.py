@@ -15,7 +15,7 @@ from sampan.kubelet.handlers import Target
 from sampan.kubelet.hooks import HookFailed, hook_of, run_hook
 from sampan.kubelet.images import ImageError
 from sampan.kubelet.pod_env import ConfigError, EnvContext, environment, wanted
-from sampan.kubelet.runtime import PodRuntime, Sandbox
+from sampan.kubelet.records import PodRuntime, Sandbox
 from sampan.kubelet.stop import end_container
 from sampan.kubelet.volumes.content import VolumeError
 from sampan.kubelet.volumes.mounts import container_mounts

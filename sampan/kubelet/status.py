@@ -20,7 +20,7 @@ from sampan.kubelet.podspec import (
     restart_policy,
     uses_host_network,
 )
-from sampan.kubelet.runtime import Container, PodRuntime, State
+from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
 

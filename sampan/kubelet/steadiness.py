@@ -9,7 +9,7 @@ the same effect. Called by worker.py.
 from datetime import datetime, timedelta
 
 from sampan.kubelet.podspec import containers
-from sampan.kubelet.runtime import PodRuntime, State
+from sampan.kubelet.records import PodRuntime, State
 from sampan.machinery.meta import Object
 
 STEADY = timedelta(seconds=0.2)

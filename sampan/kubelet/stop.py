@@ -13,8 +13,8 @@ from sampan.kubelet.cri import CRIError
 from sampan.kubelet.handlers import Target
 from sampan.kubelet.hooks import HookFailed, hook_of, run_hook
 from sampan.kubelet.podspec import grace_period
+from sampan.kubelet.records import PodRuntime
 from sampan.kubelet.resources import cgroup_parent
-from sampan.kubelet.runtime import PodRuntime
 from sampan.machinery.meta import Object
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from sampan.kubelet.podspec import all_containers, full_name, grace_period, is_f
 from sampan.kubelet.probe_metrics import Probed
 from sampan.kubelet.probes import Kind as ProbeKind
 from sampan.kubelet.probes import Prober
-from sampan.kubelet.runtime import Container, PodRuntime, State
+from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.status_writer import StatusWriter
 from sampan.kubelet.steadiness import steady_at

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sampan.kubelet.runtime import Container, PodRuntime, Sandbox, State
+from sampan.kubelet.records import Container, PodRuntime, Sandbox, State
 from sampan.machinery.meta import Object
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from sampan.kubelet.log_access import LogUnavailable, find_log
 from sampan.kubelet.log_format import Entry, parse_line
 from sampan.kubelet.logs import LogOptions, parse_options, read_log
 from sampan.kubelet.messages import termination_message
-from sampan.kubelet.runtime import PodRuntime
+from sampan.kubelet.records import PodRuntime
 from tests.kubelet.pods import NOW, pod, ran, runs, runtime
 
 

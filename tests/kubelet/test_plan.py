@@ -19,7 +19,7 @@ from sampan.kubelet.plan import (
     plan,
 )
 from sampan.kubelet.podspec import container_hash
-from sampan.kubelet.runtime import PodRuntime, State
+from sampan.kubelet.records import PodRuntime, State
 from sampan.kubelet.verdicts import Verdict
 from sampan.machinery.meta import Object
 from tests.kubelet.pods import NOW, SANDBOX, pod, ran, runs, runtime, spec_of

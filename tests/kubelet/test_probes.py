@@ -16,7 +16,7 @@ from sampan.kubelet.handlers import Handlers, Target, port_of
 from sampan.kubelet.hooks import run_hook
 from sampan.kubelet.outcome import Outcome
 from sampan.kubelet.probes import Prober, Tally
-from sampan.kubelet.runtime import Container, State
+from sampan.kubelet.records import Container, State
 from sampan.kubelet.stop import end_container
 from sampan.kubelet.verdicts import Verdict
 from sampan.machinery.meta import Object

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sampan.kubelet.runtime import PodRuntime
+from sampan.kubelet.records import PodRuntime
 from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.verdicts import Verdict
 from sampan.machinery.meta import Object

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sampan.kubelet.endpoints.attaching import attached, is_alive
-from sampan.kubelet.runtime import Container, PodRuntime, State
+from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.steadiness import STEADY, steady_at
 from sampan.transport.messages import Connection, Response, Upgrade
 from sampan.transport.relay import splice

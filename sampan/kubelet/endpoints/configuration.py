@@ -6,7 +6,7 @@ Fields: kubelet.config.k8s.io/v1beta1; those that mean something here, and have 
 from sampan.kubelet.backoff import LONGEST
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.endpoints.access import ALLOWED_TTL, REFUSED_TTL, TOKEN_TTL
-from sampan.kubelet.node_status import LEASE_SECONDS
+from sampan.kubelet.lease import LEASE_SECONDS
 from sampan.machinery.meta import Object
 
 

@@ -11,7 +11,7 @@ from sampan.kubelet.endpoints.finding import Pods, find_pod
 from sampan.kubelet.log_access import LogUnavailable, find_log
 from sampan.kubelet.logs import parse_options, read_log
 from sampan.kubelet.podspec import uid_of
-from sampan.kubelet.runtime import Container
+from sampan.kubelet.records import Container
 from sampan.transport.messages import Reply, Request, StreamResponse
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from sampan.kubelet.endpoints.answers import NOT_FOUND, HTTPError
 from sampan.kubelet.podspec import uid_of
-from sampan.kubelet.runtime import Container, Runtime, State
+from sampan.kubelet.records import Container, State
+from sampan.kubelet.runtime import Runtime
 from sampan.machinery.meta import Object
 
 Pods = Callable[[], list[Object]]
