@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from sampan import KUBERNETES_VERSION, __version__
@@ -20,6 +21,10 @@ def register(subparsers: Any) -> None:
     command: argparse.ArgumentParser = subparsers.add_parser("up", help="bring a cluster up")
     add_name(command)
     command.add_argument("--control-plane-only", action="store_true", help="no node: needs neither root nor containerd")
+    command.add_argument(
+        "--simulate-nodes", type=_number, metavar="N", help="nodes without containers: need neither root nor containerd"
+    )
+    command.add_argument("--simulate-config", metavar="FILE", help="how simulated nodes and their pods behave")
     command.add_argument("--state-dir", default="", metavar="DIR", help="default: $SAMPAN_HOME/<name>")
     command.add_argument("--kubeconfig", default="", metavar="FILE", help="default: $KUBECONFIG or ~/.kube/config")
     command.add_argument("--api-port", type=_port, metavar="PORT", help="default: 6443, or the next free one")
@@ -64,6 +69,12 @@ def _port(word: str) -> int:
     return number
 
 
+def _number(word: str) -> int:
+    if not word.isdecimal() or not word.isascii() or len(word) > 9:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of nodes")
+    return int(word)
+
+
 def _duration(word: str) -> str:
     from sampan.machinery.durations import parse_duration
 
@@ -87,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Sampan {__version__}, Kubernetes {KUBERNETES_VERSION}")
     table.line("command loaded")
     try:
-        if not arguments.control_plane_only:
+        if _has_real_node(arguments):
             preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
             table.line("machine checked")
         config = settle.settle(wishes_of(arguments))
@@ -108,6 +119,19 @@ def run(arguments: argparse.Namespace) -> int:
     return _stay(arguments, pid) if arguments.foreground and pid else 0
 
 
+def _has_real_node(arguments: argparse.Namespace) -> bool:
+    """Whether there is going to be one, by what is asked for or by what the cluster has been so far."""
+    if arguments.control_plane_only or arguments.simulate_nodes is not None:
+        return False
+    from sampan.cluster.config import ConfigError, home, load
+
+    try:
+        existing = load(Path(arguments.state_dir) if arguments.state_dir else home() / arguments.name)
+    except (ConfigError, OSError):  # settle.py says what to do
+        return True
+    return existing is None or not existing.control_plane_only
+
+
 def wishes_of(arguments: argparse.Namespace) -> Any:
     """What the flags ask for (cluster/wishes.py)."""
     from sampan.cluster.wishes import Wishes
@@ -119,6 +143,8 @@ def wishes_of(arguments: argparse.Namespace) -> Any:
         api_port=arguments.api_port,
         listen=arguments.listen,
         control_plane_only=arguments.control_plane_only,
+        simulate_nodes=arguments.simulate_nodes,
+        simulate_config=arguments.simulate_config,
         legacy_discovery=arguments.legacy_discovery,
         enable_admission_plugins=arguments.enable_admission_plugins,
         disable_admission_plugins=arguments.disable_admission_plugins,

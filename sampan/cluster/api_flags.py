@@ -28,6 +28,7 @@ def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any
     return {
         **_admission(wishes),
         **_encryption(wishes),
+        **_simulation(wishes),
         "authentication": _authentication(wishes, authentication),
         "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
@@ -39,6 +40,7 @@ def files(config: ClusterConfig) -> Iterator[tuple[str, str]]:
     """(flag, path) of every file that a flag has named."""
     yield "--admission-control-config-file", config.admission_config_file
     yield "--encryption-provider-config", config.encryption_provider_config
+    yield "--simulate-config", config.simulate_config
     for said in (config.authentication, config.authorization, config.audit):
         for field, value in said.items():
             for path in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
@@ -64,6 +66,7 @@ def check(config: ClusterConfig) -> None:
     _check_authorization(config)
     _check_audit(config)
     _check_controllers(config)
+    _check_simulation(config)
 
 
 def _admission(wishes: Wishes) -> dict[str, Any]:
@@ -106,6 +109,25 @@ def _check_encryption(config: ClusterConfig) -> None:
         try:
             check(config)
         except EncryptionError as error:
+            raise FlagError(str(error)) from None
+
+
+def _simulation(wishes: Wishes) -> dict[str, Any]:
+    """What was said about simulated nodes."""
+    file = wishes.simulate_config
+    said = {"simulate_nodes": wishes.simulate_nodes, "simulate_config": str(Path(file).absolute()) if file else file}
+    return {field: value for field, value in said.items() if value is not None}
+
+
+def _check_simulation(config: ClusterConfig) -> None:
+    if config.simulate_config and config.simulate_nodes is None:
+        raise FlagError("--simulate-config is about simulated nodes, of which there are none: add --simulate-nodes N")
+    if config.simulate_nodes is not None:
+        from sampan.cluster.simulation import SimulationError, fleet_of
+
+        try:
+            fleet_of(config)
+        except SimulationError as error:
             raise FlagError(str(error)) from None
 
 

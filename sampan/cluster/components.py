@@ -189,7 +189,7 @@ def _controllers_config(cluster: Cluster) -> ControllersConfig:
         cluster_signing_cert=authority.certificate,
         cluster_signing_key=authority.key,
         cluster_signing_duration=parse_duration(cluster.config.cluster_signing_duration),
-        load_balancer_pool=() if cluster.config.control_plane_only else (cluster.config.lb_pool,),
+        load_balancer_pool=(cluster.config.lb_pool,) if cluster.config.has_nodes else (),
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
         **settings(cluster.config.controllers),
     )

@@ -45,6 +45,8 @@ class ClusterConfig:
     lb_pool: str  # CIDR from which LoadBalancer addresses are taken
     listen: str = ""  # "" is loopback and the node's address
     control_plane_only: bool = False
+    simulate_nodes: int | None = None  # 0: there were some; None: there never were
+    simulate_config: str = ""  # a file
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config
     kubeconfigs: list[str] = field(default_factory=list)  # the files that have it, wherever $KUBECONFIG leads today
     domain: str = "cluster.local"
@@ -64,6 +66,11 @@ class ClusterConfig:
     def directory(self) -> Path:
         """The state directory."""
         return Path(self.state)
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether pods run, or seem to."""
+        return not self.control_plane_only or bool(self.simulate_nodes)
 
     @property
     def server_url(self) -> str:

@@ -36,6 +36,8 @@ async def serve(config: ClusterConfig, steps: Steps) -> None:
         ]
         if node:
             running += await node.tasks(cluster, steps.done)
+        if config.simulate_nodes is not None:
+            running += _simulated(cluster)
         waits = [partial(part.wait_ready, cluster, steps.done) for part in (components, node) if part]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(make(), name=name) for name, make in running]
@@ -52,6 +54,13 @@ def _node() -> ModuleType:
     from sampan.cluster import node_components
 
     return node_components
+
+
+def _simulated(cluster: components.Cluster) -> list[components.Task]:
+    """Simulated nodes, loaded only where there are or were some."""
+    from sampan.cluster import simulated_components
+
+    return simulated_components.tasks(cluster)
 
 
 async def _until_ready(waits: Iterable[Callable[[], Awaitable[None]]], config: ClusterConfig, steps: Steps) -> None:

@@ -95,6 +95,11 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
             f"cluster {existing.name} has API port {existing.api_port}; its certificates and kubeconfigs name it.\n"
             f"Delete it first:\n    sampan delete --name {existing.name}"
         )
+    if wishes.simulate_nodes and not existing.control_plane_only:
+        raise LifecycleError(
+            f"cluster {existing.name} has a real node; simulated ones go with a control plane alone. Make another:\n"
+            f"    sampan up --name NAME --simulate-nodes {wishes.simulate_nodes}"
+        )
     config = existing.with_changes(
         control_plane_only=wishes.control_plane_only or existing.control_plane_only,
         listen=wishes.listen or existing.listen,
@@ -135,7 +140,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         dns_ip=ranges.dns_ip,
         lb_pool=ranges.lb_pool,
         listen=wishes.listen,
-        control_plane_only=wishes.control_plane_only,
+        control_plane_only=wishes.control_plane_only or wishes.simulate_nodes is not None,
         kubeconfig=wishes.kubeconfig,
         legacy_discovery=wishes.legacy_discovery or "auto",
         cluster_signing_duration=wishes.cluster_signing_duration or "8760h",

@@ -15,6 +15,8 @@ class Wishes:
     api_port: int | None = None
     listen: str = ""
     control_plane_only: bool = False
+    simulate_nodes: int | None = None
+    simulate_config: str | None = None
     legacy_discovery: str = ""
     cluster_signing_duration: str = ""
     enable_admission_plugins: str | None = None

@@ -121,6 +121,15 @@ def changes(old: Object, new: Object) -> list[str]:
     return [_EVENTS[type_][status != "True"] for type_, status in now.items() if before.get(type_) != status]
 
 
+def essence(status: Object) -> Object:
+    """A status without what changes by itself: heartbeat times."""
+    conditions = [
+        {name: value for name, value in condition.items() if name != "lastHeartbeatTime"}
+        for condition in status.get("conditions") or ()
+    ]
+    return status | {"conditions": conditions}
+
+
 def _capacity(machine: Machine, max_pods: int) -> dict[str, str]:
     return {
         "cpu": str(machine.cpus),

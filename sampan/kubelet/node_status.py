@@ -15,7 +15,7 @@ from sampan.kinds.core.node import KIND as NODE
 from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.lease import LEASE_NAMESPACE, new_lease, renewal
 from sampan.kubelet.machine import Machine, read_pressure
-from sampan.kubelet.node import NodeFacts, changes, image_list, new_node, node_status
+from sampan.kubelet.node import NodeFacts, changes, essence, image_list, new_node, node_status
 from sampan.kubelet.runtime_state import RuntimeState
 from sampan.machinery.errors import AlreadyExists, APIError, Conflict, NotFound
 from sampan.machinery.meta import Object
@@ -106,7 +106,7 @@ class NodeReporter:
         now, before = self._clock.now(), self._node["status"]
         status = node_status(self._config, await self._facts(), self._node, now)
         due = self._written is None or (now - self._written).total_seconds() >= self._config.status_interval
-        if not due and _essence(status) == _essence(self._node["status"]):
+        if not due and essence(status) == essence(self._node["status"]):
             return
         try:
             self._node = await self._client.update(NODE, self._node | {"status": status}, subresource="status")
@@ -142,12 +142,3 @@ class NodeReporter:
         for reason in changes(old, node["status"]):
             message = f"Node {self._config.node_name} status is now: {reason}"
             self._recorder.event(node, "Normal", reason, message)
-
-
-def _essence(status: Object) -> Object:
-    """A status without what changes by itself: heartbeat times."""
-    conditions = [
-        {name: value for name, value in condition.items() if name != "lastHeartbeatTime"}
-        for condition in status.get("conditions") or ()
-    ]
-    return status | {"conditions": conditions}

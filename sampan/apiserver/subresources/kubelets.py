@@ -7,13 +7,23 @@ import re
 from typing import Any
 
 from sampan.kinds.addresses import is_ipv4, is_ipv6
-from sampan.machinery.errors import InternalError
-from sampan.machinery.meta import Object
+from sampan.kinds.core.node import SIMULATED_LABEL
+from sampan.machinery.errors import BadRequest, InternalError
+from sampan.machinery.meta import Object, labels_of
 from sampan.machinery.tree import get_path
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _DEFAULT_PORT = 10250
 _ADDRESS_TYPES = ("InternalIP", "Hostname", "ExternalIP")
+
+
+def refuse_simulated(node: Object | None, what: str) -> None:
+    """A simulated node has neither a kubelet to dial nor containers; raises BadRequest. `what`: "pod web is"."""
+    if node is not None and SIMULATED_LABEL in labels_of(node):
+        name = node["metadata"]["name"]
+        raise BadRequest(
+            f"{what} on the simulated node {name}: no container runs there, and nothing can be connected to"
+        )
 
 
 def node_address(node: Object) -> str:

@@ -14,7 +14,7 @@ from sampan.apiserver.proxying.links import joined
 from sampan.apiserver.proxying.location import Location, wanted_of
 from sampan.apiserver.proxying.reverse import Backend, serve
 from sampan.apiserver.services import Services
-from sampan.apiserver.subresources.kubelets import node_address, node_port
+from sampan.apiserver.subresources.kubelets import node_address, node_port, refuse_simulated
 from sampan.kinds.addresses import is_ipv4, is_ipv6
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
@@ -35,6 +35,7 @@ async def pod(services: Services, call: Call) -> Reply:
     found = services.find(POD, call.info.namespace, wanted.name)
     if found is None:
         raise NotFound.of("pods", "", wanted.name)
+    _refuse_simulated(services, found)
     return await _serve(services, call, locations.pod_location(wanted, found), path)
 
 
@@ -54,7 +55,15 @@ def _is_pod(services: Services, namespace: str, endpoint: Object) -> bool:
     if target.get("namespace") != namespace or not locations.is_global_unicast(address):
         return False
     found = services.find(POD, namespace, target.get("name") or "")
-    return found is not None and address in locations.pod_addresses(found)
+    if found is None or address not in locations.pod_addresses(found):
+        return False
+    _refuse_simulated(services, found)
+    return True
+
+
+def _refuse_simulated(services: Services, pod: Object) -> None:
+    node = services.find(NODE, "", pod["spec"].get("nodeName") or "")
+    refuse_simulated(node, f"pod {pod['metadata']['name']} is")
 
 
 async def node(services: Services, call: Call) -> Reply:
@@ -64,6 +73,7 @@ async def node(services: Services, call: Call) -> Reply:
     found = services.find(NODE, "", wanted.name)
     if found is None:
         raise NotFound.of("nodes", "", wanted.name)
+    refuse_simulated(found, "the kubelet is")
     name, port = node_address(found), node_port(found)
     address = await _resolved(name)
     if wanted.port in ("", str(port)):

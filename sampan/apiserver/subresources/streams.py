@@ -11,7 +11,7 @@ from sampan.apiserver.authorization.guard import authorized
 from sampan.apiserver.call import Call
 from sampan.apiserver.services import Services
 from sampan.apiserver.streaming import KubeletTarget, proxy_attach, proxy_exec, proxy_log, proxy_portforward
-from sampan.apiserver.subresources.kubelets import node_address, node_port
+from sampan.apiserver.subresources.kubelets import node_address, node_port, refuse_simulated
 from sampan.apiserver.verbs.get import current
 from sampan.kinds.core.node import KIND as NODE
 from sampan.machinery.errors import BadRequest, NotFound
@@ -173,5 +173,6 @@ def _target(services: Services, pod: Object, verb: str, container: str, query: s
     node = services.find(NODE, "", node_name)
     if node is None:
         raise NotFound.of("nodes", "", node_name)
+    refuse_simulated(node, f"pod {meta['name']} is")
     path = "/".join([verb, meta["namespace"], meta["name"], *([container] if container else [])])
     return KubeletTarget(node_address(node), node_port(node), "/" + quote(path), query, services.kubelet_tls)

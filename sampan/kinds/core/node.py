@@ -15,6 +15,7 @@ from sampan.machinery.tree import get_path, semantic_equal
 from sampan.machinery.validation import Path, duplicate, forbidden, invalid, non_negative
 
 ROLE_LABEL = "node-role.kubernetes.io/"  # followed by the role
+SIMULATED_LABEL = "sampan.internal/simulated"  # no container runs there: kubelet/simulated/
 _OLD_ROLE_LABEL = "kubernetes.io/role"  # whose value is the role
 _CORE = "io.k8s.api.core.v1."
 _CIDRS = SPEC.child("podCIDRs")
