@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"Sampan {__version__}, Kubernetes {KUBERNETES_VERSION}")
     table.line("command loaded")
     try:
-        if _has_real_node(arguments):
+        if has_real_node(arguments):
             preflight.check(install_missing=arguments.install, say=lambda text: print(f"  {text}", flush=True))
             table.line("machine checked")
         config = settle.settle(wishes_of(arguments))
@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _stay(arguments, pid) if arguments.foreground and pid else 0
 
 
-def _has_real_node(arguments: argparse.Namespace) -> bool:
+def has_real_node(arguments: argparse.Namespace) -> bool:
     """Whether there is going to be one, by what is asked for or by what the cluster has been so far."""
     if arguments.control_plane_only or arguments.simulate_nodes is not None:
         return False

@@ -39,7 +39,8 @@ def check(*, install_missing: bool, say: Callable[[str], None]) -> None:
     if os.geteuid() != 0:
         raise PreflightError(
             "a node needs root: it makes network interfaces, mounts and cgroups.\n"
-            "Run it as root, or without a node:\n    sampan up --control-plane-only"
+            "Run it as root, or without a node:\n    sampan up --control-plane-only\n"
+            "or with nodes that run nothing:\n    sampan up --simulate-nodes 3"
         )
     packages = missing()
     wanted = packages if _command("kubectl") else [*packages, KUBECTL_PACKAGE]

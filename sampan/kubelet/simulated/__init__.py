@@ -8,6 +8,7 @@
     pods.py          the pods of all nodes: one informer, work for what changes only
     nodes.py         the Node objects: names, addresses, status
     heartbeats.py    registration, Leases and status reports, spread over time by rota.py
+    app.py           all of it together
     events.py        what a kubelet tells of a pod
 
 What kubemark is to upstream: the kubelet's decisions (plan.py, status.py, admission.py) are the real ones, CRI is a

@@ -48,8 +48,8 @@ class Heartbeats:
         await self._nodes.synced()
         everyone = range(self._fleet.count)
         await _several(everyone, self._register)
-        ready()
         await self._remove_surplus()
+        ready()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._in_turn(LEASE_PERIOD, self._beat), name="leases of simulated nodes")
             group.create_task(self._in_turn(STATUS_PERIOD, self._report), name="status of simulated nodes")
