@@ -30,6 +30,7 @@ from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.state import ClusterState
 from sampan.storage.sqlite import SQLiteStore
+from sampan.testing.scheduling import unconnected
 
 ZONES = 3
 
@@ -84,7 +85,7 @@ def measure(
     state = ClusterState()
     for number in range(nodes):
         state.put_node(node(number))
-    decider = Decider(state, default_profile(owner_selector, lambda name: {}), Random(1))
+    decider = Decider(state, default_profile(unconnected(owner_selector)), Random(1))
     waiting = [prepare(pod(number)) for number in range(pods)]
     start = time.perf_counter()
     for obj in waiting:

@@ -4,8 +4,9 @@
     await scheduler.run(ready)          # until cancelled
 
 The life of a pod here: an informer shows it without a node -> queue.py -> `decide` (decision.py, on state.py) ->
-assumed to be there -> bound by effects.py -> the informer shows it with its node. Or, where nothing fits:
-preemption.py, a FailedScheduling event and condition, parked in the queue until something happens that may help.
+assumed to be there -> what it needs is made ready (binding.py) -> bound by effects.py -> the informer shows it with its
+node. Or, where nothing fits: preemption.py, a FailedScheduling event and condition, parked in the queue until something
+happens that may help.
 
 A decision takes no time on the event loop that others could use to change the state: it sees one consistent cluster.
 """
@@ -22,22 +23,27 @@ from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.errors import APIError
-from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Key, Object, labels_of
 from sampan.reconcile.clock import Clock
 from sampan.reconcile.events import EventRecorder
+from sampan.scheduler.binding import BindingCycle
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.decision import Decider, Unschedulable
 from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE, Effects
+from sampan.scheduler.feed import DEFAULT_NAME, Feed, Nominations, waits
+from sampan.scheduler.framework import Rejected
+from sampan.scheduler.handle import Handle
 from sampan.scheduler.owners import Owners
-from sampan.scheduler.pod_info import PodInfo, is_finished
+from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.queue import SchedulingQueue, Waiting
 from sampan.scheduler.state import ClusterState
+from sampan.scheduler.volumes import Volumes
 
 log = logging.getLogger(__name__)
 
-DEFAULT_NAME = "default-scheduler"
 _WRITERS = 100  # pods whose outcome is being written at once
 
 
@@ -60,15 +66,19 @@ class Scheduler:
         self._informers = informers = informers or Informers(client, sleep=clock.sleep)
         self._recorder = EventRecorder(client, name, clock)
         self._effects = Effects(client, self._recorder, clock, name)
-        self._pods, self._nodes, self._namespaces = (informers.of(kind) for kind in (POD, NODE, NAMESPACE))
-        owners = Owners(informers)
-        self._followed: list[Informer] = [self._pods, self._nodes, self._namespaces, *owners.informers]
-        self._profile = default_profile(owners.selector, self._namespace_labels)
+        self._followed: list[Informer] = []
+        self._pods, self._nodes, self._namespaces = (self._follow(kind) for kind in (POD, NODE, NAMESPACE))
+        owners = Owners(self._follow)
+        volumes = Volumes(self._follow, self.queue.happened)
+        self._profile = default_profile(Handle(client, clock, volumes, owners.selector, self._namespace_labels))
         self._decider = Decider(self.state, self._profile, chance or Random())
-        self._nominated: dict[Key, tuple[PodInfo, str]] = {}
+        self._cycle = BindingCycle(self._profile)
+        self._nominated: Nominations = {}
+        self._making_ready: dict[Key, asyncio.Future[None]] = {}
         self._writing = asyncio.Semaphore(_WRITERS)
-        self._nodes.on_change(self._node_changed)
-        self._pods.on_change(self._pod_changed)
+        self._feed = Feed(self.state, self.queue, self._nominated, self._wants, self._stop_waiting)
+        self._nodes.on_change(self._feed.node_changed)
+        self._pods.on_change(self._feed.pod_changed)
 
     async def run(self, ready: asyncio.Event | None = None) -> None:
         """Schedule until cancelled; `ready` is set when all is listed and scheduling begins."""
@@ -87,6 +97,10 @@ class Scheduler:
                 group.create_task(self._write(self._schedule(waiting)), name=f"schedule {waiting.pod.key}")
                 await asyncio.sleep(0)  # the queue may be long: let writers and informers have their turn
 
+    def _follow(self, kind: Kind) -> Informer:
+        self._followed.append(self._informers.of(kind))
+        return self._followed[-1]
+
     # One pod
 
     def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
@@ -104,7 +118,10 @@ class Scheduler:
             return self._effects.report_failure(pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
         if isinstance(outcome, Unschedulable):
             return self._reject(waiting, outcome, remedy)
-        self.state.assume(pod, outcome)
+        try:
+            self._cycle.reserve(pod, self.state.assume(pod, outcome))
+        except Rejected as error:
+            return self._fail(waiting, str(error))
         self._nominated.pop(pod.key, None)
         return self._bind(waiting, outcome)
 
@@ -131,15 +148,42 @@ class Scheduler:
         return self._nominated.get(pod.key, (pod, ""))[1]
 
     async def _bind(self, waiting: Waiting, node: str) -> None:
+        pod = waiting.pod
         try:
-            await self._effects.bind(waiting.pod, node)
+            if not self._cycle.is_quick(pod) and not await self._make_ready(pod, node):
+                return
+            await self._effects.bind(pod, node)
+        except Rejected as error:
+            await self._fail(waiting, str(error))
         except (APIError, OSError) as error:
-            self._unassume(waiting.pod.key)
-            if pod := self._still_pending(waiting.pod):
-                waiting.pod = pod
-                self.queue.retry(waiting)
-                message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
-                await self._effects.report_failure(pod, SCHEDULER_ERROR, message)
+            await self._fail(waiting, f'binding rejected: running Bind plugin "DefaultBinder": {error}')
+        else:
+            self._cycle.done(pod, node)
+
+    async def _make_ready(self, pod: PodInfo, node: str) -> bool:
+        """Wait, in nobody's way, for what the pod needs; false where it has gone meanwhile. Raises Rejected."""
+        self._writing.release()
+        getting_ready = self._making_ready[pod.key] = asyncio.ensure_future(self._cycle.make_ready(pod, node))
+        try:
+            await asyncio.wait([getting_ready])
+        finally:
+            getting_ready.cancel()
+            del self._making_ready[pod.key]
+            await self._writing.acquire()
+        if getting_ready.cancelled():
+            self._cycle.undo(pod)
+            return False
+        getting_ready.result()
+        return True
+
+    async def _fail(self, waiting: Waiting, message: str) -> None:
+        """Undo, tell, and try again later."""
+        self._cycle.undo(waiting.pod)
+        self._unassume(waiting.pod.key)
+        if pod := self._still_pending(waiting.pod):
+            waiting.pod = pod
+            self.queue.retry(waiting)
+            await self._effects.report_failure(pod, SCHEDULER_ERROR, message)
 
     def _reject(
         self, waiting: Waiting, failure: Unschedulable, remedy: Preemption | NoPreemption
@@ -167,71 +211,19 @@ class Scheduler:
         """The pod as it is now, if it is the same one and waits for a node from here."""
         now = self._pods.get(pod.key)
         same = now is not None and now["metadata"].get("uid") == pod.uid
-        return PodInfo(now) if now is not None and same and self._is_mine(now) else None
+        return PodInfo(now) if now is not None and same and waits(now, self.name) else None
 
-    # What the informers show
+    def _wants(self, pod: Object) -> PodInfo | None:
+        """A pod that waits for a node from here, if it may have one now."""
+        info = PodInfo(pod) if waits(pod, self.name) else None
+        held = info is not None and any(plugin.holds(info) for plugin in self._profile.pre_enqueues)
+        return None if held else info
 
-    def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        changes = set()
-        if new is not None:
-            changes = self.state.put_node(new)
-        elif old is not None:
-            self.state.remove_node(old["metadata"]["name"])
-            changes = {ClusterEvent.NODE_REMOVE}
-        if changes:
-            self.queue.happened(changes)
-
-    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is None or is_finished(new):
-            self._pod_left(key_of(new or old or {}))
-        elif new["spec"].get("nodeName"):
-            self._pod_assigned(old, new)
-        elif not self._is_mine(new):
-            self.queue.remove(key_of(new))
-        elif not self.state.is_assumed(key_of(new)):
-            self._pod_pending(old, new)
-
-    def _pod_pending(self, old: Object | None, new: Object) -> None:
-        pod = PodInfo(new)
-        if old is None and (nominated := (new.get("status") or {}).get("nominatedNodeName")):
-            self._nominated[pod.key] = (pod, nominated)  # by the scheduler that was here before
-        if old is None or pod.key not in self.queue or _wants(old) != _wants(new):
-            self.queue.add(pod)
-        else:
-            self.queue.refresh(pod)
-
-    def _pod_assigned(self, old: Object | None, new: Object) -> None:
-        key, place = key_of(new), new["spec"]["nodeName"]
-        was_there = self.state.place_of(key) == place and not self.state.is_assumed(key)
-        if was_there and old is not None and _wants(old) == _wants(new):
-            self.state.refresh_pod(new)
-            return
-        self.queue.remove(key)
-        self._nominated.pop(key, None)
-        self.state.put_pod(PodInfo(new), place)
-        if not was_there:
-            self.queue.happened({ClusterEvent.POD_ADD})
-        elif old is not None and labels_of(old) != labels_of(new):
-            self.queue.happened({ClusterEvent.POD_LABELS})
-
-    def _pod_left(self, key: Key) -> None:
-        self.queue.remove(key)
-        self._nominated.pop(key, None)
-        if self.state.remove_pod(key):
-            self.queue.happened({ClusterEvent.POD_REMOVE})
-
-    def _is_mine(self, pod: Object) -> bool:
-        """Whether it waits for a node from this scheduler, and may have one now."""
-        spec, meta = pod["spec"], pod["metadata"]
-        if spec.get("nodeName") or meta.get("deletionTimestamp") or spec.get("schedulingGates"):
-            return False
-        return (spec.get("schedulerName") or DEFAULT_NAME) == self.name
+    def _stop_waiting(self, key: Key) -> None:
+        """The pod has gone: nothing needs to be made ready for it."""
+        if getting_ready := self._making_ready.get(key):
+            getting_ready.cancel()
 
     def _namespace_labels(self, name: str) -> Mapping[str, str]:
         namespace = self._namespaces.get(Key("", name))
         return labels_of(namespace) if namespace else {}
-
-
-def _wants(pod: Object) -> tuple[object, ...]:
-    """What of a pod matters to its placement, and to that of others."""
-    return pod["spec"], labels_of(pod), is_deleting(pod)

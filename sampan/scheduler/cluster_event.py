@@ -18,3 +18,10 @@ class ClusterEvent(Enum):
     POD_ADD = auto()  # an assigned pod, as are the next two
     POD_LABELS = auto()
     POD_REMOVE = auto()
+    CLAIM = auto()  # PersistentVolumeClaims; these and the following come, change or go
+    VOLUME = auto()
+    STORAGE_CLASS = auto()
+    CSI_NODE = auto()
+    CSI_DRIVER = auto()
+    CSI_CAPACITY = auto()
+    VOLUME_ATTACHMENT = auto()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from sampan.scheduler.framework import NodeCheck, Rejection, stretch
+from sampan.scheduler.framework import NodeCheck, Refusal, Rejection, stretch
 from sampan.scheduler.memo import Memo, Verdict, judge
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
@@ -22,22 +22,25 @@ NO_NODES = "no nodes available to schedule pods"
 
 @dataclass(frozen=True, slots=True)
 class Unschedulable:
-    """Why a pod fits nowhere. `elsewhere` holds for the nodes that were not looked at."""
+    """Why a pod fits nowhere. `elsewhere` holds for the nodes that were not looked at, `refusal` for every node."""
 
     nodes: int
     rejections: Mapping[str, Rejection] = field(default_factory=dict)  # by node name
     elsewhere: Rejection | None = None
+    refusal: Refusal | None = None
 
     @property
     def plugins(self) -> frozenset[str]:
         """The plugins to blame."""
         names = {rejection.plugin for rejection in self.rejections.values()}
-        return frozenset(names | ({self.elsewhere.plugin} if self.elsewhere else set()))
+        return frozenset(names | {found.plugin for found in (self.elsewhere, self.refusal) if found})
 
     def message(self) -> str:
         """Upstream's summary: how many nodes for each reason."""
         if not self.nodes:
             return NO_NODES
+        if self.refusal:
+            return f"0/{self.nodes} nodes are available: {self.refusal.reason}."
         reasons: Counter[str] = Counter()
         for rejection in self.rejections.values():
             reasons.update(rejection.reasons)
@@ -75,8 +78,11 @@ class Decider:
         """The name of the node for a pod, or why there is none."""
         self._forget_old_nodes()
         total = len(self._state.nodes)
+        checks = self._checks(pod)
+        if isinstance(checks, Refusal):
+            return Unschedulable(total, refusal=checks)
         candidates, elsewhere = self._candidates(pod)
-        feasible, verdicts, rejections = self._filter(pod, candidates)
+        feasible, verdicts, rejections = self._filter(pod, candidates, checks)
         if not feasible:
             return Unschedulable(total, rejections, elsewhere)
         if len(feasible) == 1:
@@ -87,7 +93,8 @@ class Decider:
         """Whether a pod could go to a node."""
         if judge(self._profile, pod, node).rejection:
             return False
-        return not any(check(node) for check in self._checks(pod))
+        checks = self._checks(pod)
+        return not isinstance(checks, Refusal) and _first(checks, node) is None
 
     def _candidates(self, pod: PodInfo) -> tuple[Sequence[NodeInfo], Rejection | None]:
         """The nodes to look at, beginning where the last search ended."""
@@ -102,9 +109,8 @@ class Decider:
         return (nodes if start == 0 else [*nodes[start:], *nodes[:start]]), None
 
     def _filter(
-        self, pod: PodInfo, candidates: Sequence[NodeInfo]
+        self, pod: PodInfo, candidates: Sequence[NodeInfo], checks: Sequence[NodeCheck]
     ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
-        checks = self._checks(pod)
         known = self._memo.of(pod)
         wanted = sample_size(len(candidates))
         feasible: list[NodeInfo] = []
@@ -125,9 +131,15 @@ class Decider:
         self._start += len(feasible) + len(rejections)
         return feasible, verdicts, rejections
 
-    def _checks(self, pod: PodInfo) -> list[NodeCheck]:
-        prepared = (plugin.prepare(pod, self._state) for plugin in self._profile.cluster_filters)
-        return [check for check in prepared if check is not None]
+    def _checks(self, pod: PodInfo) -> list[NodeCheck] | Refusal:
+        checks = []
+        for plugin in self._profile.cluster_filters:
+            check = plugin.prepare(pod, self._state)
+            if isinstance(check, Refusal):
+                return check
+            if check is not None:
+                checks.append(check)
+        return checks
 
     def _score(self, pod: PodInfo, nodes: Sequence[NodeInfo], verdicts: Sequence[Verdict]) -> list[int]:
         totals = [verdict.score for verdict in verdicts]

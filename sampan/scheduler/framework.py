@@ -1,14 +1,15 @@
 """What a plugin is. Each file below plugins/ is one; profile.py lists them in upstream's order.
 
-Plugins are of two sorts. Most judge one node by itself: their verdict on (kind of pod, node) is remembered until the
-node changes (memo.py), which is what makes a decision cheap. A few judge a node by what runs elsewhere (spreading,
-affinity between pods): they prepare once per decision. All are pure: they read, and say.
+Those that decide are of two sorts. Most judge one node by itself: their verdict on (kind of pod, node) is remembered
+until the node changes (memo.py), which is what makes a decision cheap. A few judge a node by what is elsewhere
+(spreading, affinity between pods, volumes): they prepare once per decision. All of these are pure: they read, and say.
 
-The division into filter and score, and the names, are those of the scheduling framework (KEP-624).
+Once a node is chosen, others act, in this order (binding.py): reserve, permit, pre-bind, and, when the pod is bound,
+post-bind. The division, and the names, are those of the scheduling framework (KEP-624); a plugin has what it needs.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.node_info import NodeInfo
@@ -26,6 +27,17 @@ class Rejection(NamedTuple):
     resolvable: bool = True  # whether the removal of pods could change it (upstream: Unschedulable)
 
 
+class Refusal(NamedTuple):
+    """Why a pod can go to no node, whichever there are."""
+
+    plugin: str
+    reason: str
+
+
+class Rejected(Exception):
+    """Raised by what acts for a pod: it can't have the node after all. The message says why."""
+
+
 class Plugin(Protocol):
     """Every plugin has a name, and events after which a pod that it rejected is worth another try."""
 
@@ -35,12 +47,14 @@ class Plugin(Protocol):
     def events(self) -> frozenset[ClusterEvent]: ...
 
 
+@runtime_checkable
 class NodeFilter(Plugin, Protocol):
     """Judges a node by itself."""
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None: ...
 
 
+@runtime_checkable
 class NodeScore(Protocol):
     """Scores a node by itself, 0 to MAX_SCORE."""
 
@@ -49,6 +63,7 @@ class NodeScore(Protocol):
     def score(self, pod: PodInfo, node: NodeInfo) -> int: ...
 
 
+@runtime_checkable
 class RelativeScore(Protocol):
     """Counts something about a node; counts are then stretched so that the highest becomes MAX_SCORE."""
 
@@ -59,6 +74,7 @@ class RelativeScore(Protocol):
     def count(self, pod: PodInfo, node: NodeInfo) -> int: ...
 
 
+@runtime_checkable
 class Narrowing(Protocol):
     """Names the only nodes that a pod can go to, where its spec says so: no need to look at the others."""
 
@@ -70,18 +86,70 @@ class Narrowing(Protocol):
 NodeCheck = Callable[[NodeInfo], Rejection | None]
 
 
+@runtime_checkable
 class ClusterFilter(Plugin, Protocol):
-    """Judges a node by what runs elsewhere; None where the pod does not ask for it."""
+    """Judges a node by what is elsewhere; None where the pod does not ask for it, a refusal where no node will do."""
 
-    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None: ...
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | Refusal | None: ...
 
 
+@runtime_checkable
 class ClusterScore(Protocol):
-    """Scores nodes by what runs elsewhere, each 0 to MAX_SCORE; None where the pod does not ask for it."""
+    """Scores nodes by what is elsewhere, each 0 to MAX_SCORE; None where the pod does not ask for it."""
 
     @property
     def weight(self) -> int: ...
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None: ...
+
+
+@runtime_checkable
+class PreEnqueue(Plugin, Protocol):
+    """Says whether a pod is not to be looked at yet; it is asked again when the pod changes."""
+
+    def holds(self, pod: PodInfo) -> bool: ...
+
+
+@runtime_checkable
+class Reserve(Protocol):
+    """Sets aside, at once, what the pod will need on its node. Raises Rejected.
+
+    `unreserve` gives it back when the pod is not bound after all; it may be called more than once.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def reserve(self, pod: PodInfo, node: NodeInfo) -> None: ...
+    def unreserve(self, pod: PodInfo) -> None: ...
+
+
+@runtime_checkable
+class Permit(Protocol):
+    """May keep a pod waiting before it is bound, or raise Rejected. `permits` says whether it has a say at all."""
+
+    @property
+    def name(self) -> str: ...
+    def permits(self, pod: PodInfo) -> bool: ...
+    async def permit(self, pod: PodInfo, node: str) -> None: ...
+
+
+@runtime_checkable
+class PreBind(Protocol):
+    """Makes ready what has to be when the pod is bound. Raises Rejected, APIError, OSError.
+
+    `prepares` says whether there is anything to be done (upstream's PreBindPreFlight): it is asked after `reserve`.
+    """
+
+    @property
+    def name(self) -> str: ...
+    def prepares(self, pod: PodInfo) -> bool: ...
+    async def pre_bind(self, pod: PodInfo, node: str) -> None: ...
+
+
+@runtime_checkable
+class PostBind(Protocol):
+    """Tidies up when a pod has been bound."""
+
+    def post_bind(self, pod: PodInfo, node: str) -> None: ...
 
 
 def stretch(counts: Sequence[int], *, reverse: bool) -> list[int]:

@@ -4,13 +4,14 @@ A pod belongs to the Services that select it and to the controller that owns it;
 once (upstream's helper.DefaultSelector).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from sampan.client.informer import Informer, Informers
+from sampan.client.informer import Informer
 from sampan.kinds.apps.replica_set import KIND as REPLICA_SET
 from sampan.kinds.apps.stateful_set import KIND as STATEFUL_SET
 from sampan.kinds.core.replication_controller import KIND as REPLICATION_CONTROLLER
 from sampan.kinds.core.service import KIND as SERVICE
+from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, controller_of
 from sampan.machinery.selectors import Selector, from_label_selector, from_labels
 from sampan.scheduler.pod_info import PodInfo
@@ -21,17 +22,12 @@ _CONTROLLERS = (REPLICATION_CONTROLLER, REPLICA_SET, STATEFUL_SET)
 class Owners:
     """Reads the informers of everything that pods can belong to."""
 
-    def __init__(self, informers: Informers) -> None:
-        self._services = informers.of(SERVICE)
+    def __init__(self, follow: Callable[[Kind], Informer]) -> None:
+        self._services = follow(SERVICE)
         self._services.add_index("namespace", _namespace)
         self._controllers: Mapping[tuple[str, str], Informer] = {
-            (kind.api_version, kind.name): informers.of(kind) for kind in _CONTROLLERS
+            (kind.api_version, kind.name): follow(kind) for kind in _CONTROLLERS
         }
-
-    @property
-    def informers(self) -> list[Informer]:
-        """All that must have synced before the answers are right."""
-        return [self._services, *self._controllers.values()]
 
     def selector(self, pod: PodInfo) -> Selector | None:
         """The selector of all that the pod belongs to; None where that is nothing."""

@@ -4,8 +4,8 @@ Made when the pod arrives from the informer; shared by queue, state and plugins.
 form that differs in its status.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,10 +16,18 @@ from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 _FINISHED = ("Succeeded", "Failed")
 
 
+class ClaimUse(NamedTuple):
+    """A PersistentVolumeClaim that a pod uses, by name in its namespace; an ephemeral one is to be the pod's own."""
+
+    name: str
+    ephemeral: bool = False
+
+
 class PodInfo:
     """See the module."""
 
     __slots__ = (
+        "claims",
         "has_affinity",
         "has_anti_affinity",
         "key",
@@ -57,6 +65,7 @@ class PodInfo:
         anti = affinity.get("podAntiAffinity") or {}
         self.has_affinity = bool(affinity.get("podAffinity") or anti)
         self.has_anti_affinity = bool(anti.get("requiredDuringSchedulingIgnoredDuringExecution"))
+        self.claims = tuple(_claims(self.key.name, spec))
         self.signature = _signature(spec)
         self.terms: dict[tuple[str, str], Any] = {}  # compiled affinity terms: inter_pod_affinity.py fills it in
 
@@ -73,6 +82,10 @@ class PodInfo:
         """Whether it asks for neither CPU nor memory."""
         return not self.requests.get(CPU) and not self.requests.get(MEMORY)
 
+    def uses_claim(self, name: str) -> bool:
+        """Whether a volume of the pod's is the claim of this name."""
+        return any(claim.name == name for claim in self.claims)
+
 
 def is_finished(pod: Object) -> bool:
     """Whether the pod has ended and needs nothing of its node any more."""
@@ -83,6 +96,14 @@ def images_of(spec: Mapping[str, Any]) -> list[str]:
     """The images of all containers, with repetitions."""
     containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
     return [container.get("image") or "" for container in containers]
+
+
+def _claims(name: str, spec: Mapping[str, Any]) -> Iterator[ClaimUse]:
+    for volume in spec.get("volumes") or ():
+        if claim := volume.get("persistentVolumeClaim"):
+            yield ClaimUse(claim.get("claimName") or "")
+        elif "ephemeral" in volume:
+            yield ClaimUse(f"{name}-{volume['name']}", ephemeral=True)
 
 
 def _signature(spec: Mapping[str, Any]) -> bytes:

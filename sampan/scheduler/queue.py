@@ -7,6 +7,7 @@ to 10 s, as upstream). What stays parked for five minutes is tried again in any 
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -19,6 +20,8 @@ from sampan.scheduler.pod_info import PodInfo
 FIRST_BACK_OFF = 1.0  # seconds
 LONGEST_BACK_OFF = 10.0
 LONGEST_PARKED = 300.0
+
+Concerns = Callable[[PodInfo], bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -94,11 +97,12 @@ class SchedulingQueue:
         waiting.failed = True
         self._back_off(waiting)
 
-    def happened(self, events: set[ClusterEvent]) -> None:
-        """Bring back the pods that some events may help."""
+    def happened(self, events: set[ClusterEvent], concerns: Concerns | None = None) -> None:
+        """Bring back the pods that some events may help; of these, where it is given, those that it `concerns`."""
         for waiting in [waiting for waiting in self._parked.values() if waiting.helpful & events]:
-            del self._parked[waiting.pod.key]
-            self._return(waiting)
+            if concerns is None or concerns(waiting.pod):
+                del self._parked[waiting.pod.key]
+                self._return(waiting)
 
     async def run(self) -> None:
         """End back-offs and long waits when they are due, until cancelled."""

@@ -4,7 +4,7 @@ Fed by the informers' callbacks and by the scheduling loop, on one event loop, s
 A pod that was decided is *assumed* until the informer shows it bound; upstream's counterpart is the scheduler cache.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import NamedTuple
@@ -34,6 +34,7 @@ class ClusterState:
         self._nodes: dict[str, NodeInfo] = {}
         self._places: dict[Key, str] = {}
         self._by_namespace: dict[str, dict[Key, PodInfo]] = {}
+        self._claim_users: dict[Key, set[Key]] = {}  # PersistentVolumeClaims -> assigned pods
         self._assumed: set[Key] = set()
         self._order: list[NodeInfo] | None = None
         self._domains: dict[str, Domains] = {}
@@ -58,6 +59,10 @@ class ClusterState:
     def is_assumed(self, key: Key) -> bool:
         """Whether the pod was decided and is not yet seen bound."""
         return key in self._assumed
+
+    def users_of(self, claim: Key) -> Collection[Key]:
+        """The assigned pods that use a PersistentVolumeClaim."""
+        return self._claim_users.get(claim, ())
 
     def domains(self, topology_key: str) -> "Domains":
         """How a node label divides the nodes."""
@@ -95,10 +100,11 @@ class ClusterState:
             del self._nodes[name]
         self._lay_out()
 
-    def assume(self, pod: PodInfo, node_name: str) -> None:
-        """Count a pod as assigned before the API server has said so."""
+    def assume(self, pod: PodInfo, node_name: str) -> NodeInfo:
+        """Count a pod as assigned before the API server has said so; returns its node."""
         self.put_pod(pod, node_name)
         self._assumed.add(pod.key)
+        return self._nodes[node_name]
 
     def put_pod(self, pod: PodInfo, node_name: str) -> None:
         """An assigned pod came or changed."""
@@ -109,6 +115,8 @@ class ClusterState:
         self._places[pod.key] = node_name
         self._by_namespace.setdefault(pod.namespace, {})[pod.key] = pod
         self.counts.change(pod, node, 1)
+        for use in pod.claims:
+            self._claim_users.setdefault(Key(pod.namespace, use.name), set()).add(pod.key)
         if pod.has_affinity:
             self.affine[pod.key] = pod
 
@@ -129,6 +137,7 @@ class ClusterState:
         node.remove(key)
         self._touch(node)
         self._forget_in_namespace(key)
+        self._forget_claims(pod)
         self.counts.change(pod, node, -1)
         if not node.known and not node.pods:
             del self._nodes[place]
@@ -170,6 +179,12 @@ class ClusterState:
         del pods[key]
         if not pods:
             del self._by_namespace[key.namespace]
+
+    def _forget_claims(self, pod: PodInfo) -> None:
+        for claim in {Key(pod.namespace, use.name) for use in pod.claims}:
+            self._claim_users[claim].discard(pod.key)
+            if not self._claim_users[claim]:
+                del self._claim_users[claim]
 
     def _pods_of(self, namespace: str) -> Iterable[tuple[PodInfo, NodeInfo]]:
         pods: Mapping[Key, PodInfo] = self._by_namespace.get(namespace, {})

@@ -13,9 +13,10 @@ from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.preemption import NoPreemption, Preemption, harm, preempt
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.state import ClusterState
+from sampan.testing.scheduling import unconnected
 from tests.scheduler.objects import cluster, info, node, pod
 
-PROFILE = default_profile(lambda new: from_labels(new.labels) if new.labels else None, lambda name: {})
+PROFILE = default_profile(unconnected(lambda new: from_labels(new.labels) if new.labels else None))
 
 
 def decider(state: ClusterState, seed: int = 1) -> Decider:
@@ -98,7 +99,7 @@ def test_the_search_goes_on_where_it_ended() -> None:
     choose = decider(state)
     seen: set[str] = set()
     for number in range(3):
-        feasible, _, _ = choose._filter(info(), choose._candidates(info())[0])
+        feasible, _, _ = choose._filter(info(), choose._candidates(info())[0], [])
         assert len(feasible) == 120, number
         seen.update(found.name for found in feasible)
     assert len(seen) == 250

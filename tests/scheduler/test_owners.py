@@ -27,7 +27,7 @@ async def owners() -> AsyncIterator[Owners]:
         "rs": named("rs", {"selector": {"matchExpressions": [{"key": "tier", "operator": "Exists"}]}})
     }
     informers = Informers(Client(api))
-    owners = Owners(informers)
+    owners = Owners(informers.of)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(_run(informers))
         await asyncio.sleep(0)

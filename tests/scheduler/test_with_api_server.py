@@ -12,9 +12,12 @@ from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.api import Client
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.node import KIND as NODE
+from sampan.kinds.core.persistent_volume import KIND as VOLUME
+from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
-from sampan.machinery.meta import Object
+from sampan.kinds.storage.storage_class import KIND as STORAGE_CLASS
+from sampan.machinery.meta import Object, annotations_of
 from sampan.reconcile.clock import SystemClock
 from sampan.scheduler.app import Scheduler
 from sampan.storage.memory import MemoryStore
@@ -73,3 +76,48 @@ async def test_a_pod_gets_its_node_with_the_schedulers_own_rights(client: Client
             if event.object["reason"] == "Scheduled":
                 assert event.object["message"] == "Successfully assigned default/kubia to large"
                 return
+
+
+async def test_a_claim_that_waits_is_given_its_volume_before_the_pod_its_node(client: Client) -> None:
+    await add_node(client, "here", "4")
+    late = {"provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer"}
+    await client.create(STORAGE_CLASS, {"metadata": {"name": "late"}, **late})
+    size = {"storage": "1Gi"}
+    spec: Object = {"accessModes": ["ReadWriteOnce"], "storageClassName": "late"}
+    volume = {"metadata": {"name": "v"}, "spec": {**spec, "capacity": size, "hostPath": {"path": "/v"}}}
+    await client.create(VOLUME, volume)
+    await client.patch(VOLUME, "v", {"status": {"phase": "Available"}}, subresource="status")
+    claim = {"metadata": {"name": "c", "namespace": "default"}, "spec": {**spec, "resources": {"requests": size}}}
+    await client.create(CLAIM, claim)
+    mounted = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    spec = {"containers": [{"name": "main", "image": "app"}], "volumes": [mounted]}
+    await client.create(POD, {"metadata": {"name": "kubia", "namespace": "default"}, "spec": spec})
+    async with asyncio.timeout(20), client.watch(VOLUME, resource_version="0") as events:
+        async for event in events:
+            if ref := event.object["spec"].get("claimRef"):
+                break
+    assert ref["name"] == "c"
+    assert not (await client.get(POD, "kubia", "default"))["spec"].get("nodeName")
+    done = {"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}, "spec": {"volumeName": "v"}}
+    await client.patch(CLAIM, "c", done, "default")
+    assert (await seen(client, "kubia", "True"))["spec"]["nodeName"] == "here"
+
+
+async def test_a_pod_that_goes_while_its_claim_is_waited_for_leaves_nothing_behind(client: Client) -> None:
+    await add_node(client, "here", "1")
+    late = {"provisioner": "example.com/never", "volumeBindingMode": "WaitForFirstConsumer"}
+    await client.create(STORAGE_CLASS, {"metadata": {"name": "late"}, **late})
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": "late", "resources": {"requests": {"storage": "1Gi"}}}
+    await client.create(CLAIM, {"metadata": {"name": "c", "namespace": "default"}, "spec": spec})
+    mounted = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    main = {"name": "main", "image": "app", "resources": {"requests": {"cpu": "1"}}}
+    pod = {"metadata": {"name": "kubia", "namespace": "default"}, "spec": {"containers": [main], "volumes": [mounted]}}
+    await client.create(POD, pod)
+    async with asyncio.timeout(20), client.watch(CLAIM, "default", resource_version="0") as events:
+        async for event in events:
+            if annotations_of(event.object).get("volume.kubernetes.io/selected-node") == "here":
+                break
+    await client.delete(POD, "kubia", "default")
+    other = {"metadata": {"name": "other", "namespace": "default"}, "spec": {"containers": [main]}}
+    await client.create(POD, other)
+    assert (await seen(client, "other", "True"))["spec"]["nodeName"] == "here"

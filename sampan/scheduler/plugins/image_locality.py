@@ -18,6 +18,7 @@ _MOST_PER_CONTAINER = 1000 * _MB  # beyond which there is no higher score
 class ImageLocality:
     """A ClusterScore."""
 
+    name = "ImageLocality"
     weight = 1
 
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:

@@ -12,6 +12,7 @@ from sampan.scheduler.pod_info import PodInfo
 class NodeResourcesBalancedAllocation:
     """A NodeScore."""
 
+    name = "NodeResourcesBalancedAllocation"
     weight = 1
 
     def score(self, pod: PodInfo, node: NodeInfo) -> int:
