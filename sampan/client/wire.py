@@ -56,5 +56,5 @@ def with_types(tree: Object) -> Object:
     kind = tree.get("kind", "")
     if kind.endswith("List") and isinstance(tree.get("items"), list):
         types = {"kind": kind.removesuffix("List"), "apiVersion": tree.get("apiVersion", "")}
-        tree["items"] = [{**types, **item} for item in tree["items"]]
+        tree["items"] = [{**types, **item} if isinstance(item, dict) else item for item in tree["items"]]
     return tree

@@ -19,6 +19,11 @@ class Config:
     load_balancer_pool: tuple[str, ...] = ()  # addresses or CIDR ranges for Services of type LoadBalancer
     node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
     node_monitor_period: float = 5.0
+    horizontal_pod_autoscaler_sync_period: float = 15.0  # seconds between two looks at an autoscaler
+    horizontal_pod_autoscaler_tolerance: float = 0.1  # how far from its target a metric may be, where no behavior says
+    horizontal_pod_autoscaler_downscale_stabilization: float = 300.0  # seconds, likewise
+    horizontal_pod_autoscaler_cpu_initialization_period: float = 300.0
+    horizontal_pod_autoscaler_initial_readiness_delay: float = 30.0
     terminated_pod_gc_threshold: int = 12500  # finished pods beyond so many are deleted, oldest first; 0: never
     pvclaimbinder_sync_period: float = 15.0  # seconds after which claims that wait for a volume are looked at again
     sign_token: Callable[[dict[str, Any]], str] | None = None  # makes the tokens of Secrets; None: they stay empty

@@ -66,6 +66,10 @@ class Discovery:
                 return kind
         return None
 
+    def matching(self, group: str, name: str) -> list[Kind]:
+        """The kinds that are called so in a group, whatever the version: RESTMappings of a GroupKind."""
+        return [kind for kind in self.kinds if kind.name == name and any(v.group == group for v in kind.versions)]
+
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever `kinds` has changed."""
         self._callbacks.append(callback)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from sampan.controllers.disruption.budget import Wanted, disrupted, failed_status, status_of, wanted
-from sampan.controllers.disruption.controller import shown
 from sampan.controllers.stale_disruption import is_marked
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
@@ -18,6 +17,7 @@ from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
 from sampan.machinery.errors import TooManyRequests
 from sampan.machinery.meta import Object, format_time
+from sampan.machinery.selector_text import shown
 from sampan.testing.clock import EPOCH
 from tests.controllers.cluster import NS, Cluster
 

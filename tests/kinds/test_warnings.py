@@ -76,7 +76,6 @@ def test_templates_are_told_with_their_path():
     ("place", "what"),
     [
         (("networking.k8s.io/v1", "Ingress"), "no traffic is routed by it"),
-        (("autoscaling/v2", "HorizontalPodAutoscaler"), "nothing is scaled by it"),
         (("networking.k8s.io/v1", "NetworkPolicy"), "no traffic is held back by it"),
     ],
 )

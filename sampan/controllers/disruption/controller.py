@@ -10,6 +10,7 @@ from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
 from sampan.machinery.errors import APIError, Conflict
 from sampan.machinery.meta import Key, Object, key_of, labels_of
+from sampan.machinery.selector_text import shown
 from sampan.machinery.selectors import Selector, from_label_selector
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action, after
@@ -88,19 +89,3 @@ class DisruptionController(Controller):
     async def _report(self, budget: Object, status: Object) -> None:
         if not semantic_equal(status, budget.get("status")):
             await self.client.update(BUDGET, {**budget, "status": status}, subresource="status")
-
-
-def shown(selector: Object | None) -> str:
-    """A LabelSelector as Go prints it."""
-    if selector is None:
-        return "nil"
-    labels = "".join(f"{name}: {value}," for name, value in sorted((selector.get("matchLabels") or {}).items()))
-    expressions = "".join(
-        f"LabelSelectorRequirement{{Key:{one['key']},Operator:{one['operator']},"
-        f"Values:[{' '.join(one.get('values') or ())}],}},"
-        for one in selector.get("matchExpressions") or ()
-    )
-    return (
-        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
-        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
-    )

@@ -20,7 +20,6 @@ from sampan.kinds.autoscaling.versions import (
 )
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, integer
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import fresh_status
 from sampan.machinery import quantity
 from sampan.machinery.kind import Column, Kind, ServedVersion
@@ -209,7 +208,6 @@ KIND = Kind(
         AGE,
     ),
     prepare_create=fresh_status(desiredReplicas=0),
-    create_warnings=nothing_acts("nothing is scaled by it"),
     rules=_RULES,
     validate_create=_validate,
     validate_update=_validate_update,
