@@ -9,6 +9,7 @@ from typing import Any
 from sampan.machinery.durations import parse_duration
 
 _MOST_RATE = 1e6  # requests a second: more than any server answers
+_MOST_TOLERANCE = 1e6
 
 
 class ControllerFlagError(Exception):
@@ -61,12 +62,30 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _tolerance(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= _MOST_TOLERANCE:
+        raise ValueError("is no tolerance as 0.1")
+    return share
+
+
 def _duration(text: str) -> float:
+    seconds = _wait(text)
+    if not seconds:
+        raise ValueError("is no duration as 50s or 2m")
+    return seconds
+
+
+def _wait(text: str) -> float:
+    """A duration that may be 0s."""
     try:
         seconds = parse_duration(text)
     except ValueError:
-        seconds = 0.0
-    if seconds <= 0:
+        seconds = -1.0
+    if seconds < 0:
         raise ValueError("is no duration as 50s or 2m")
     return seconds
 
@@ -75,6 +94,11 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "controllers": _controllers,
     "kube_api_qps": _rate,
     "kube_api_burst": _count,
+    "horizontal_pod_autoscaler_sync_period": _duration,
+    "horizontal_pod_autoscaler_tolerance": _tolerance,
+    "horizontal_pod_autoscaler_downscale_stabilization": _wait,
+    "horizontal_pod_autoscaler_cpu_initialization_period": _wait,
+    "horizontal_pod_autoscaler_initial_readiness_delay": _wait,
     "node_monitor_grace_period": _duration,
     "node_monitor_period": _duration,
     "pvclaimbinder_sync_period": _duration,

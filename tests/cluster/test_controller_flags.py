@@ -51,6 +51,7 @@ def test_flags_are_kept_until_they_are_taken_back(homes: Path) -> None:
         ("--kube-api-qps=many", "--kube-api-qps: 'many' is no number"),
         ("--kube-api-burst=-1", "--kube-api-burst: '-1' is no number from 0"),
         ("--node-monitor-period=0s", "--node-monitor-period: '0s' is no duration"),
+        ("--horizontal-pod-autoscaler-tolerance=nan", "--horizontal-pod-autoscaler-tolerance: 'nan' is no tolerance"),
         ("--node-monitor-period=soon", "--node-monitor-period: 'soon' is no duration"),
     ],
 )

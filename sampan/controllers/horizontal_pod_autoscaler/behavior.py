@@ -37,17 +37,17 @@ class Rules(NamedTuple):
     policies: tuple[Policy, ...]
     select: str = MAX
 
+    @property
+    def longest_period(self) -> int:
+        """For which changes in this direction have to be remembered."""
+        return max(policy.period for policy in self.policies)
+
 
 class Behavior(NamedTuple):
     """In both."""
 
     up: Rules
     down: Rules
-
-    @property
-    def longest_period(self) -> int:
-        """For which changes have to be remembered."""
-        return max(policy.period for rules in self for policy in rules.policies)
 
 
 class Limited(NamedTuple):

@@ -109,9 +109,9 @@ class HorizontalPodAutoscalerController(Controller):
             report.count(current, metrics)
             return
         plan.scaled(spec, current, decision, report)
-        pace = self._pace(spec)
-        if pace.behavior is not None:
-            self._histories[key].scaled(current, replicas, pace.now, pace.behavior.longest_period)
+        if (behavior := self._pace(spec).behavior) is not None:
+            rules = behavior.up if replicas > current else behavior.down
+            self._histories[key].scaled(current, replicas, self.clock.monotonic(), rules.longest_period)
         report.count(current, metrics, replicas)
         report.rescaled()
 

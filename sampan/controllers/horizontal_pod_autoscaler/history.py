@@ -32,10 +32,17 @@ class History:
         self.recommended = [*_since(self.recommended, now - window), Sample(replicas, now)]
 
     def scaled(self, before: int, after: int, now: float, period: float) -> None:
-        """Remember a change, and forget those that are older than the longest period of all policies."""
-        self.added, self.removed = (_since(changes, now - period) for changes in (self.added, self.removed))
-        changes = self.added if after > before else self.removed
-        changes.append(Sample(abs(after - before), now))
+        """Remember a change; `period` is the longest of the policies in its direction.
+
+        It takes the place of one that is older, although policies of the other direction may still look at that: so
+        does upstream, and how fast it may go depends on it.
+        """
+        changes, change = self.added if after > before else self.removed, Sample(abs(after - before), now)
+        old = [place for place, sample in enumerate(changes) if sample.at < now - period]
+        if old:
+            changes[old[-1]] = change
+        else:
+            changes.append(change)
 
 
 def _since(samples: list[Sample], start: float) -> list[Sample]:

@@ -126,8 +126,8 @@ def _unable(api: str, why: str) -> MetricsError:
 
 def _told(error: Exception, what: str) -> str:
     """An error in the words of client-go, which says what it asked for where the answer is no Status."""
-    if isinstance(error, NotFound) and error.message == _NOT_SERVED:
-        return f"{error.message} (get {what})"
+    if isinstance(error, NotFound) and (not error.status_reason or error.message == _NOT_SERVED):
+        return f"{_NOT_SERVED} (get {what})"
     if isinstance(error, ServiceUnavailable) and not error.status_reason:
         return f"{_UNAVAILABLE} (get {what})"
     return str(error)

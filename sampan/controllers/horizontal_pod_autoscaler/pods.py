@@ -7,6 +7,7 @@ details"; KEP-2837 for the requests of a whole pod.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from sampan.controllers.horizontal_pod_autoscaler.metric_values import PodMetric
@@ -78,8 +79,12 @@ def ready_pods(pods: Sequence[Object]) -> int:
 
 
 def requests_of(pods: Iterable[Object], container: str, resource: str) -> dict[str, int]:
-    """What each pod, or a container of it, asks for, in thousandths. Raises CalculationError where one does not say."""
-    return {pod["metadata"]["name"]: _request(pod, container, resource) for pod in pods}
+    """What each pod, or a container of it, asks for, in thousandths. Raises CalculationError where one does not say.
+
+    Of several that do not say it, the error names always the same.
+    """
+    by_name = sorted(((pod["metadata"]["name"], pod) for pod in pods), key=itemgetter(0))
+    return {name: _request(pod, container, resource) for name, pod in by_name}
 
 
 def _request(pod: Object, container: str, resource: str) -> int:

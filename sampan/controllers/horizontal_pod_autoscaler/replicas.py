@@ -143,7 +143,7 @@ def for_value_per_pod(there: int, usage: int, target: int, tolerances: Tolerance
 
 
 def total(values: Sequence[int]) -> int:
-    """Of all series of an external metric."""
+    """Of all series of an external metric, as far as 64 bits go. Upstream takes a negative sum for one beyond them."""
     return int64(sum(values))
 
 

@@ -61,7 +61,7 @@ class Report:
         numbers: dict[str, Any] = {
             "observedGeneration": self._scaler["metadata"].get("generation"),
             "lastScaleTime": old.get("lastScaleTime"),
-            "currentReplicas": current,
+            "currentReplicas": current or None,  # which the API leaves out where it is zero
             "desiredReplicas": old.get("desiredReplicas", 0) if desired is None else desired,
             "currentMetrics": list(metrics),
             "conditions": old.get("conditions"),
