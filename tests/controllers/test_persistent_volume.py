@@ -32,12 +32,12 @@ from tests.controllers.volumes import BY_US, COMPLETED, RWO, storage_class
 
 def volume(name: str = "disk", size: str = "1Gi", **spec: Any) -> Object:
     made = volumes.volume(name, size, **spec)
-    return {**made, "metadata": {**made["metadata"], "uid": ""}}
+    return {**made, "metadata": {**made["metadata"], "uid": "", "resourceVersion": ""}}
 
 
 def claim(name: str = "data", size: str = "1Gi", **spec: Any) -> Object:
     made = volumes.claim(name, size, **spec)
-    return {**made, "metadata": {**made["metadata"], "uid": ""}}
+    return {**made, "metadata": {**made["metadata"], "uid": "", "resourceVersion": ""}}
 
 
 def is_in(phase: str) -> Callable[[Object], bool]:

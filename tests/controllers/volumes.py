@@ -22,7 +22,8 @@ def volume(name: str = "disk", size: str = "1Gi", *, phase: str = "Available", *
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": name, "uid": f"uid-{name}"} | ({"annotations": annotations} if annotations else {}),
+        "metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": "1"}
+        | ({"annotations": annotations} if annotations else {}),
         "spec": {
             "accessModes": [RWO],
             "capacity": {"storage": size},
@@ -40,7 +41,7 @@ def claim(name: str = "data", size: str = "1Gi", *, phase: str = "Pending", **sp
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "namespace": NS, "uid": f"uid-{name}"}
+        "metadata": {"name": name, "namespace": NS, "uid": f"uid-{name}", "resourceVersion": "1"}
         | ({"annotations": annotations} if annotations else {}),
         "spec": {"accessModes": [RWO], "resources": {"requests": {"storage": size}}, **spec},
         "status": {"phase": phase},

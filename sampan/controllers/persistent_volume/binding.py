@@ -6,21 +6,14 @@ is missing. Rules: upstream's bind and unbindVolume.
 
 from collections.abc import Iterator
 
-from sampan.controllers.persistent_volume.marks import (
-    BIND_COMPLETED,
-    BOUND_BY_CONTROLLER,
-    PRE_RESIZE_CAPACITY,
-    YES,
-    annotated,
-)
-from sampan.controllers.persistent_volume.matching import is_kept_for
+from sampan.controllers.persistent_volume.marks import PRE_RESIZE_CAPACITY, YES, annotated
 from sampan.controllers.persistent_volume.step import NOTHING, Step, Write
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
+from sampan.kinds.core.volume_matching import BIND_COMPLETED, BOUND_BY_CONTROLLER, claim_ref, is_volume_of
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.quantity import QuantityError, compare, parse
 from sampan.machinery.tree import REMOVED, get_path, semantic_equal, with_changes
-from sampan.reconcile.events import reference
 
 
 def bind(volume: Object, claim: Object) -> Step:
@@ -45,8 +38,8 @@ def _bound_volume(volume: Object, claim: Object) -> Object:
     place = (ref.get("namespace"), ref.get("name"), ref.get("uid"))
     changed = volume
     if place != (meta["namespace"], meta["name"], meta["uid"]):
-        changed = with_changes(changed, {("spec", "claimRef"): reference(claim)})
-    if not is_kept_for(volume, claim) and BOUND_BY_CONTROLLER not in annotations_of(volume):
+        changed = with_changes(changed, {("spec", "claimRef"): claim_ref(claim)})
+    if not is_volume_of(volume, claim) and BOUND_BY_CONTROLLER not in annotations_of(volume):
         changed = annotated(changed, {BOUND_BY_CONTROLLER: YES})
     return changed
 

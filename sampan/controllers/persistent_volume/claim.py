@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sampan.controllers.persistent_volume.binding import bind, with_status
-from sampan.controllers.persistent_volume.marks import BIND_COMPLETED, BOUND_BY_CONTROLLER, SELECTED_NODE
-from sampan.controllers.persistent_volume.matching import best_match, is_kept_for, mismatch
+from sampan.controllers.persistent_volume.matching import best_match, mismatch
 from sampan.controllers.persistent_volume.migration import marked_claim
 from sampan.controllers.persistent_volume.provisioning import provision
 from sampan.controllers.persistent_volume.step import NOTHING, Step, Told, Write, tell
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.volume_claims import CLASS_ANNOTATION, class_of
+from sampan.kinds.core.volume_matching import (
+    BIND_COMPLETED,
+    BOUND_BY_CONTROLLER,
+    SELECTED_NODE,
+    is_volume_of,
+    waits_for_consumer,
+)
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import get_path, with_changes
 from sampan.reconcile.events import NORMAL, WARNING
@@ -45,8 +51,7 @@ def plan_claim(claim: Object, view: View) -> Step:
 def is_delayed(claim: Object, view: View) -> bool:
     """Whether the scheduler decides which volume it is, once there is a pod: WaitForFirstConsumer."""
     name = class_of(claim)
-    storage_class = view.storage_class(name) if name else None
-    return storage_class is not None and storage_class.get("volumeBindingMode") == "WaitForFirstConsumer"
+    return waits_for_consumer(view.storage_class(name)) if name else False
 
 
 def is_pending(claim: Object) -> bool:
@@ -92,7 +97,7 @@ def _asking_for(claim: Object, volume: Object | None) -> Step:
             why = f'Cannot bind to requested volume "{name}": {wrong}'
             return _pending(claim, tell(claim, WARNING, "VolumeMismatch", why))
         return bind(volume, claim)
-    if is_kept_for(volume, claim):
+    if is_volume_of(volume, claim):
         return bind(volume, claim)
     told = tell(claim, WARNING, "FailedBinding", f'volume "{name}" already bound to a different claim.')
     # Where we named the volume, somebody has taken off the mark of the binding: nothing is touched.

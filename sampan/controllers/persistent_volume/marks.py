@@ -1,6 +1,7 @@
 """The names of annotations and finalizers that volumes and claims carry. Pure.
 
-Provisioners, resizers, the scheduler and this controller tell each other by them what has been done.
+Provisioners, resizers and this controller tell each other by them what has been done; those that the scheduler writes,
+too, are in kinds/core/volume_matching.py.
 """
 
 from collections.abc import Mapping
@@ -8,13 +9,10 @@ from collections.abc import Mapping
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import REMOVED, with_changes
 
-BIND_COMPLETED = "pv.kubernetes.io/bind-completed"  # on claims: both sides know of each other
-BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"  # and not by whoever made the object
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"  # on volumes
 MIGRATED_TO = "pv.kubernetes.io/migrated-to"  # the CSI driver that has taken over
 PROVISIONER = "volume.kubernetes.io/storage-provisioner"  # on claims: who is to make the volume
 BETA_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
-SELECTED_NODE = "volume.kubernetes.io/selected-node"  # on claims: where the scheduler wants the volume
 RESIZER = "volume.kubernetes.io/storage-resizer"
 PRE_RESIZE_CAPACITY = "volume.alpha.kubernetes.io/pre-resize-capacity"  # on volumes whose file system has yet to grow
 YES = "yes"

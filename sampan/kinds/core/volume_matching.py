@@ -91,7 +91,7 @@ def same_volume_mode(volume: Object, claim: Object) -> bool:
 
 def is_large_enough(volume: Object, claim: Object) -> bool:
     """Whether a volume has what a claim requests."""
-    return _size(volume) >= requested_size(claim)
+    return _size(volume) >= quantity.parse(get_path(claim, ("spec", *STORAGE), "0")).nano
 
 
 def requested_size(claim: Object) -> int:
@@ -109,7 +109,8 @@ def _could_be(volume: Object, claim: Object) -> bool:
 
 
 def _size(volume: Object) -> int:
-    return quantity.value(get_path(volume, ("spec", "capacity", "storage"), "0"))
+    """Exactly: quantities may have fractions of bytes."""
+    return quantity.parse(get_path(volume, ("spec", "capacity", "storage"), "0")).nano
 
 
 def _volume_mode(obj: Object) -> str:
