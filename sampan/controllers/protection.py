@@ -1,6 +1,7 @@
 """Keeping an object that is in use: a finalizer that stays until nobody uses it. Pure.
 
-Called by pvc_protection.py and pv_protection.py; admission puts the finalizer on (StorageObjectInUseProtection).
+Called by pvc_protection.py, pv_protection.py and vac_protection.py; admission (StorageObjectInUseProtection) puts the
+finalizer on.
 """
 
 from sampan.machinery.meta import Object, is_deleting

@@ -1,6 +1,6 @@
 """The class that objects get which name none: the newest of those that are marked as the default.
 
-Called by admission for new objects, and by the binder of volumes for claims that were there before the class.
+Called by admission for new objects, and by the binder of volumes for claims that are there already.
 """
 
 from collections.abc import Collection, Iterable

@@ -7,9 +7,12 @@ import pytest
 from sampan.controllers.pv_protection import FINALIZER as OF_VOLUMES
 from sampan.controllers.pvc_protection import FINALIZER as OF_CLAIMS
 from sampan.controllers.pvc_protection import uses
+from sampan.controllers.vac_protection import FINALIZER as OF_ATTRIBUTES
+from sampan.controllers.vac_protection import classes_of
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.storage.volume_attributes_class import KIND as ATTRIBUTES
 from sampan.machinery.meta import Object, is_deleting
 from tests.controllers.cluster import NS, Cluster
 
@@ -53,6 +56,27 @@ async def test_a_volume_goes_when_it_is_bound_no_more(cluster: Cluster) -> None:
     await cluster.one(VOLUME, "disk", is_deleting)
     await cluster.client.delete(CLAIM, "data", NS)
     await cluster.gone(VOLUME, "disk")
+
+
+async def test_a_class_of_attributes_goes_when_nobody_names_it(cluster: Cluster) -> None:
+    made = await cluster.create(
+        ATTRIBUTES, {"metadata": {"name": "gold"}, "driverName": "example.com", "parameters": {"speed": "9"}}
+    )
+    assert made["metadata"]["finalizers"] == [OF_ATTRIBUTES]
+    await cluster.create(CLAIM, {"metadata": {"name": "data"}, "spec": CLAIMED | {"volumeAttributesClassName": "gold"}})
+    await cluster.one(CLAIM, "data", lambda one: True)
+    await cluster.client.delete(ATTRIBUTES, "gold")
+    await cluster.one(ATTRIBUTES, "gold", is_deleting)
+    await cluster.clock.advance(60)
+    await cluster.one(ATTRIBUTES, "gold", is_deleting)
+    await cluster.client.delete(CLAIM, "data", NS)
+    await cluster.gone(ATTRIBUTES, "gold")
+
+
+def test_what_names_a_class_of_attributes() -> None:
+    status = {"currentVolumeAttributesClassName": "b", "modifyVolumeStatus": {"targetVolumeAttributesClassName": "c"}}
+    assert set(classes_of({"spec": {"volumeAttributesClassName": "a"}, "status": status})) == {"a", "b", "c"}
+    assert not set(classes_of({"spec": {"volumeAttributesClassName": ""}}))
 
 
 async def test_protection_that_was_taken_off_comes_back(cluster: Cluster) -> None:
