@@ -5,6 +5,7 @@ Rule: docs, Persistent Volumes, "Storage Object in Use Protection"; upstream's p
 
 from collections.abc import Iterable, Iterator
 
+from sampan.client.informer import Informer
 from sampan.controllers.protection import protected, released, wants_decision
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
@@ -15,6 +16,8 @@ from sampan.reconcile.controller import Context, Controller
 
 FINALIZER = "kubernetes.io/pvc-protection"
 
+BY_CLAIM = "claim"  # the name of an index of pods; see index_by_claim
+
 
 def claims_of(pod: Object) -> Iterator[Key]:
     """The claims that a pod's volumes name, or are made for."""
@@ -24,6 +27,11 @@ def claims_of(pod: Object) -> Iterator[Key]:
             yield Key(namespace, claim.get("claimName") or "")
         elif volume.get("ephemeral") is not None:
             yield Key(namespace, f"{name}-{volume['name']}")
+
+
+def index_by_claim(pods: Informer) -> None:
+    """File pods under the keys of their claims."""
+    pods.add_index(BY_CLAIM, lambda pod: map(str, claims_of(pod)))
 
 
 def uses(pod: Object, claim: Object) -> bool:

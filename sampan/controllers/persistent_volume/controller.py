@@ -19,7 +19,7 @@ from sampan.controllers.persistent_volume.recycling import recycle
 from sampan.controllers.persistent_volume.step import NOTHING, Step
 from sampan.controllers.persistent_volume.volume import DELETE, RETAIN, claim_key, is_over, plan_volume, policy_of
 from sampan.controllers.pods import is_terminated
-from sampan.controllers.pvc_protection import claims_of
+from sampan.controllers.pvc_protection import BY_CLAIM, index_by_claim
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
@@ -34,7 +34,6 @@ from sampan.reconcile.controller import Controller
 
 _FREE, _CLAIMED = "free volumes by class", "volumes by the claim that they name"
 _PENDING, _ASKING = "pending claims by class", "claims by the volume that they name"
-_USERS = "pods by claim"
 _MOST_STEPS = 10  # of one object in a row: more than any binding has
 
 
@@ -69,7 +68,7 @@ class VolumeBinder(Controller):
         self.volumes.add_index(_CLAIMED, lambda volume: [str(key)] if (key := claim_key(volume)) else ())
         self.claims.add_index(_PENDING, lambda claim: [class_of(claim)] if is_pending(claim) else ())
         self.claims.add_index(_ASKING, lambda claim: [name] if (name := claim["spec"].get("volumeName")) else ())
-        self.pods.add_index(_USERS, lambda pod: map(str, claims_of(pod)))
+        index_by_claim(self.pods)
 
     # What a change concerns
 
@@ -136,7 +135,7 @@ class VolumeBinder(Controller):
         return sorted(str(key_of(pod)) for pod in self._active_pods(key))
 
     def _active_pods(self, claim: Key) -> list[Object]:
-        return [pod for pod in self.pods.by(_USERS, str(claim)) if not is_terminated(pod)]
+        return [pod for pod in self.pods.by(BY_CLAIM, str(claim)) if not is_terminated(pod)]
 
     # What is done
 
