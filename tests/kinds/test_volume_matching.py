@@ -109,7 +109,7 @@ def test_never_too_small_and_never_larger_than_need_be(wanted: str, offered: lis
 
     volumes = [volume(str(number), size) for number, size in enumerate(offered)]
     chosen = matching_volume(claim(wanted), volumes)
-    fitting = [quantity.value(size) for size in offered if quantity.value(size) >= quantity.value(wanted)]
+    fitting = [quantity.parse(size).nano for size in offered if quantity.compare(size, wanted) >= 0]
     assert (chosen is None) == (not fitting)
     if chosen is not None:
-        assert quantity.value(chosen["spec"]["capacity"]["storage"]) == min(fitting)
+        assert quantity.parse(chosen["spec"]["capacity"]["storage"]).nano == min(fitting)
