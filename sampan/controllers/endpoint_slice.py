@@ -1,7 +1,7 @@
 """The EndpointSlice controller: the addresses behind each Service with a selector.
 
-`plan` is the decision, slices.py spreads endpoints over slices. Rules: docs, EndpointSlices; upstream's
-k8s.io/endpointslice.
+`plan` is the decision, slices.py spreads endpoints over slices, slice_hints/ says which zones and nodes they are for.
+Rules: docs, EndpointSlices; upstream's k8s.io/endpointslice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,8 @@ from sampan.controllers import service_pods as facts
 from sampan.controllers.own_slices import OwnSlices
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.pods import is_ready
+from sampan.controllers.slice_hints import add_hints, wants_topology
+from sampan.controllers.slice_hints.zones import ZONE, counts, zone_shares
 from sampan.controllers.slices import MANAGED_BY, SERVICE_NAME, Form, Place, Plan, place_of, plan_place, port_key
 from sampan.controllers.trigger_time import TriggerTimes
 from sampan.kinds.core.node import KIND as NODE
@@ -22,7 +24,6 @@ from sampan.reconcile.controller import Context, Controller
 from sampan.reconcile.events import WARNING
 
 MANAGER = "endpointslice-controller.k8s.io"
-ZONE = "topology.kubernetes.io/zone"
 
 
 def plan(
@@ -106,10 +107,15 @@ class EndpointSliceController(Controller):
         facts.index_pods(self.pods)
         self.watch(POD, facts.services_of(self.services), matters=facts.endpoint_changed)
         self.nodes = self.watch(NODE, self._all_services, matters=_zone_changed)
+        self.watch(NODE, self._topology_services, matters=lambda old, new: counts(old) != counts(new))
         self.triggers = TriggerTimes()
+        self._shared: set[Key] = set()  # Services whose endpoints are divided among zones
 
     def _all_services(self, node: Object) -> Iterable[Key]:
         return [key_of(service) for service in self.services.items() if facts.has_endpoints(service)]
+
+    def _topology_services(self, node: Object) -> Iterable[Key]:
+        return [key_of(service) for service in self.services.items() if wants_topology(service)]
 
     async def reconcile(self, key: Key) -> Action:
         service = self.services.get(key)
@@ -117,6 +123,7 @@ class EndpointSliceController(Controller):
         if service is None:
             self.triggers.forget(key)
             self.slices.writes.forget(key)
+            self._shared.discard(key)
             await self.slices.write(key, Plan(delete=existing))
             return WAIT
         if not facts.has_endpoints(service):
@@ -125,7 +132,7 @@ class EndpointSliceController(Controller):
             return OWN_WRITES_UNSEEN
         pods = facts.pods_of(service, self.pods)
         nodes = {node["metadata"]["name"]: node for node in self.nodes.items()}
-        made = plan(service, pods, nodes, existing, self.triggers.next(service, pods))
+        made = self._hinted(service, plan(service, pods, nodes, existing, self.triggers.next(service, pods)), existing)
         try:
             await self.slices.write(key, made)
         except (Conflict, NotFound):
@@ -135,6 +142,16 @@ class EndpointSliceController(Controller):
             self.recorder.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
             raise
         return WAIT
+
+    def _hinted(self, service: Object, made: Plan, existing: Sequence[Object]) -> Plan:
+        """The plan with hints; what is to be told of them is told."""
+        key = key_of(service)
+        shares = zone_shares(self.nodes.items()) if wants_topology(service) else {}
+        hinted = add_hints(service, made, existing, shares, shared=key in self._shared)
+        (self._shared.add if hinted.shared else self._shared.discard)(key)
+        for event in hinted.events:
+            self.recorder.event(service, *event)
+        return hinted.plan
 
 
 def _zone_changed(old: Object, new: Object) -> bool:

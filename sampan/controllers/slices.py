@@ -119,7 +119,7 @@ def spread(existing: Sequence[Object], wanted: Sequence[Object], limit: int = MA
     for one in existing:
         old = one.get("endpoints") or []
         new = [left.pop(name) for name in map(identity, old) if name in left]
-        if new == old and new:
+        if new and new == list(map(_unhinted, old)):
             plan.keep.append(one)
         elif new or (left and not plan.update):
             plan.update.append((one, new))
@@ -127,6 +127,11 @@ def spread(existing: Sequence[Object], wanted: Sequence[Object], limit: int = MA
             plan.delete.append(one)
     _place(plan, list(left.values()), limit)
     return plan
+
+
+def _unhinted(endpoint: Object) -> Object:
+    """Hints come later: by how many endpoints there are, not by what this one is (slice_hints/)."""
+    return {name: value for name, value in endpoint.items() if name != "hints"}
 
 
 def _place(plan: Spread, new: list[Object], limit: int) -> None:

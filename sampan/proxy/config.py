@@ -13,5 +13,5 @@ class ProxyConfig:
     pod_cidr: str  # of the whole cluster: what comes from there needs no masquerading towards a Service
     service_cidr: str
     lb_pool: str = ""  # LoadBalancer addresses end here, so wrong ports on them are refused
-    zone: str = ""  # topology.kubernetes.io/zone of the node
+    zone: str = ""  # topology.kubernetes.io/zone of the node, until its Node says so
     masquerade: bool = True  # what pods send out of the cluster leaves with the node's address

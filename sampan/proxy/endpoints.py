@@ -83,6 +83,8 @@ def _usable(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _hinted(candidates: list[Candidate], node: str, zone: str) -> list[Candidate]:
+    if not all(c.ready for c in candidates):  # a last resort is not chosen among
+        return candidates
     for hints_of, here in ((_nodes, node), (_zones, zone)):
         matching = [c for c in candidates if here in hints_of(c)]
         if matching and all(hints_of(c) for c in candidates):

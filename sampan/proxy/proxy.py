@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 
 from sampan.client.api import Client
 from sampan.client.informer import Informers
+from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kinds.discovery.endpoint_slice import KIND as ENDPOINT_SLICE
-from sampan.machinery.meta import Key, Object, key_of
+from sampan.machinery.meta import Key, Object, key_of, labels_of
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.conntrack import forget_stale
 from sampan.proxy.health import HealthServers
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 5.0
 _BY_SERVICE = "service"
+_ZONE = "topology.kubernetes.io/zone"
 
 
 class Proxy:
@@ -41,6 +43,7 @@ class Proxy:
         self._services = self._informers.of(SERVICE)
         self._slices = self._informers.of(ENDPOINT_SLICE)
         self._pods = self._informers.of(POD, fields=f"spec.nodeName={config.node_name}")
+        self._nodes = self._informers.of(NODE, fields=f"metadata.name={config.node_name}")
         self._renderer = Renderer(config)
         self._health = HealthServers(config.node_ips)
         self._changed_services: set[Key] = set()
@@ -67,6 +70,7 @@ class Proxy:
         self._services.on_change(self._on_service)
         self._slices.on_change(self._on_slice)
         self._pods.on_change(self._on_pod)
+        self._nodes.on_change(self._on_node)
 
     def _on_service(self, old: Object | None, new: Object | None) -> None:
         self._note(self._changed_services, *_keys(old, new))
@@ -77,6 +81,11 @@ class Proxy:
 
     def _on_pod(self, old: Object | None, new: Object | None) -> None:
         self._note(self._changed_pods, *_keys(old, new))
+
+    def _on_node(self, old: Object | None, new: Object | None) -> None:
+        """Of a node that is gone nothing new is known."""
+        if new is not None and self._renderer.set_zone(labels_of(new).get(_ZONE) or ""):
+            self._note(self._changed_services, *map(key_of, self._services.items()))
 
     def _note(self, where: set[Key], *keys: Key) -> None:
         where.update(keys)

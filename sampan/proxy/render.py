@@ -5,6 +5,7 @@ nothing. Called by proxy.py.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sampan.machinery.meta import Key, Object, key_of
 from sampan.proxy.base import base
@@ -50,6 +51,11 @@ class Renderer:
         self._base = base(config)
         self._services: dict[Key, ServiceRules] = {}
         self._pods: dict[Key, Fragment] = {}
+
+    def set_zone(self, zone: str) -> bool:
+        """Take over the node's zone ("" for none); returns whether it is another one: Services must be set anew."""
+        changed, self._config = zone != self._config.zone, replace(self._config, zone=zone)
+        return changed
 
     def set_service(self, key: Key, service: Object | None, slices: Iterable[Object]) -> FlowChanges:
         """Take over a Service (None: it is gone) with its slices; returns the UDP frontends that changed."""

@@ -112,3 +112,14 @@ def test_topology_round_trip(topology, node):
     assert "topology" not in stored["endpoints"][0]
     back = encoded("discovery.k8s.io/v1beta1", stored)["endpoints"][0]
     assert back.get("topology", {}) == topology
+
+
+def test_hints():
+    def errors(**hints):
+        return create_errors(endpoint_slice({"addresses": ["10.0.0.1"], "hints": hints}))
+
+    assert errors(forZones=[{"name": "a"}], forNodes=[{"name": "n.example.com"}]) == []
+    assert errors(forZones=[{"name": str(n)} for n in range(9)])[0].startswith("endpoints[0].hints.forZones: Too many")
+    twice = errors(forNodes=[{"name": "n"}, {"name": "n"}])
+    assert twice == ['endpoints[0].hints.forNodes[1].name: Duplicate value: "n"']
+    assert errors(forZones=[{"name": "a/b"}])[0].startswith("endpoints[0].hints.forZones[0].name: Invalid value")

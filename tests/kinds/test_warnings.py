@@ -83,3 +83,18 @@ def test_kinds_that_nothing_acts_on_say_so(place, what):
     kind = CATALOGUE.by_kind[place].kind
     told = [f"Sampan stores this {kind.name}, but nothing acts on it yet: {what}"]
     assert list(kind.create_warnings({"kind": kind.name})) == told
+
+
+def test_services():
+    ports = [{"port": 80}]
+    old = {"annotations": {"service.kubernetes.io/topology-aware-hints": "Auto"}}
+    spec = {"ports": ports, "externalIPs": ["1.2.3.4"], "trafficDistribution": "PreferClose"}
+    told = warnings({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", **old}, "spec": spec})
+    assert [text.split(" is ")[0] for text in told] == [
+        "annotation service.kubernetes.io/topology-aware-hints",
+        "spec.externalIPs",
+        'spec.trafficDistribution: "PreferClose"',
+    ]
+    headless = {"ports": ports, "clusterIP": "None", "sessionAffinity": "ClientIP", "externalIPs": ["1.2.3.4"]}
+    told = warnings({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": headless})
+    assert [text.split(" is ")[1] for text in told] == ["ignored for headless services"] * 2

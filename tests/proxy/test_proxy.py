@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sampan.kinds.core.node import KIND as NODE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service import KIND as SERVICE
 from sampan.kinds.discovery.endpoint_slice import KIND as ENDPOINT_SLICE
@@ -85,6 +86,12 @@ def test_the_table_follows_services_slices_and_pods(machine: Lab) -> None:
         for endpoints in ([ONE], [ONE, TWO], [TWO]):
             api.put(ENDPOINT_SLICE, endpoint_slice("web", *endpoints))
             await table.becomes(render([web], [endpoint_slice("web", *endpoints)], [], CONFIG))
+        hinted = [one | {"hints": {"forZones": [{"name": zone}]}} for one, zone in ((ONE, "a"), (TWO, "b"))]
+        api.put(ENDPOINT_SLICE, endpoint_slice("web", *hinted))
+        zone = {"topology.kubernetes.io/zone": "b"}
+        api.put(NODE, {"metadata": {"name": CONFIG.node_name, "uid": "n", "labels": zone}})
+        await table.becomes(render([web], [endpoint_slice("web", TWO)], [], CONFIG))
+        api.put(ENDPOINT_SLICE, endpoint_slice("web", TWO))
         api.put(POD, HOST_PORT)
         await table.becomes(render([web], [endpoint_slice("web", TWO)], [HOST_PORT], CONFIG))
         api.remove(POD, HOST_PORT)

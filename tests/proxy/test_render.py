@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sampan.machinery.meta import Object
-from sampan.proxy.render import render
+from sampan.machinery.meta import Object, key_of
+from sampan.proxy.render import Renderer, render
 from sampan.proxy.ruleset import RuleSet, diff, empty, full
 from tests.netlab import lab
 from tests.proxy.objects import CONFIG, endpoint, endpoint_slice, pod, port, service
@@ -80,6 +80,9 @@ CASES = {
     ),
     "hints-for-this-node": Case([service("web")], [endpoint_slice("web", HERE | FOR_NODES, AWAY | FOR_OTHERS)]),
     "hints-not-for-all": Case([service("web")], [endpoint_slice("web", HERE | FOR_NODES, AWAY)]),
+    "hints-not-for-the-last-resort": Case(
+        [service("web")], [endpoint_slice("web", *going(HERE | FOR_NODES, AWAY | FOR_OTHERS))]
+    ),
     "host-ports": Case(
         pods=[
             pod("p", "10.244.0.9", {"containerPort": 80, "hostPort": 8080}, {"containerPort": 81}),
@@ -104,6 +107,19 @@ def compare(name: str, text: str) -> None:
 def test_rendering(name: str) -> None:
     base = empty(CONFIG.table) if name == "no-services" else CASES["no-services"].rendered()
     compare(name, script(base, CASES[name].rendered()))
+
+
+def test_the_zone_of_the_node_may_change() -> None:
+    hinted = [one | {"hints": {"forZones": [{"name": zone}]}} for one, zone in ((HERE, "a"), (AWAY, "b"))]
+    web, slices = service("web"), [endpoint_slice("web", *hinted)]
+    renderer, reached = Renderer(CONFIG), []
+    for zone in ("", "a", "b", "b", "c"):
+        changed = renderer.set_zone(zone)
+        renderer.set_service(key_of(web), web, slices)
+        chains = renderer.ruleset().chains
+        reached.append((changed, [name.split("/")[5] for name in chains if name.startswith("endpoint/")]))
+    both = ["10.244.0.5", "10.244.1.7"]
+    assert reached == [(False, both), (True, both[:1]), (True, both[1:]), (False, both[1:]), (True, both)]
 
 
 CHANGES = {

@@ -6,6 +6,7 @@ from sampan.kinds.columns import AGE, NAME, NONE, UNKNOWN, labels_text, text
 from sampan.kinds.core.service_defaults import SERVICE_DEFAULTS, default_service
 from sampan.kinds.core.service_prepare import prepare_create, prepare_update
 from sampan.kinds.core.service_validation import RULES, validate, validate_update
+from sampan.kinds.core.service_warnings import service_warnings
 from sampan.machinery.kind import Column, Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import get_path
@@ -62,6 +63,7 @@ KIND = Kind(
     rules=RULES,
     validate=validate,
     validate_update=validate_update,
+    warnings=service_warnings,
     name_rule="dns-1035-label",
     selectable_fields={
         "spec.clusterIP": lambda service: service["spec"].get("clusterIP") or "",

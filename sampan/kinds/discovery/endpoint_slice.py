@@ -10,6 +10,7 @@ from sampan.kinds.columns import AGE, NAME, some_of, text
 from sampan.kinds.prepare import counting_metadata
 from sampan.machinery.kind import Column, Conversion, Kind, ServedVersion
 from sampan.machinery.meta import Object
+from sampan.machinery.names import Check
 from sampan.machinery.rules import Enum, Immutable, MaxItems, Required
 from sampan.machinery.schema import Schema, parse_type
 from sampan.machinery.validation import (
@@ -18,6 +19,7 @@ from sampan.machinery.validation import (
     dns_label,
     dns_subdomain,
     invalid,
+    label_value,
     not_supported,
     qualified_name,
     required,
@@ -26,7 +28,7 @@ from sampan.machinery.validation import (
 
 _V1, _V1BETA1 = "io.k8s.api.discovery.v1.", "io.k8s.api.discovery.v1beta1."
 _TYPES = ("FQDN", "IPv4", "IPv6")
-_MAX_ENDPOINTS, _MAX_PORTS = 1000, 20000
+_MAX_ENDPOINTS, _MAX_PORTS, _MAX_HINTS = 1000, 20000, 8
 _HOSTNAME, _ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 _DEFAULTS = {_V1 + "EndpointPort": {"name": "", "protocol": "TCP"}}
@@ -88,6 +90,19 @@ def _endpoint(endpoint: Object, path: Path, address_type: str | None) -> Errors:
         yield from _address(address, path.child("addresses").index(index), address_type)
     yield from optional_name(path.child("nodeName"), endpoint.get("nodeName"), dns_subdomain)
     yield from optional_name(path.child("hostname"), endpoint.get("hostname"), dns_label)
+    hints = endpoint.get("hints") or {}
+    yield from _hints(path.child("hints", "forZones"), hints.get("forZones") or [], label_value)
+    yield from _hints(path.child("hints", "forNodes"), hints.get("forNodes") or [], dns_subdomain)
+
+
+def _hints(path: Path, hints: list[Object], rule: Check) -> Errors:
+    if len(hints) > _MAX_HINTS:
+        yield too_many(path, len(hints), _MAX_HINTS)
+        return
+    names = [hint.get("name") or "" for hint in hints]
+    yield from unique(names, lambda index: path.index(index).child("name"))
+    for index, name in enumerate(names):
+        yield from check(path.index(index).child("name"), name, rule(name))
 
 
 def _address(address: str, path: Path, address_type: str | None) -> Errors:
