@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sampan.controllers.persistent_volume.claim import plan_claim
 from sampan.controllers.persistent_volume.deleters import deleter_of
 from sampan.controllers.persistent_volume.deleting import remove_below_tmp
+from sampan.controllers.persistent_volume.free_volumes import FreeVolumes
 from sampan.controllers.persistent_volume.matching import best_match
 from sampan.controllers.persistent_volume.recycler_pod import recycler_pod
 from sampan.controllers.persistent_volume.volume import plan_volume
@@ -86,6 +87,29 @@ def test_it_is_the_smallest_of_those_with_the_fewest_modes(
     if found is not None:
         order = [(len(modes), parse(size).nano) for size, modes in fitting]
         assert (len(found["spec"]["accessModes"]), parse(found["spec"]["capacity"]["storage"]).nano) == min(order)
+
+
+@given(st.lists(st.tuples(SIZES, MODES, st.booleans(), st.booleans())), SIZES, MODES)
+def test_volumes_are_filed_so_that_the_best_is_found(
+    offers: list[tuple[str, list[str], bool, bool]], size: str, modes: list[str]
+) -> None:
+    free, there = FreeVolumes(), dict[Key, Object]()
+    for number, (capacity, offered, is_taken, is_gone) in enumerate(offers):
+        made = volume(f"v{number}", capacity, accessModes=offered)
+        free.change(None, made)
+        if is_gone:
+            free.change(made, None)
+        else:
+            there[Key("", f"v{number}")] = (
+                {**made, "spec": {**made["spec"], "claimRef": ref("b")}} if is_taken else made
+            )
+    wanted = claim(size=size, accessModes=modes)
+    offered_ = free.offers(wanted, there.get)
+    assert best_match(wanted, offered_, only_kept=False) == best_match(wanted, there.values(), only_kept=False)
+    for made in [volume(f"v{number}", size, accessModes=modes) for number, (size, modes, *_) in enumerate(offers)]:
+        if Key("", made["metadata"]["name"]) in there:
+            free.change(made, None)
+    assert free._classes == {}
 
 
 def test_a_binding_is_four_writes() -> None:

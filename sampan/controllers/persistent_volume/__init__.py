@@ -3,6 +3,7 @@
     marks.py         the annotations and finalizers by which all parts of a cluster know what was done (pure)
     step.py          what a plan asks for: one write, what is told, whether to look again (pure)
     matching.py      which volume fits a claim (pure)
+    free_volumes.py  free volumes, filed by what a claim asks for
     binding.py       the four writes of a binding, in their order, and the way back (pure)
     provisioning.py  what is said to those who make volumes (pure)
     migration.py     what the names of storage that once was in the tree have become (pure)

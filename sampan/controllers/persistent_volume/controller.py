@@ -12,8 +12,8 @@ from functools import partial
 from sampan.controllers.config import ControllerContext
 from sampan.controllers.persistent_volume.claim import View, is_delayed, is_pending, plan_claim
 from sampan.controllers.persistent_volume.deleting import delete
+from sampan.controllers.persistent_volume.free_volumes import FreeVolumes, is_free
 from sampan.controllers.persistent_volume.hands import Hands
-from sampan.controllers.persistent_volume.matching import fits
 from sampan.controllers.persistent_volume.operations import Operations
 from sampan.controllers.persistent_volume.recycling import recycle
 from sampan.controllers.persistent_volume.step import NOTHING, Step
@@ -31,9 +31,11 @@ from sampan.machinery.meta import Key, Object, key_of
 from sampan.machinery.tree import get_path
 from sampan.reconcile.action import WAIT, Action
 from sampan.reconcile.controller import Controller
+from sampan.reconcile.pace import shared_pace
 
-_FREE, _CLAIMED = "free volumes by class", "volumes by the claim that they name"
+_CLAIMED = "volumes by the claim that they name"
 _PENDING, _ASKING = "pending claims by class", "claims by the volume that they name"
+_REST = 0.1  # seconds between two looks for who may get a free volume
 _MOST_STEPS = 10  # of one object in a row: more than any binding has
 
 
@@ -53,6 +55,10 @@ class VolumeBinder(Controller):
         self.classes = self.watch(STORAGE_CLASS, self._of_class)
         self.pods = self.watch(POD, None)
         self._index()
+        self.free = FreeVolumes()
+        self._freed: set[str] = set()  # classes that have a new free volume
+        self._has_freed = asyncio.Event()
+        self.volumes.on_change(self._volume_changed)
         self.hands = Hands(self.client, self.recorder, self.volumes, self.claims)
         self.operations = Operations()
         self.view = View(
@@ -64,7 +70,6 @@ class VolumeBinder(Controller):
         )
 
     def _index(self) -> None:
-        self.volumes.add_index(_FREE, lambda volume: [class_of(volume)] if _is_free(volume) else ())
         self.volumes.add_index(_CLAIMED, lambda volume: [str(key)] if (key := claim_key(volume)) else ())
         self.claims.add_index(_PENDING, lambda claim: [class_of(claim)] if is_pending(claim) else ())
         self.claims.add_index(_ASKING, lambda claim: [name] if (name := claim["spec"].get("volumeName")) else ())
@@ -73,15 +78,17 @@ class VolumeBinder(Controller):
     # What a change concerns
 
     def _of_volume(self, volume: Object) -> Iterator[Key]:
-        """The volume, the claims that it has to do with, and, if it is free, those that could get it."""
+        """The volume, and the claims that it has to do with; those that could get it are looked for in background."""
         yield key_of(volume)
         if key := claim_key(volume):
             yield key
         yield from map(key_of, self.claims.by(_ASKING, volume["metadata"]["name"]))
-        if _is_free(volume):
-            for claim in self.claims.by(_PENDING, class_of(volume)):
-                if fits(volume, claim) and not is_delayed(claim, self.view):
-                    yield key_of(claim)
+
+    def _volume_changed(self, old: Object | None, new: Object | None) -> None:
+        self.free.change(old, new)
+        if new is not None and is_free(new):
+            self._freed.add(class_of(new))
+            self._has_freed.set()
 
     def _of_claim(self, claim: Object) -> Iterator[Key]:
         yield key_of(claim)
@@ -97,9 +104,23 @@ class VolumeBinder(Controller):
     async def background(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.operations.run(), name=f"{self.name} operations")
+            group.create_task(self._wake_who_may_get_one(), name=f"{self.name} free volumes")
             while True:
                 await self.clock.sleep(self.period)
                 self._wake_what_waits()
+
+    async def _wake_who_may_get_one(self) -> None:
+        """However many claims wait, a new volume wakes those that fit it, in slices and a tenth of the time at most."""
+        pace = shared_pace()
+        while True:
+            await self._has_freed.wait()
+            self._has_freed.clear()
+            classes, self._freed, began = self._freed, set(), self.clock.monotonic()
+            for claim in [claim for name in classes for claim in self.claims.by(_PENDING, name)]:
+                await pace.keep()
+                if not is_delayed(claim, self.view) and any(self.free.offers(claim, self.hands.volumes.get)):
+                    self.queue.add(key_of(claim))
+            await self.clock.sleep(max(_REST, 9 * (self.clock.monotonic() - began)))
 
     def _wake_what_waits(self) -> None:
         for claim in self.claims.items():
@@ -112,16 +133,11 @@ class VolumeBinder(Controller):
     # What there is
 
     def _candidates(self, claim: Object) -> Iterable[Object]:
-        """The free volumes of the claim's class, those that name the claim, and what the indices do not show yet."""
-        found = {
-            key_of(volume): volume
-            for volume in (
-                *self.volumes.by(_FREE, class_of(claim)),
-                *self.volumes.by(_CLAIMED, str(key_of(claim))),
-                *self.hands.volumes.unseen(),
-            )
-        }
-        return [volume for key in found if (volume := self.hands.volumes.get(key)) is not None]
+        """Free volumes, those that name the claim, and what is not filed yet."""
+        newest = self.hands.volumes.get
+        filed = [*self.volumes.by(_CLAIMED, str(key_of(claim))), *self.hands.volumes.unseen()]
+        others = [volume for key in set(map(key_of, filed)) if (volume := newest(key)) is not None]
+        return [*others, *self.free.offers(claim, newest)]
 
     def _waiting_pods(self, claim: Object) -> Sequence[str]:
         pods = self._active_pods(key_of(claim))
@@ -166,7 +182,3 @@ class VolumeBinder(Controller):
             self.operations.start(f"delete-{name}[{uid}]", partial(delete, self.hands, volume))
         else:
             self.operations.start(f"recycle-{name}[{uid}]", partial(recycle, self.hands, self._users_of, volume))
-
-
-def _is_free(volume: Object) -> bool:
-    return get_path(volume, ("status", "phase")) == "Available" and get_path(volume, ("spec", "claimRef")) is None

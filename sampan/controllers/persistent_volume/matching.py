@@ -1,4 +1,4 @@
-"""Which volume the binder gives a claim. Pure; called by claim.py, and for the claims that a new volume may concern.
+"""Which volume the binder gives a claim. Pure; called by claim.py and free_volumes.py.
 
 What fits is in kinds/core/volume_matching.py, for the scheduler goes by it, too. Here alone, volumes with fewer access
 modes go first, even before one with more that is kept for the claim: that is the order of upstream's
