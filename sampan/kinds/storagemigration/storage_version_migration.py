@@ -9,7 +9,6 @@ from datetime import datetime
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import NAME
 from sampan.kinds.conditions import validate_conditions
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.kinds.storagemigration import v1alpha1
 from sampan.kinds.versions import versions
@@ -97,7 +96,6 @@ KIND = Kind(
     validate=_validate,
     rules={_V1 + _NAME: {"spec": Immutable()}},
     validate_status_update=_validate_status_update,
-    create_warnings=nothing_acts("nothing is migrated by it"),
     definitions=v1alpha1.define,
     has_generation=False,
     allow_unconditional_update=False,
