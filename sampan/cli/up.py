@@ -57,6 +57,7 @@ def register(subparsers: Any) -> None:
     add_flags(command, "authorization", AUTHORIZATION)
     audit_flags.add_audit(command)
     add_flags(command, "controllers", CONTROLLERS, of="kube-controller-manager")
+    command.add_argument("--scheduler-config", metavar="FILE", help="kube-scheduler's --config: its profiles")
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -156,6 +157,7 @@ def wishes_of(arguments: argparse.Namespace) -> Any:
         authorization=given(arguments, AUTHORIZATION),
         audit=audit_flags.given(arguments),
         controllers=given(arguments, CONTROLLERS),
+        scheduler_config=arguments.scheduler_config,
     )
 
 

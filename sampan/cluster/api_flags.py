@@ -3,7 +3,7 @@ can't be.
 
 Called by settle.py. What the flags mean is told in admission.py, encryption.py, authentication.py, authorization.py and
 audit.py, which bring half of the API server with them and so are loaded only where such a flag was given; and in
-controller_flags.py.
+controller_flags.py and scheduler.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,6 +29,7 @@ def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any
         **_admission(wishes),
         **_encryption(wishes),
         **_simulation(wishes),
+        **_scheduler(wishes),
         "authentication": _authentication(wishes, authentication),
         "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
@@ -41,6 +42,7 @@ def files(config: ClusterConfig) -> Iterator[tuple[str, str]]:
     yield "--admission-control-config-file", config.admission_config_file
     yield "--encryption-provider-config", config.encryption_provider_config
     yield "--simulate-config", config.simulate_config
+    yield "--scheduler-config", config.scheduler_config
     for said in (config.authentication, config.authorization, config.audit):
         for field, value in said.items():
             for path in [value] if isinstance(value, str) else value if isinstance(value, list) else []:
@@ -67,6 +69,7 @@ def check(config: ClusterConfig) -> None:
     _check_audit(config)
     _check_controllers(config)
     _check_simulation(config)
+    _check_scheduler(config)
 
 
 def _admission(wishes: Wishes) -> dict[str, Any]:
@@ -128,6 +131,22 @@ def _check_simulation(config: ClusterConfig) -> None:
         try:
             fleet_of(config)
         except SimulationError as error:
+            raise FlagError(str(error)) from None
+
+
+def _scheduler(wishes: Wishes) -> dict[str, Any]:
+    """What was said about the scheduler; an empty text takes back what was said before."""
+    file = wishes.scheduler_config
+    return {} if file is None else {"scheduler_config": str(Path(file).absolute()) if file else ""}
+
+
+def _check_scheduler(config: ClusterConfig) -> None:
+    if config.scheduler_config:
+        from sampan.cluster.scheduler import SchedulerError, configuration_of
+
+        try:
+            configuration_of(config)
+        except SchedulerError as error:
             raise FlagError(str(error)) from None
 
 

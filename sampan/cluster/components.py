@@ -24,6 +24,7 @@ from sampan.cluster.config import ClusterConfig
 from sampan.cluster.controller_flags import settings
 from sampan.cluster.key_material import advertised_address, key_material, listen_addresses, pki_of
 from sampan.cluster.pki import PKI
+from sampan.cluster.scheduler import configuration_of
 from sampan.controllers.accounts import accounts
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config as ControllersConfig
@@ -157,7 +158,8 @@ def _api_config(
 def control_plane_tasks(cluster: Cluster) -> list[Task]:
     """Controllers, scheduler, and the store's upkeep."""
     clock = cluster.clock
-    scheduler = Scheduler(cluster.client(authenticated("system:kube-scheduler")), clock)
+    asking = cluster.client(authenticated("system:kube-scheduler"))
+    scheduler = Scheduler(asking, clock, configuration=configuration_of(cluster.config))
     encryption: list[Task] = []
     if cluster.encryption:
         encryption.append(("encryption", partial(cluster.encryption.run, cluster.store.reread)))

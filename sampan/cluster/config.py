@@ -60,6 +60,7 @@ class ClusterConfig:
     authorization: Mapping[str, Any] = field(default_factory=dict)  # the same
     audit: Mapping[str, str] = field(default_factory=dict)  # what was said by flags --audit-*, by their names
     controllers: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-controller-manager, by name
+    scheduler_config: str = ""  # a file
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

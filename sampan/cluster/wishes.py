@@ -24,6 +24,7 @@ class Wishes:
     admission_config_file: str | None = None
     encryption_provider_config: str | None = None
     encryption_reload: bool | None = None
+    scheduler_config: str | None = None
     authentication: Mapping[str, Any] = field(default_factory=dict)
     authorization: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, str] = field(default_factory=dict)  # the flags --audit-* that were given

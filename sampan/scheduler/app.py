@@ -9,6 +9,7 @@ node. Or, where nothing fits: preemption.py, a FailedScheduling event and condit
 happens that may help.
 
 A decision takes no time on the event loop that others could use to change the state: it sees one consistent cluster.
+Which plugins decide is the profile's that the pod names (served.py).
 """
 
 import asyncio
@@ -26,19 +27,18 @@ from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, labels_of
 from sampan.reconcile.clock import Clock
-from sampan.reconcile.events import EventRecorder
-from sampan.scheduler.binding import BindingCycle
 from sampan.scheduler.cluster_event import ClusterEvent
-from sampan.scheduler.decision import Decider, Unschedulable
-from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE, Effects
-from sampan.scheduler.feed import DEFAULT_NAME, Feed, Nominations, waits
+from sampan.scheduler.configuration.configuration import Configuration
+from sampan.scheduler.decision import Unschedulable
+from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE
+from sampan.scheduler.feed import Feed, Nominations, scheduler_of, waits
 from sampan.scheduler.framework import Rejected
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.owners import Owners
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
-from sampan.scheduler.profile import default_profile
 from sampan.scheduler.queue import SchedulingQueue, Waiting
+from sampan.scheduler.served import Served, served
 from sampan.scheduler.state import ClusterState
 from sampan.scheduler.volumes import Volumes
 
@@ -48,7 +48,7 @@ _WRITERS = 100  # pods whose outcome is being written at once
 
 
 class Scheduler:
-    """One scheduler for the pods that name it. Without `informers` it runs its own."""
+    """For the pods that name one of its profiles. Without `informers` it runs its own."""
 
     def __init__(
         self,
@@ -56,23 +56,20 @@ class Scheduler:
         clock: Clock,
         informers: Informers | None = None,
         *,
-        name: str = DEFAULT_NAME,
+        configuration: Configuration | None = None,
         chance: Random | None = None,
     ) -> None:
-        self.name = name
+        configuration = configuration or Configuration()
         self.state = ClusterState()
-        self.queue = SchedulingQueue(clock)
+        self.queue = SchedulingQueue(clock, configuration.first_back_off, configuration.longest_back_off)
         self._runs_informers = informers is None
         self._informers = informers = informers or Informers(client, sleep=clock.sleep)
-        self._recorder = EventRecorder(client, name, clock)
-        self._effects = Effects(client, self._recorder, clock, name)
         self._followed: list[Informer] = []
         self._pods, self._nodes, self._namespaces = (self._follow(kind) for kind in (POD, NODE, NAMESPACE))
         owners = Owners(self._follow)
         volumes = Volumes(self._follow, self.queue.happened)
-        self._profile = default_profile(Handle(client, clock, volumes, owners.selector, self._namespace_labels))
-        self._decider = Decider(self.state, self._profile, chance or Random())
-        self._cycle = BindingCycle(self._profile)
+        handle = Handle(client, clock, volumes, owners.selector, self._namespace_labels)
+        self._served = served(configuration, handle, self.state, chance or Random())
         self._nominated: Nominations = {}
         self._making_ready: dict[Key, asyncio.Future[None]] = {}
         self._writing = asyncio.Semaphore(_WRITERS)
@@ -86,7 +83,8 @@ class Scheduler:
             if self._runs_informers:
                 self._informers.run(group)
             group.create_task(self.queue.run(), name="scheduling queue")
-            group.create_task(self._recorder.run(), name="scheduler events")
+            for one in self._served.values():
+                group.create_task(one.recorder.run(), name=f"events of {one.name}")
             for informer in self._followed:
                 await informer.synced()
             if ready is not None:
@@ -105,21 +103,21 @@ class Scheduler:
 
     def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
         """Decide, at once, and return what remains to be written."""
-        pod = waiting.pod
+        pod, by = waiting.pod, self._by(waiting.pod)
         try:
             # Room that was made for pods at least as important is not given away.
             promised = [p for p in self._nominated.values() if p[0].priority >= pod.priority and p[0].key != pod.key]
             with self.state.simulate(there=promised):
-                outcome = self._decide(pod)
-                remedy = self._remedy(pod, outcome) if isinstance(outcome, Unschedulable) else NoPreemption("")
+                outcome = self._decide(pod, by)
+                remedy = self._remedy(pod, by, outcome) if isinstance(outcome, Unschedulable) else NoPreemption("")
         except Exception as error:
             log.exception("scheduling %s failed", pod.key)
             self.queue.retry(waiting)
-            return self._effects.report_failure(pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
+            return by.effects.report_failure(pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
         if isinstance(outcome, Unschedulable):
             return self._reject(waiting, outcome, remedy)
         try:
-            self._cycle.reserve(pod, self.state.assume(pod, outcome))
+            by.cycle.reserve(pod, self.state.assume(pod, outcome))
         except Rejected as error:
             return self._fail(waiting, str(error))
         self._nominated.pop(pod.key, None)
@@ -131,39 +129,43 @@ class Scheduler:
         finally:
             self._writing.release()
 
-    def _decide(self, pod: PodInfo) -> str | Unschedulable:
+    def _by(self, pod: PodInfo) -> Served:
+        """Whom the pod asks."""
+        return self._served[scheduler_of(pod.object)]
+
+    def _decide(self, pod: PodInfo, by: Served) -> str | Unschedulable:
         """The node that was promised to the pod, if it fits there, else the best."""
         nominated = self._nomination(pod)
         node = self.state.node(nominated)
-        if node is not None and self._decider.fits(pod, node):
+        if node is not None and by.decider.fits(pod, node):
             return nominated
-        return self._decider.decide(pod)
+        return by.decider.decide(pod)
 
-    def _remedy(self, pod: PodInfo, failure: Unschedulable) -> Preemption | NoPreemption:
-        if not failure.nodes:
+    def _remedy(self, pod: PodInfo, by: Served, failure: Unschedulable) -> Preemption | NoPreemption:
+        if not failure.nodes or not by.profile.preempts:
             return NoPreemption("")
-        return preempt(pod, failure, self.state, self._decider, self._nomination(pod))
+        return preempt(pod, failure, self.state, by.decider, self._nomination(pod))
 
     def _nomination(self, pod: PodInfo) -> str:
         return self._nominated.get(pod.key, (pod, ""))[1]
 
     async def _bind(self, waiting: Waiting, node: str) -> None:
-        pod = waiting.pod
+        pod, by = waiting.pod, self._by(waiting.pod)
         try:
-            if not self._cycle.is_quick(pod) and not await self._make_ready(pod, node):
+            if not by.cycle.is_quick(pod) and not await self._make_ready(pod, by, node):
                 return
-            await self._effects.bind(pod, node)
+            await by.effects.bind(pod, node)
         except Rejected as error:
             await self._fail(waiting, str(error))
         except (APIError, OSError) as error:
             await self._fail(waiting, f'binding rejected: running Bind plugin "DefaultBinder": {error}')
         else:
-            self._cycle.done(pod, node)
+            by.cycle.done(pod, node)
 
-    async def _make_ready(self, pod: PodInfo, node: str) -> bool:
+    async def _make_ready(self, pod: PodInfo, by: Served, node: str) -> bool:
         """Wait, in nobody's way, for what the pod needs; false where it has gone meanwhile. Raises Rejected."""
         self._writing.release()
-        getting_ready = self._making_ready[pod.key] = asyncio.ensure_future(self._cycle.make_ready(pod, node))
+        getting_ready = self._making_ready[pod.key] = asyncio.ensure_future(by.cycle.make_ready(pod, node))
         try:
             await asyncio.wait([getting_ready])
         finally:
@@ -171,36 +173,37 @@ class Scheduler:
             del self._making_ready[pod.key]
             await self._writing.acquire()
         if getting_ready.cancelled():
-            self._cycle.undo(pod)
+            by.cycle.undo(pod)
             return False
         getting_ready.result()
         return True
 
     async def _fail(self, waiting: Waiting, message: str) -> None:
         """Undo, tell, and try again later."""
-        self._cycle.undo(waiting.pod)
+        by = self._by(waiting.pod)
+        by.cycle.undo(waiting.pod)
         self._unassume(waiting.pod.key)
         if pod := self._still_pending(waiting.pod):
             waiting.pod = pod
             self.queue.retry(waiting)
-            await self._effects.report_failure(pod, SCHEDULER_ERROR, message)
+            await by.effects.report_failure(pod, SCHEDULER_ERROR, message)
 
     def _reject(
         self, waiting: Waiting, failure: Unschedulable, remedy: Preemption | NoPreemption
     ) -> Coroutine[Any, Any, None]:
-        pod = waiting.pod
-        self.queue.park(waiting, self._profile.events_for(failure.plugins))
+        pod, by = waiting.pod, self._by(waiting.pod)
+        self.queue.park(waiting, by.profile.events_for(failure.plugins))
         if isinstance(remedy, Preemption):
             self._nominated[pod.key] = (pod, remedy.node)
-            return self._preempt(pod, failure, remedy)
+            return self._preempt(pod, by, failure, remedy)
         if not remedy.nominated:
             self._nominated.pop(pod.key, None)
         message = f"{failure.message()} {remedy.message}".rstrip()
-        return self._effects.report_failure(pod, UNSCHEDULABLE, message, self._nomination(pod))
+        return by.effects.report_failure(pod, UNSCHEDULABLE, message, self._nomination(pod))
 
-    async def _preempt(self, pod: PodInfo, failure: Unschedulable, remedy: Preemption) -> None:
-        await self._effects.report_failure(pod, UNSCHEDULABLE, failure.message(), remedy.node)
-        await self._effects.evict(remedy.victims, pod, remedy.node)
+    async def _preempt(self, pod: PodInfo, by: Served, failure: Unschedulable, remedy: Preemption) -> None:
+        await by.effects.report_failure(pod, UNSCHEDULABLE, failure.message(), remedy.node)
+        await by.effects.evict(remedy.victims, pod, remedy.node)
 
     def _unassume(self, key: Key) -> None:
         if self.state.is_assumed(key):
@@ -211,12 +214,12 @@ class Scheduler:
         """The pod as it is now, if it is the same one and waits for a node from here."""
         now = self._pods.get(pod.key)
         same = now is not None and now["metadata"].get("uid") == pod.uid
-        return PodInfo(now) if now is not None and same and waits(now, self.name) else None
+        return PodInfo(now) if now is not None and same and waits(now, self._served) else None
 
     def _wants(self, pod: Object) -> PodInfo | None:
         """A pod that waits for a node from here, if it may have one now."""
-        info = PodInfo(pod) if waits(pod, self.name) else None
-        held = info is not None and any(plugin.holds(info) for plugin in self._profile.pre_enqueues)
+        info = PodInfo(pod) if waits(pod, self._served) else None
+        held = info is not None and any(plugin.holds(info) for plugin in self._by(info).profile.pre_enqueues)
         return None if held else info
 
     def _stop_waiting(self, key: Key) -> None:

@@ -56,11 +56,11 @@ def summary(nodes: int, reasons: Mapping[str, int]) -> str:
     return f"0/{nodes} nodes are available: {', '.join(texts)}."
 
 
-def sample_size(nodes: int) -> int:
-    """How many feasible nodes are enough: at least 100, else 50 % falling by 1 % per 125 nodes down to 5 %."""
+def sample_size(nodes: int, percentage: int = 0) -> int:
+    """How many feasible nodes are enough: a percentage, at least 100; 0 is 50 % falling by 1 % per 125 nodes to 5 %."""
     if nodes < _ALWAYS_SCORED:
         return nodes
-    return max(nodes * max(50 - nodes // 125, 5) // 100, _ALWAYS_SCORED)
+    return max(nodes * (percentage or max(50 - nodes // 125, 5)) // 100, _ALWAYS_SCORED)
 
 
 class Decider:
@@ -112,7 +112,7 @@ class Decider:
         self, pod: PodInfo, candidates: Sequence[NodeInfo], checks: Sequence[NodeCheck]
     ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
         known = self._memo.of(pod)
-        wanted = sample_size(len(candidates))
+        wanted = sample_size(len(candidates), self._profile.percentage) if self._profile.scores else 1
         feasible: list[NodeInfo] = []
         verdicts: list[Verdict] = []
         rejections: dict[str, Rejection] = {}
@@ -143,14 +143,14 @@ class Decider:
 
     def _score(self, pod: PodInfo, nodes: Sequence[NodeInfo], verdicts: Sequence[Verdict]) -> list[int]:
         totals = [verdict.score for verdict in verdicts]
-        for index, plugin in enumerate(self._profile.relative_scores):
+        for index, (plugin, weight) in enumerate(self._profile.relative_scores):
             counts = [verdict.counts[index] for verdict in verdicts]
             if any(counts):  # else all are equal
-                _add(totals, stretch(counts, reverse=plugin.reverse), plugin.weight)
-        for cluster_plugin in self._profile.cluster_scores:
+                _add(totals, stretch(counts, reverse=plugin.reverse), weight)
+        for cluster_plugin, weight in self._profile.cluster_scores:
             scores = cluster_plugin.scores(pod, self._state, nodes)
             if scores is not None:
-                _add(totals, scores, cluster_plugin.weight)
+                _add(totals, scores, weight)
         return totals
 
     def _choose(self, nodes: Sequence[NodeInfo], totals: Sequence[int]) -> str:

@@ -3,15 +3,15 @@
 Fed by the informers that app.py follows; decides nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.configuration.configuration import DEFAULT_NAME
 from sampan.scheduler.pod_info import PodInfo, is_finished
 from sampan.scheduler.queue import SchedulingQueue
 from sampan.scheduler.state import ClusterState
 
-DEFAULT_NAME = "default-scheduler"
 Nominations = dict[Key, tuple[PodInfo, str]]  # pods that room has been made for, and the node
 
 
@@ -84,12 +84,17 @@ class Feed:
             self._queue.happened({ClusterEvent.POD_REMOVE})
 
 
-def waits(pod: Object, scheduler: str) -> bool:
-    """Whether a pod waits for a node from the scheduler of this name."""
+def scheduler_of(pod: Object) -> str:
+    """The name of the scheduler that a pod asks for a node."""
+    return pod["spec"].get("schedulerName") or DEFAULT_NAME
+
+
+def waits(pod: Object, schedulers: Container[str]) -> bool:
+    """Whether a pod waits for a node from one of some schedulers."""
     spec, meta = pod["spec"], pod["metadata"]
     if spec.get("nodeName") or meta.get("deletionTimestamp"):
         return False
-    return (spec.get("schedulerName") or DEFAULT_NAME) == scheduler
+    return scheduler_of(pod) in schedulers
 
 
 def _asks(pod: Object) -> tuple[object, ...]:

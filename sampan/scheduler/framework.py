@@ -58,8 +58,6 @@ class NodeFilter(Plugin, Protocol):
 class NodeScore(Protocol):
     """Scores a node by itself, 0 to MAX_SCORE."""
 
-    @property
-    def weight(self) -> int: ...
     def score(self, pod: PodInfo, node: NodeInfo) -> int: ...
 
 
@@ -67,8 +65,6 @@ class NodeScore(Protocol):
 class RelativeScore(Protocol):
     """Counts something about a node; counts are then stretched so that the highest becomes MAX_SCORE."""
 
-    @property
-    def weight(self) -> int: ...
     @property
     def reverse(self) -> bool: ...  # the highest count is the worst
     def count(self, pod: PodInfo, node: NodeInfo) -> int: ...
@@ -97,8 +93,6 @@ class ClusterFilter(Plugin, Protocol):
 class ClusterScore(Protocol):
     """Scores nodes by what is elsewhere, each 0 to MAX_SCORE; None where the pod does not ask for it."""
 
-    @property
-    def weight(self) -> int: ...
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None: ...
 
 

@@ -30,8 +30,8 @@ def judge(profile: Profile, pod: PodInfo, node: NodeInfo) -> Verdict:
     for plugin in profile.node_filters:
         if rejection := plugin.filter(pod, node):
             return Verdict(node.generation, rejection)
-    score = sum([plugin.weight * plugin.score(pod, node) for plugin in profile.node_scores])
-    return Verdict(node.generation, None, score, tuple([p.count(pod, node) for p in profile.relative_scores]))
+    score = sum([weight * plugin.score(pod, node) for plugin, weight in profile.node_scores])
+    return Verdict(node.generation, None, score, tuple([p.count(pod, node) for p, _ in profile.relative_scores]))
 
 
 class Memo:

@@ -1,23 +1,28 @@
-"""Which plugins judge a pod and act for it, in upstream's order (the default profile of kube-scheduler).
+"""Which plugins judge a pod and act for it: a profile, as it is configured (configuration/), with its plugins made.
 
-A plugin is a file below plugins/ and a line here; what it does follows from the methods that it has (framework.py).
+A plugin is a file below plugins/, a line here and one in configuration/points.py; what it does follows from the methods
+that it has (framework.py). Two of upstream's are no files: PrioritySort is queue.py, DefaultBinder effects.py.
+DefaultPreemption is preemption.py.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.configuration.configuration import ProfileConfiguration
 from sampan.scheduler.framework import (
     ClusterFilter,
     ClusterScore,
     Narrowing,
+    NodeCheck,
     NodeFilter,
     NodeScore,
     Permit,
     PostBind,
     PreBind,
     PreEnqueue,
+    Refusal,
     RelativeScore,
     Reserve,
 )
@@ -37,6 +42,8 @@ from sampan.scheduler.plugins.taint_toleration import TaintToleration
 from sampan.scheduler.plugins.volume_binding import VolumeBinding
 from sampan.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from sampan.scheduler.plugins.volume_zone import VolumeZone
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.state import ClusterState
 
 PLUGINS: Mapping[str, Callable[[Handle], object]] = {
     "SchedulingGates": lambda handle: SchedulingGates(),
@@ -58,43 +65,41 @@ PLUGINS: Mapping[str, Callable[[Handle], object]] = {
 T = TypeVar("T")
 
 
+class RefusalsOnly:
+    """A ClusterFilter of which only preFilter is wanted: it may refuse a pod, and judges no node."""
+
+    def __init__(self, plugin: ClusterFilter) -> None:
+        self._plugin = plugin
+        self.name, self.events = plugin.name, plugin.events
+
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | Refusal | None:
+        """What the plugin says of every node at once."""
+        found = self._plugin.prepare(pod, state)
+        return found if isinstance(found, Refusal) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Plugins by what they do; one plugin may stand in several places."""
+    """Plugins by what they do; one plugin may stand in several places. Those that score, each with its weight."""
 
     pre_enqueues: Sequence[PreEnqueue] = ()
     narrowing: Sequence[Narrowing] = ()
     node_filters: Sequence[NodeFilter] = ()
     cluster_filters: Sequence[ClusterFilter] = ()
-    node_scores: Sequence[NodeScore] = ()
-    relative_scores: Sequence[RelativeScore] = ()
-    cluster_scores: Sequence[ClusterScore] = ()
+    node_scores: Sequence[tuple[NodeScore, int]] = ()
+    relative_scores: Sequence[tuple[RelativeScore, int]] = ()
+    cluster_scores: Sequence[tuple[ClusterScore, int]] = ()
     reserves: Sequence[Reserve] = ()
     permits: Sequence[Permit] = ()
     pre_binds: Sequence[PreBind] = ()
     post_binds: Sequence[PostBind] = ()
+    preempts: bool = True  # whether others may have to go for a pod
+    percentage: int = 0  # of the nodes, to be scored; see decision.sample_size
 
-    @classmethod
-    def of(cls, plugins: Iterable[object]) -> "Profile":
-        """Each plugin wherever it belongs."""
-        found = list(plugins)
-
-        def those(kind: type[T]) -> list[T]:
-            return [plugin for plugin in found if isinstance(plugin, kind)]
-
-        return cls(
-            pre_enqueues=those(PreEnqueue),  # type: ignore[type-abstract]
-            narrowing=those(Narrowing),  # type: ignore[type-abstract]
-            node_filters=those(NodeFilter),  # type: ignore[type-abstract]
-            cluster_filters=those(ClusterFilter),  # type: ignore[type-abstract]
-            node_scores=those(NodeScore),  # type: ignore[type-abstract]
-            relative_scores=those(RelativeScore),  # type: ignore[type-abstract]
-            cluster_scores=those(ClusterScore),  # type: ignore[type-abstract]
-            reserves=those(Reserve),  # type: ignore[type-abstract]
-            permits=those(Permit),  # type: ignore[type-abstract]
-            pre_binds=those(PreBind),  # type: ignore[type-abstract]
-            post_binds=those(PostBind),  # type: ignore[type-abstract]
-        )
+    @property
+    def scores(self) -> bool:
+        """Whether any node can be better than another."""
+        return bool(self.node_scores or self.relative_scores or self.cluster_scores)
 
     def events_for(self, plugins: frozenset[str]) -> frozenset[ClusterEvent]:
         """What may let a pod be scheduled that some plugins rejected; everything where none is to blame."""
@@ -102,6 +107,38 @@ class Profile:
         return frozenset().union(*blamed) if blamed else frozenset(ClusterEvent)
 
 
+def profile_of(configuration: ProfileConfiguration, handle: Handle) -> Profile:
+    """The plugins of a profile, made; each once, wherever it stands."""
+    plugins = configuration.plugins
+    made = {name: PLUGINS[name](handle) for name in PLUGINS if name in plugins.names}
+
+    def those(kind: type[T], point: str) -> list[T]:
+        found = [made[name] for name in plugins.at(point) if name in made]
+        return [plugin for plugin in found if isinstance(plugin, kind)]
+
+    def scoring(kind: type[T]) -> list[tuple[T, int]]:
+        found = [(made[name], plugins.weights[name]) for name in plugins.at("score") if name in made]
+        return [(plugin, weight) for plugin, weight in found if isinstance(plugin, kind)]
+
+    filters = those(ClusterFilter, "filter")  # type: ignore[type-abstract]
+    before = those(ClusterFilter, "preFilter")  # type: ignore[type-abstract]
+    return Profile(
+        pre_enqueues=those(PreEnqueue, "preEnqueue"),  # type: ignore[type-abstract]
+        narrowing=those(Narrowing, "preFilter"),  # type: ignore[type-abstract]
+        node_filters=those(NodeFilter, "filter"),  # type: ignore[type-abstract]
+        cluster_filters=[*(RefusalsOnly(plugin) for plugin in before if plugin not in filters), *filters],
+        node_scores=scoring(NodeScore),  # type: ignore[type-abstract]
+        relative_scores=scoring(RelativeScore),  # type: ignore[type-abstract]
+        cluster_scores=scoring(ClusterScore),  # type: ignore[type-abstract]
+        reserves=those(Reserve, "reserve"),  # type: ignore[type-abstract]
+        permits=those(Permit, "permit"),  # type: ignore[type-abstract]
+        pre_binds=those(PreBind, "preBind"),  # type: ignore[type-abstract]
+        post_binds=those(PostBind, "reserve"),  # type: ignore[type-abstract]  # they tidy up what was reserved
+        preempts="DefaultPreemption" in plugins.at("postFilter"),
+        percentage=configuration.percentage_of_nodes_to_score,
+    )
+
+
 def default_profile(handle: Handle) -> Profile:
-    """All plugins."""
-    return Profile.of(make(handle) for make in PLUGINS.values())
+    """What there is without a file."""
+    return profile_of(ProfileConfiguration(), handle)

@@ -2,7 +2,7 @@
 
 Higher priority first, then first come, first served. A rejected pod is parked with the events that could let it be
 scheduled; such an event brings it back, at once where nothing else waits, else when its back-off is over (1 s doubling
-to 10 s, as upstream). What stays parked for five minutes is tried again in any case. Fed and read by app.py.
+to 10 s by default). What stays parked for five minutes is tried again in any case. Fed and read by app.py.
 """
 
 import asyncio
@@ -17,8 +17,6 @@ from sampan.reconcile.queue import WorkQueue
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.pod_info import PodInfo
 
-FIRST_BACK_OFF = 1.0  # seconds
-LONGEST_BACK_OFF = 10.0
 LONGEST_PARKED = 300.0
 
 Concerns = Callable[[PodInfo], bool]
@@ -33,20 +31,16 @@ class Waiting:
     tried: float = 0.0  # when it was last taken out, monotonic
     helpful: frozenset[ClusterEvent] = field(default_factory=frozenset)
     failed: bool = False  # by an error rather than for want of a node: no attempt before the back-off is over
-
-    @property
-    def ready_at(self) -> float:
-        """When the back-off is over."""
-        if not self.attempts:
-            return self.tried
-        return self.tried + min(FIRST_BACK_OFF * 2.0 ** min(self.attempts - 1, 10), LONGEST_BACK_OFF)
+    ready_at: float = 0.0  # when the back-off is over
 
 
 class SchedulingQueue:
     """See the module. Only `pop` and `run` wait."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, first_back_off: float = 1.0, longest_back_off: float = 10.0) -> None:
         self._clock = clock
+        self._first_back_off = first_back_off  # in seconds
+        self._longest_back_off = longest_back_off
         self._order = count()
         self._active: dict[Key, Waiting] = {}
         self._heap: list[tuple[int, int, Waiting]] = []  # of the active; entries that are not so any more are skipped
@@ -83,6 +77,8 @@ class SchedulingQueue:
             await self._filled.wait()
         waiting.attempts += 1
         waiting.tried = self._clock.monotonic()
+        back_off = self._first_back_off * 2.0 ** min(waiting.attempts - 1, 63)
+        waiting.ready_at = waiting.tried + min(back_off, self._longest_back_off)
         waiting.failed = False
         return waiting
 

@@ -19,6 +19,7 @@ class FakeAPI:
     def __init__(self, *objects: Object) -> None:
         self.objects: dict[str, dict[str, Object]] = {}
         self.events: list[tuple[str, str, str]] = []  # (pod, reason, message)
+        self.sources: dict[str, str] = {}  # of the last event about each pod
         self.refusals: list[APIError] = []
         self.bound: dict[str, str] = {}
         self.deleted: list[str] = []
@@ -65,7 +66,9 @@ class FakeAPI:
             case "POST", "binding":
                 self._bind(name, body["target"]["name"])
             case "POST", "events":
-                self.events.append((body["involvedObject"]["name"], body["reason"], body["message"]))
+                about = body["involvedObject"]["name"]
+                self.events.append((about, body["reason"], body["message"]))
+                self.sources[about] = body["source"]["component"]
             case "PATCH", "status":
                 self._patch(name, body["status"])
             case "DELETE", _:

@@ -12,11 +12,13 @@ from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import with_changes
 from sampan.scheduler.app import Scheduler
+from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
+from sampan.scheduler.configuration.merging import PluginSet, expanded, with_defaults
 from sampan.testing.clock import VirtualClock
 from tests.scheduler.api import FakeAPI
 from tests.scheduler.objects import node, pod
 
-Running = Callable[[FakeAPI], AbstractAsyncContextManager[Scheduler]]
+Running = Callable[..., AbstractAsyncContextManager[Scheduler]]
 UNTOLERATED = [{"key": "k", "effect": "NoSchedule"}]
 
 
@@ -30,8 +32,8 @@ def running(clock: VirtualClock) -> Running:
     """Runs a scheduler on an API until everything has come to rest."""
 
     @asynccontextmanager
-    async def run(api: FakeAPI) -> AsyncIterator[Scheduler]:
-        scheduler = Scheduler(Client(api), clock, chance=Random(1))
+    async def run(api: FakeAPI, configuration: Configuration | None = None) -> AsyncIterator[Scheduler]:
+        scheduler = Scheduler(Client(api), clock, configuration=configuration, chance=Random(1))
         ready = asyncio.Event()
         task = asyncio.create_task(scheduler.run(ready))
         await asyncio.wait_for(ready.wait(), 10)
@@ -242,3 +244,31 @@ async def test_a_pod_that_breaks_a_plugin_stops_nobody_else(running: Running, ca
         condition = api.condition("broken")
         assert condition is not None and condition["reason"] == "SchedulerError"
         assert "scheduling default/broken failed" in caplog.messages
+
+
+async def test_each_profile_schedules_the_pods_that_name_it(running: Running) -> None:
+    """One ignores taints and never preempts; both count the same room."""
+    said = {"filter": PluginSet(disabled=["TaintToleration"]), "postFilter": PluginSet(disabled=["*"])}
+    rash = ProfileConfiguration("rash", expanded(with_defaults(said), "rash"))
+    pods = [
+        pod("bold", cpu="3", priority=1, schedulerName="rash"),
+        pod("late", cpu="3", priority=9, schedulerName="rash"),
+        pod("shy", cpu="1"),
+        pod("other", schedulerName="nobody"),
+    ]
+    api = FakeAPI(node("a", taints=UNTOLERATED), pod("low", node="a", cpu="1"), *pods)
+    async with running(api, Configuration((ProfileConfiguration(), rash))):
+        assert api.bound == {"late": "a"} and api.deleted == []
+        told = {name: message for name, reason, message in api.events if reason == "FailedScheduling"}
+        assert told["bold"] == "0/1 nodes are available: 1 Insufficient cpu."
+        assert told["shy"].startswith("0/1 nodes are available: 1 node(s) had untolerated taint(s). preemption: ")
+        assert api.sources == {"late": "rash", "bold": "rash", "shy": "default-scheduler"}
+
+
+async def test_back_offs_are_as_they_are_configured(running: Running, clock: VirtualClock) -> None:
+    api = FakeAPI(node("a"), pod("p"))
+    api.refusals += [InternalError("no")] * 3
+    async with running(api, Configuration(first_back_off=5, longest_back_off=7)):
+        for seconds, left in ((4, 2), (1, 1), (6, 1), (1, 0)):
+            await clock.advance(seconds)
+            assert len(api.refusals) == left

@@ -19,7 +19,6 @@ class ImageLocality:
     """A ClusterScore."""
 
     name = "ImageLocality"
-    weight = 1
 
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
         images = images_of(pod.spec)

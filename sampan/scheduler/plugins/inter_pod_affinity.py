@@ -54,7 +54,6 @@ class InterPodAffinity:
             ClusterEvent.POD_REMOVE,
         }
     )
-    weight = 2
 
     def __init__(self, namespace_labels: NamespaceLabels) -> None:
         self._namespace_labels = namespace_labels

@@ -17,7 +17,6 @@ class NodeAffinity:
 
     name = "NodeAffinity"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABELS})
-    weight = 2
     reverse = False
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:

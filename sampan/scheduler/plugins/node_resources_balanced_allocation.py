@@ -13,7 +13,6 @@ class NodeResourcesBalancedAllocation:
     """A NodeScore."""
 
     name = "NodeResourcesBalancedAllocation"
-    weight = 1
 
     def score(self, pod: PodInfo, node: NodeInfo) -> int:
         if pod.best_effort:

@@ -12,7 +12,6 @@ class NodeResourcesFit:
 
     name = "NodeResourcesFit"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_ALLOCATABLE, ClusterEvent.POD_REMOVE})
-    weight = 1
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
         reasons = []

@@ -64,7 +64,6 @@ class PodTopologySpread:
             ClusterEvent.POD_REMOVE,
         }
     )
-    weight = 2
 
     def __init__(self, owner_selector: OwnerSelector) -> None:
         self._owner_selector = owner_selector

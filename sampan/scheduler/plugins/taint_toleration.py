@@ -46,7 +46,6 @@ class TaintToleration:
 
     name = "TaintToleration"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_TAINTS})
-    weight = 3
     reverse = True
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:

@@ -1,0 +1,118 @@
+"""The file of --scheduler-config, read and refused as kube-scheduler reads that of its --config.
+
+What there is one process and one flag for has no meaning here, and is checked only: leaderElection (this scheduler is
+the cluster's only one), clientConnection (it is in the API server's process), parallelism (a decision is one piece of
+work; memo.py makes it short), enableProfiling and enableContentionProfiling, delayCacheUntilActive.
+Sources: cmd/kube-scheduler/app/options/configfile.go; k8s.io/kube-scheduler/config/v1/types.go.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sampan.machinery.aggregate import aggregated
+from sampan.machinery.component_config import Malformed, check_kind, held_to, parse
+from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
+from sampan.scheduler.configuration.defaults import with_default_fields
+from sampan.scheduler.configuration.merging import MULTI_POINT, Enabled, PluginSet, ProfileError, expanded
+from sampan.scheduler.configuration.merging import with_defaults as with_default_plugins
+from sampan.scheduler.configuration.points import POINTS
+from sampan.scheduler.configuration.validation import errors_of
+
+GROUP, VERSION, KIND = "kubescheduler.config.k8s.io", "v1", "KubeSchedulerConfiguration"
+
+_PLUGIN_SET = {"enabled": [{"name": str, "weight": int}], "disabled": [{"name": str, "weight": int}]}
+_PROFILE = {
+    "schedulerName": str,
+    "percentageOfNodesToScore": int,
+    "plugins": dict.fromkeys((*POINTS, MULTI_POINT), _PLUGIN_SET),
+}
+_LEADER_ELECTION = {
+    "leaderElect": bool,
+    **dict.fromkeys(("leaseDuration", "renewDeadline", "retryPeriod"), str),
+    **dict.fromkeys(("resourceLock", "resourceName", "resourceNamespace"), str),
+}
+_CLIENT_CONNECTION = {"kubeconfig": str, "acceptContentTypes": str, "contentType": str, "qps": float, "burst": int}
+_SHAPE: Mapping[str, Any] = {
+    "parallelism": int,
+    "leaderElection": _LEADER_ELECTION,
+    "clientConnection": _CLIENT_CONNECTION,
+    "enableProfiling": bool,
+    "enableContentionProfiling": bool,
+    "percentageOfNodesToScore": int,
+    "podInitialBackoffSeconds": int,
+    "podMaxBackoffSeconds": int,
+    "profiles": [_PROFILE],
+    "delayCacheUntilActive": bool,
+}
+_LONG = frozenset({"podInitialBackoffSeconds", "podMaxBackoffSeconds"})  # the numbers of 64 bits; others have 32
+
+
+class ConfigFileError(ValueError):
+    """The file can't be used; str() names it and says why, in upstream's words."""
+
+
+def read(path: Path) -> Configuration:
+    """The configuration in a file. Raises ConfigFileError."""
+    try:
+        return configuration(path.read_bytes())
+    except OSError as error:
+        raise ConfigFileError(f"open {path}: {(error.strerror or str(error)).lower()}") from error
+    except (Malformed, ProfileError) as error:
+        raise ConfigFileError(f"{path}: {error}") from error
+
+
+def configuration(text: bytes) -> Configuration:
+    """The configuration in a text. Raises Malformed, ProfileError."""
+    fields = with_default_fields(_decoded(text))
+    if errors := aggregated(errors_of(fields)):
+        raise Malformed(errors)
+    return Configuration(
+        profiles=tuple(_profile(one, fields) for one in fields["profiles"]),
+        first_back_off=fields["podInitialBackoffSeconds"],
+        longest_back_off=fields["podMaxBackoffSeconds"],
+    )
+
+
+def _decoded(text: bytes) -> dict[str, Any]:
+    tree, problems = parse(text)
+    check_kind(tree, GROUP, (VERSION,), KIND)
+    fields, unknown = held_to(tree, _SHAPE)
+    for path, number in _numbers(fields, ""):
+        bits = 64 if path in _LONG else 32
+        if not -(1 << bits - 1) <= number < 1 << bits - 1:
+            raise Malformed(f"json: cannot unmarshal number {number} into Go struct field {path} of type int{bits}")
+    if problems := [*problems, *unknown]:
+        raise Malformed(f"strict decoding error: {', '.join(problems)}")
+    return fields
+
+
+def _numbers(value: Any, path: str) -> Iterator[tuple[str, int]]:
+    """Every whole number and its path."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from _numbers(below, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for at, below in enumerate(value):
+            yield from _numbers(below, f"{path}[{at}]")
+    elif type(value) is int:
+        yield path, value
+
+
+def _profile(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> ProfileConfiguration:
+    name = tree["schedulerName"]
+    sets = {point: _plugin_set(said) for point, said in (tree.get("plugins") or {}).items()}
+    try:
+        plugins = expanded(with_default_plugins(sets), name)
+    except ProfileError as error:
+        raise ProfileError(f"initializing profiles: creating profile for scheduler name {name}: {error}") from None
+    return ProfileConfiguration(name, plugins, tree.get("percentageOfNodesToScore", whole["percentageOfNodesToScore"]))
+
+
+def _plugin_set(tree: Mapping[str, Any]) -> PluginSet:
+    enabled: Sequence[Mapping[str, Any]] = tree.get("enabled") or ()
+    disabled: Sequence[Mapping[str, Any]] = tree.get("disabled") or ()
+    return PluginSet(
+        [Enabled(plugin.get("name", ""), plugin.get("weight", 0)) for plugin in enabled],
+        [plugin.get("name", "") for plugin in disabled],
+    )

@@ -1,0 +1,25 @@
+"""What a scheduler is told: its profiles, and what holds for all of them. Values; config_file.py reads them."""
+
+from dataclasses import dataclass
+
+from sampan.scheduler.configuration.merging import DEFAULT_PLUGINS, Plugins
+
+DEFAULT_NAME = "default-scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileConfiguration:
+    """One profile: the scheduler of the pods that name it."""
+
+    name: str = DEFAULT_NAME
+    plugins: Plugins = DEFAULT_PLUGINS
+    percentage_of_nodes_to_score: int = 0  # 0: the larger the cluster, the fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One scheduler: the profiles share its queue and its state. Times are in seconds."""
+
+    profiles: tuple[ProfileConfiguration, ...] = (ProfileConfiguration(),)
+    first_back_off: int = 1
+    longest_back_off: int = 10

@@ -1,0 +1,47 @@
+"""The schedulers that one process is: each has a name, by which pods ask for it, and a profile. Made by app.py.
+
+They share state and queue, so that no two of them give away the same room.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from sampan.reconcile.events import EventRecorder
+from sampan.scheduler.binding import BindingCycle
+from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
+from sampan.scheduler.decision import Decider
+from sampan.scheduler.effects import Effects
+from sampan.scheduler.handle import Handle
+from sampan.scheduler.profile import Profile, profile_of
+from sampan.scheduler.state import ClusterState
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One of them: its plugins, and what decides and acts by them."""
+
+    name: str
+    profile: Profile
+    decider: Decider
+    cycle: BindingCycle
+    recorder: EventRecorder
+    effects: Effects
+
+
+def served(configuration: Configuration, handle: Handle, state: ClusterState, chance: Random) -> Mapping[str, Served]:
+    """All of them by name."""
+    return {profile.name: _one(profile, handle, state, chance) for profile in configuration.profiles}
+
+
+def _one(configuration: ProfileConfiguration, handle: Handle, state: ClusterState, chance: Random) -> Served:
+    name, profile = configuration.name, profile_of(configuration, handle)
+    recorder = EventRecorder(handle.client, name, handle.clock)
+    return Served(
+        name,
+        profile,
+        Decider(state, profile, chance),
+        BindingCycle(profile),
+        recorder,
+        Effects(handle.client, recorder, handle.clock, name),
+    )

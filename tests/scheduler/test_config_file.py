@@ -1,0 +1,117 @@
+"""The file of --scheduler-config: what is read, and what is refused in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from sampan.machinery.component_config import Malformed
+from sampan.scheduler.configuration.config_file import ConfigFileError, configuration, read
+from sampan.scheduler.configuration.configuration import Configuration
+from sampan.scheduler.configuration.merging import ProfileError
+
+HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+
+
+def said(text: str) -> Configuration:
+    return configuration((HEAD + text).encode())
+
+
+def test_a_file_that_says_nothing_means_the_defaults() -> None:
+    assert said("") == said("profiles: []") == said("profiles: [{plugins: null}]") == Configuration()
+
+
+def test_profiles_and_what_holds_for_all_of_them() -> None:
+    found = said("""
+percentageOfNodesToScore: 30
+podInitialBackoffSeconds: 2
+podMaxBackoffSeconds: 60
+parallelism: 4
+leaderElection: {leaderElect: false, leaseDuration: 15s}
+clientConnection: {qps: 200, burst: 400}
+profiles:
+- schedulerName: default-scheduler
+- schedulerName: packing
+  percentageOfNodesToScore: 0
+  plugins:
+    score: {disabled: [{name: "*"}], enabled: [{name: NodeResourcesFit, weight: 5}]}
+    multiPoint: {disabled: [{name: DynamicResources}, {name: ImageLocality}]}
+""")
+    one, two = found.profiles
+    assert (one.name, one.plugins, one.percentage_of_nodes_to_score) == (
+        "default-scheduler", Configuration().profiles[0].plugins, 30
+    )  # fmt: skip
+    assert (two.name, two.percentage_of_nodes_to_score) == ("packing", 0)
+    assert two.plugins.at("score") == ["NodeResourcesFit"] and two.plugins.weights["NodeResourcesFit"] == 5
+    assert (found.first_back_off, found.longest_back_off) == (2, 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("profile: []", 'strict decoding error: unknown field "profile"'),
+        ("profiles: [{name: x}]", 'strict decoding error: unknown field "profiles[0].name"'),
+        ("parallelism: 1\nparallelism: 2", 'strict decoding error: duplicate field "parallelism"'),
+        ("parallelism: many", "json: cannot unmarshal string into Go struct field parallelism of int"),
+        (
+            "parallelism: 2147483648",
+            "json: cannot unmarshal number 2147483648 into Go struct field parallelism of type int32",
+        ),
+        ("parallelism: 0", "parallelism: Invalid value: 0: should be an integer value greater than zero"),
+        ("percentageOfNodesToScore: 101", "percentageOfNodesToScore: Invalid value: 101: not in valid range [0-100]"),
+        ("podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: Invalid value: 0: must be greater than 0"),
+        (
+            "podInitialBackoffSeconds: 9223372036854775807",
+            "podMaxBackoffSeconds: Invalid value: 10: must be greater than or equal to PodInitialBackoffSeconds",
+        ),
+        ("clientConnection: {burst: -1}", "clientConnection.burst: Invalid value: -1: must be non-negative"),
+        (
+            "leaderElection: {resourceLock: endpoints}",
+            'leaderElection.resourceLock: Invalid value: "endpoints": resourceLock value must be "leases"',
+        ),
+        (
+            "leaderElection: {renewDeadline: 15s}",
+            'leaderElection.leaseDuration: Invalid value: "15s": must be greater than `RenewDeadline`',
+        ),
+        ("profiles: [{schedulerName: ''}]", "profiles[0].schedulerName: Required value"),
+        (
+            "profiles: [{schedulerName: a, percentageOfNodesToScore: -1}, {}]",
+            "[profiles[0].percentageOfNodesToScore: Invalid value: -1: not in valid range [0-100], "
+            "profiles[1].schedulerName: Required value]",
+        ),
+        (
+            "profiles: [{schedulerName: a}, {schedulerName: a}]",
+            'profiles[1].schedulerName: Duplicate value: "profiles[0].schedulerName"',
+        ),
+        (
+            "profiles: [{plugins: {filter: {enabled: [{name: EBSLimits}]}}}]",
+            'profiles[0].plugins.filter.enabled[0]: Invalid value: "EBSLimits": was invalid in version '
+            '"kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")',
+        ),
+        (
+            "profiles: [{schedulerName: a, plugins: {queueSort: {enabled: [{name: PrioritySort}]}}}, "
+            "{schedulerName: b}]",
+            'profiles[1].plugins.queueSort: Invalid value: {"Enabled":[],"Disabled":[]}: '
+            "must be the same for all profiles",
+        ),
+        (
+            "profiles: [{schedulerName: a, plugins: {score: {enabled: [{name: Foo}]}}}]",
+            'initializing profiles: creating profile for scheduler name a: ScorePlugin "Foo" does not exist',
+        ),
+    ],
+)
+def test_what_can_not_be_is_told_in_upstreams_words(text: str, why: str) -> None:
+    with pytest.raises((Malformed, ProfileError)) as error:
+        said(text)
+    assert str(error.value) == why
+
+
+def test_the_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.yaml"
+    with pytest.raises(ConfigFileError, match=f"^open {file}: no such file or directory$"):
+        read(file)
+    file.write_text("apiVersion: kubescheduler.config.k8s.io/v1beta3\nkind: KubeSchedulerConfiguration\n")
+    why = (
+        'no kind "KubeSchedulerConfiguration" is registered for version "kubescheduler.config.k8s.io/v1beta3" in scheme'
+    )
+    with pytest.raises(ConfigFileError, match=f"^{file}: {why}"):
+        read(file)
