@@ -206,6 +206,13 @@ def test_back_off_counts_from_the_last_success() -> None:
     assert back_off_until([*failures, ended("s", "Succeeded", 2)], job()) == start + 180 + 10
     assert back_off_until([ended(str(n), "Failed", 0) for n in range(50)], job()) == start + 600
     assert back_off_until([], job()) is None
+    deleted = pod(
+        "d", "Running", code=0, meta={"deletionTimestamp": format_time(EPOCH + timedelta(minutes=4, seconds=30))}
+    )
+    deleted["metadata"]["deletionGracePeriodSeconds"] = 30
+    deleted["status"]["containerStatuses"][0]["state"] = {"running": {}}
+    assert back_off_until([deleted], job()) == start + 240 + 10, "it counts from when the deletion was asked for"
+    assert back_off_until([deleted, ended("s", "Succeeded", 5)], job()) is None
     ignoring = job()
     condition = {"type": "DisruptionTarget", "status": "True"}
     ignoring["spec"]["podFailurePolicy"] = {"rules": [{"action": "Ignore", "onPodConditions": [condition]}]}

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sampan.controllers.pods import phase_of
-from sampan.machinery.meta import Object, annotations_of, integer_of, is_deleting, parse_time
+from sampan.machinery import conditions
+from sampan.machinery.conditions import FALSE
+from sampan.machinery.meta import Object, annotations_of, integer_of, is_deleting, later, parse_time
 
 TRACKING = "batch.kubernetes.io/job-tracking"  # a finalizer: the end of this pod has not been counted yet
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -92,12 +94,24 @@ def _pod_condition(rule: Object, pod: Object) -> str:
 
 
 def ended_at(pod: Object) -> datetime | None:
-    """When the last container ended, or else when the deletion began."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    ends = [((one.get("state") or {}).get("terminated") or {}).get("finishedAt") for one in statuses]
-    known = [parse_time(end) for end in ends if end]
-    fallback = pod["metadata"].get("deletionTimestamp") or pod["metadata"].get("creationTimestamp")
-    return max(known, default=parse_time(fallback) if fallback else None)
+    """When the pod ended: with its last container, or when it stopped being ready, or when its deletion began."""
+    status, meta = pod.get("status") or {}, pod["metadata"]
+    containers = [*(status.get("containerStatuses") or ()), *_sidecars(pod)]
+    ends = [((one.get("state") or {}).get("terminated") or {}).get("finishedAt") for one in containers]
+    if ends and all(ends):
+        return max(parse_time(end) for end in ends if end)
+    ready = conditions.find(status.get("conditions") or (), "Ready")
+    if ready is not None and ready["status"] == FALSE and ready.get("lastTransitionTime"):
+        return parse_time(ready["lastTransitionTime"])
+    if deletion := meta.get("deletionTimestamp"):  # which is when the grace period is over
+        return later(parse_time(deletion), -(meta.get("deletionGracePeriodSeconds") or 0))
+    return parse_time(created) if (created := meta.get("creationTimestamp")) else None
+
+
+def _sidecars(pod: Object) -> list[Object]:
+    """The statuses of init containers that run beside the others, and so end after them."""
+    named = {one["name"] for one in pod["spec"].get("initContainers") or () if one.get("restartPolicy") == "Always"}
+    return [one for one in (pod.get("status") or {}).get("initContainerStatuses") or () if one["name"] in named]
 
 
 def restarts(pods: Iterable[Object]) -> int:

@@ -1,7 +1,7 @@
 """Simulated nodes under a whole control plane, on a virtual clock: nothing here takes longer than its work."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 import pytest
@@ -10,6 +10,7 @@ from sampan.apiserver.server import APIServer, APIServerConfig
 from sampan.client.informer import Informers
 from sampan.controllers.app import run_controllers
 from sampan.controllers.config import Config
+from sampan.kinds.apps.daemon_set import KIND as DAEMON_SET
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.coordination.lease import KIND as LEASE
@@ -24,7 +25,7 @@ from sampan.kubelet.simulated.config import Simulation
 from sampan.kubelet.simulated.nodes import SILENT, Fleet
 from sampan.kubelet.simulated.script import PREFIX
 from sampan.machinery.errors import BadRequest
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import Object, is_deleting
 from sampan.scheduler.app import Scheduler
 from sampan.storage.memory import MemoryStore
 from sampan.testing.clock import VirtualClock
@@ -161,3 +162,24 @@ async def test_nothing_can_be_connected_to(cluster: Cluster) -> None:
     for path in ("pods/one/log", "pods/one/proxy/x"):
         with pytest.raises(BadRequest, match="pod one is on the simulated node simulated-"):
             await cluster.client.transport.request("GET", f"/api/v1/namespaces/{NS}/{path}")
+
+
+async def test_a_daemon_sets_pod_stays_with_a_node_that_is_lost(cluster: Cluster) -> None:
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template()}
+    await cluster.create(DAEMON_SET, {"metadata": {"name": "web"}, "spec": spec})
+    nodes = {"simulated-0", "simulated-1", "simulated-2"}
+
+    def run_on(*wanted: str) -> Callable[[list[Object]], bool]:
+        return lambda pods: sorted(pod["spec"].get("nodeName", "") for pod in pods if is_ready(pod)) == sorted(wanted)
+
+    before = {pod["metadata"]["uid"] for pod in await cluster.pods(run_on(*nodes))}
+    await cluster.client.patch(NODE, "simulated-1", {"metadata": {"annotations": {SILENT: "true"}}})
+    await cluster.pods(run_on("simulated-0", "simulated-2"))
+    await cluster.clock.advance(600)  # twice what evicts other pods
+    pods = await cluster.until(POD, lambda found: True)
+    assert {pod["metadata"]["uid"] for pod in pods if not is_deleting(pod)} == before
+    status = (await cluster.until(DAEMON_SET, lambda found: True))[0]["status"]
+    assert (status["desiredNumberScheduled"], status["numberMisscheduled"]) == (2, 1), "it may stay, but not come"
+    await cluster.client.patch(NODE, "simulated-1", {"metadata": {"annotations": {SILENT: None}}})
+    pods = await cluster.pods(run_on(*nodes))
+    assert {pod["metadata"]["uid"] for pod in pods} == before
