@@ -98,7 +98,7 @@ def measure(port: int, collection: str, seconds: float, watchers: int) -> dict[s
         "create_per_second": round(created),
         "get_per_second": round(got),
         f"list_{OBJECTS}_ms": round(listed, 1),
-        f"fan_out_{watchers}_ms": round(uvloop.run(fan_out(port, watchers, quiet, TYPES[collection])), 1),
+        f"fan_out_{watchers}_ms": round(uvloop.run(fan_out(port, watchers, quiet, TYPES[collection]))[0], 1),
     }
 
 

@@ -2,8 +2,9 @@
 
 GET, LIST of 10,000 pods, create, update, patch and apply of ConfigMaps, one change to 1,000 watchers: requests per
 second, and per second of processor time that the server took (etcd's counts, too), the 99th percentile, and memory
-afterwards; and how many times theirs ours are, by processor time. Prints one JSON line. Needs `wrk`, and Go to build
-the peer once; without Go it says so and measures nothing.
+afterwards; and how many times theirs ours are, by processor time. What a change to all watchers takes until the last
+has seen it is told beside what it took the server: the watchers themselves are most of it. Prints one JSON line. Needs
+`wrk`, and Go to build the peer once; without Go it says so and measures nothing.
 """
 
 import argparse
@@ -157,7 +158,8 @@ async def fill(port: int) -> None:
 def measure(server: Server, name: str, seconds: float, watchers: int) -> dict[str, float]:
     """One operation's figures."""
     if name == "fan_out":
-        return {"last_ms": round(uvloop.run(api.fan_out(server.port, watchers)), 1)}
+        last, spent = uvloop.run(api.fan_out(server.port, watchers, busy=server.busy))
+        return {"last_ms": round(last, 1), "cpu_ms": round(spent, 1)}
     return wrk(server, name, seconds)
 
 
@@ -255,8 +257,8 @@ def compared(seconds: float, watchers: int) -> dict[str, object]:
 
 
 def _times(ours: dict[str, float], theirs: dict[str, float]) -> float:
-    if "last_ms" in ours:
-        return round(theirs["last_ms"] / ours["last_ms"], 2)
+    if "cpu_ms" in ours:
+        return round(theirs["cpu_ms"] / ours["cpu_ms"], 2)
     return round(ours["per_cpu_second"] / theirs["per_cpu_second"], 2)
 
 
