@@ -15,6 +15,7 @@ from sampan.machinery.errors import APIError, NotFound
 from sampan.machinery.meta import Key, Object, annotations_of
 from sampan.machinery.quantity import parse
 from sampan.machinery.tree import get_path
+from sampan.machinery.validation import dns_subdomain
 from sampan.reconcile.action import WAIT, Action
 from sampan.reconcile.controller import Context, Controller
 from sampan.reconcile.events import NORMAL, WARNING
@@ -68,8 +69,11 @@ class ExpandController(Controller):
         claim = self.claims.get(key)
         if claim is None or get_path(claim, ("status", "phase")) != "Bound":
             return WAIT
+        name = str(claim["spec"].get("volumeName") or "")
+        if dns_subdomain(name):  # nothing is called like that
+            return WAIT
         try:
-            volume = await self.client.get(VOLUME, claim["spec"].get("volumeName") or "")
+            volume = await self.client.get(VOLUME, name)
         except NotFound:
             return WAIT
         if (decided := plan(claim, volume)) is not None:

@@ -84,6 +84,14 @@ async def test_a_released_volume_is_retained_and_nobody_gets_it(cluster: Cluster
     await cluster.one(CLAIM, "data", is_in("Bound"))
 
 
+@pytest.mark.parametrize("ref", [{}, {"namespace": NS}, {"name": "data"}, {"namespace": "../..", "name": "a/b?c=d"}])
+async def test_a_volume_that_names_what_is_no_claim(cluster: Cluster, ref: Object) -> None:
+    await cluster.create(VOLUME, volume("kept", claimRef=ref))
+    await cluster.create(VOLUME, volume("bound", claimRef={**ref, "uid": "x"}))
+    await cluster.one(VOLUME, "kept", is_in("Available"))
+    await cluster.one(VOLUME, "bound", is_in("Released"))
+
+
 async def test_two_claims_for_one_volume(cluster: Cluster) -> None:
     await asyncio.gather(*(cluster.create(CLAIM, claim(name)) for name in ("a", "b")))
     await cluster.create(VOLUME, volume())

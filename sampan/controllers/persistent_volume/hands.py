@@ -12,6 +12,7 @@ from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.machinery.errors import NotFound
 from sampan.machinery.meta import Key, Object
+from sampan.machinery.validation import dns_label, dns_subdomain
 from sampan.reconcile.events import EventRecorder
 
 
@@ -58,6 +59,9 @@ class Hands:
         return fresh if is_released(fresh, await self._asked(key)) else None
 
     async def _asked(self, key: Key) -> Object | None:
+        """What a volume names may be any text; only a name that a claim can have is asked for."""
+        if dns_label(key.namespace) or dns_subdomain(key.name):
+            return None
         try:
             return await self.client.get(CLAIM, key.name, key.namespace)
         except NotFound:
