@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.resource import v1beta1
 from sampan.kinds.resource.names import DOMAIN
 from sampan.kinds.resource.requests import DEFAULT_FUNCTIONS, DEFAULTS, RULES, drop_ungated, validate_claim_spec
@@ -55,7 +54,6 @@ KIND = Kind(
     prepare_update=lambda new, old: _prepare(new),
     rules=together(RULES, {DOMAIN + "ResourceClaimTemplate": {"spec": Immutable()}}),
     validate_create=_validate,
-    create_warnings=nothing_acts("no claim is made of it"),
     slow_validation=True,
     has_status=False,
     has_generation=False,
