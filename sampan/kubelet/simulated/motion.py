@@ -31,7 +31,7 @@ from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.verdicts import Verdicts
 from sampan.machinery.meta import Object, is_deleting, parse_time
 
-_MOST_STEPS = 1000  # at one moment; a pod has fewer containers than that
+_MOST_STEPS = 100  # at once: a pod may have any number of init containers, and others want their turn
 _DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
 
@@ -80,19 +80,21 @@ def motion_of(pod: Object, now: datetime) -> Motion:
 def move(motion: Motion, place: Place, now: datetime) -> Moved:
     """Do what is due by now."""
     done: list[Action] = []
-    for _ in range(_MOST_STEPS):
+    for left in reversed(range(_MOST_STEPS)):
         limit = _check_deadline(motion, now)
         ends = _end(motion, place, now)
         verdicts, turns = _verdicts(motion, place, now)
         found = _planned(motion, verdicts, now)
         carried, later = _act(motion, place, found, now)
         done += carried
+        if carried and left:
+            continue  # with what follows from that
         status = _status(motion, place, found, verdicts, now)
-        if status["phase"] in ("Succeeded", "Failed") and motion.stopping is None:
-            motion.pod = motion.pod | {"status": status}  # what still runs, sidecars and the sandbox, is stopped now
-        elif not carried:
+        if carried or status["phase"] not in ("Succeeded", "Failed") or motion.stopping is not None:
             break
-    moments = [moment for moment in (limit, ends, turns, later, found.wake_at) if moment is not None]
+        motion.pod = motion.pod | {"status": status}  # what still runs, sidecars and the sandbox, is stopped now
+    again = now if carried else None
+    moments = [moment for moment in (again, limit, ends, turns, later, found.wake_at) if moment is not None]
     gone = found.stopped and is_deleting(motion.pod)
     return Moved(status, min(moments, default=None), gone, done, found.waiting)
 

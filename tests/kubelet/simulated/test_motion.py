@@ -234,6 +234,15 @@ def test_a_server_that_was_killed_goes_on_where_it_was(subject: Object, remember
     assert (again.status, again.wake_at, again.done) == (last.status, None, [])
 
 
+def test_very_many_init_containers_are_gone_through_in_several_steps() -> None:
+    many = pod(initContainers=[spec_of(f"i{number}") for number in range(150)])
+    motion, script = motion_of(many, NOW), place(Script(start=Span(0, 0), init=Span(0, 0)))
+    first = move(motion, script, NOW)
+    assert (first.status["phase"], first.wake_at) == ("Pending", NOW)
+    last = move(motion, script, NOW)
+    assert (last.status["phase"], last.wake_at) == ("Running", None)
+
+
 def test_a_changed_image_is_another_container() -> None:
     changed = running()
     changed["spec"] = changed["spec"] | {"containers": [spec_of("main") | {"image": "other"}]}
