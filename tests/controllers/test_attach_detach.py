@@ -191,7 +191,11 @@ def test_what_is_remembered() -> None:
     assert memory.news(told) == told and memory.news(told) == [] and memory.news([]) == []
 
 
+MANAGED = {"annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}}
+
+
 async def disk(cluster: Cluster, *, modes: str = RWO) -> None:
+    await cluster.client.patch(NODE, NODE_NAME, {"metadata": MANAGED})
     await cluster.create(VOLUME, {**volume(csi=CSI, accessModes=[modes]), "metadata": {"name": "disk"}})
     await cluster.create(CLAIM, {**claim(accessModes=[modes]), "metadata": {"name": "data"}})
     await cluster.one(CLAIM, "data", lambda one: one["status"]["phase"] == "Bound")
@@ -231,7 +235,7 @@ async def test_a_volume_follows_its_pod(cluster: Cluster) -> None:
 
 
 async def test_two_nodes_want_a_volume_that_one_can_have(cluster: Cluster) -> None:
-    await cluster.create(NODE, {"metadata": {"name": "node-2"}})
+    await cluster.create(NODE, {"metadata": {"name": "node-2", **MANAGED}})
     await cluster.client.patch(NODE, "node-2", {"status": {"conditions": [READY]}}, subresource="status")
     await disk(cluster)
     await run(cluster, "first")
@@ -252,3 +256,14 @@ async def test_a_driver_that_attaches_nothing(cluster: Cluster) -> None:
     await run(cluster, "p")
     await cluster.clock.advance(5)
     assert not (await cluster.client.list(ATTACHMENT)).items
+
+
+async def test_a_node_whose_kubelet_attaches(cluster: Cluster) -> None:
+    await disk(cluster)
+    await cluster.client.patch(NODE, NODE_NAME, {"metadata": {"annotations": None}})
+    await run(cluster, "p")
+    await cluster.clock.advance(5)
+    assert not (await cluster.client.list(ATTACHMENT)).items
+    await cluster.client.patch(NODE, NODE_NAME, {"metadata": MANAGED})
+    await attach(cluster)
+    await cluster.one(NODE, NODE_NAME, reports)

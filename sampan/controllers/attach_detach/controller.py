@@ -12,7 +12,7 @@ from sampan.controllers.attach_detach.attachments import (
     volume_of,
 )
 from sampan.controllers.attach_detach.memory import Memory
-from sampan.controllers.attach_detach.plan import Plan, View, in_use, may_detach, plan, reported
+from sampan.controllers.attach_detach.plan import Plan, View, in_use, is_managed, may_detach, plan, reported
 from sampan.controllers.attach_detach.wanted import Wanted, World, wanted_by
 from sampan.controllers.node_health import readiness
 from sampan.controllers.persistent_volume.latest import Latest
@@ -85,6 +85,8 @@ class AttachDetachController(Controller):
     # What there is
 
     async def reconcile(self, key: Key) -> Action:
+        if not is_managed(self.nodes.get(key)):
+            return WAIT
         memory = self._memories.setdefault(key.name, Memory())
         view = self._view(key.name, memory)
         decided = plan(view)
@@ -187,4 +189,4 @@ def _node_matters(old: Object, new: Object) -> bool:
 
 
 def _seen(node: Object) -> tuple[object, ...]:
-    return in_use(node), reported(node), node["spec"].get("taints") or [], readiness(node)
+    return is_managed(node), in_use(node), reported(node), node["spec"].get("taints") or [], readiness(node)

@@ -10,12 +10,13 @@ from sampan.controllers.attach_detach import messages
 from sampan.controllers.attach_detach.attachments import State, Volume, attach_error, named, state_of
 from sampan.controllers.attach_detach.wanted import Wanted
 from sampan.controllers.node_health import OUT_OF_SERVICE, readiness
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import get_path
 from sampan.reconcile.events import PlannedEvent
 
 UNMOUNT_SECONDS = 360.0  # that a node which is not ready has, before what it uses is taken from it
 ATTACH_SECONDS = 120.0  # without a word from the attacher, until pods are told
+_MANAGED = "volumes.kubernetes.io/controller-managed-attach-detach"
 _REPORTED = ("status", "volumesAttached")
 
 
@@ -58,6 +59,11 @@ def plan(view: View) -> Plan:
 def may_detach(node: Object, volume: Volume) -> bool:
     """Whether the kubelet of a node says, by now, that it does not use a volume."""
     return volume.unique_name not in in_use(node)
+
+
+def is_managed(node: Object | None) -> bool:
+    """Whether attaching is ours on a node, and not its kubelet's; on one that is gone, what is left is."""
+    return node is None or _MANAGED in annotations_of(node)
 
 
 def in_use(node: Object) -> frozenset[str]:
