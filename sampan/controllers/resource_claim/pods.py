@@ -33,12 +33,19 @@ def has_claims(pod: Object) -> bool:
     return bool(entries(pod) or _extended(pod))
 
 
+def named(pod: Object) -> Iterator[tuple[str, bool]]:
+    """The names of all claims that a pod has already, and whether they must be its own; with that for extended
+    resources."""
+    for entry in entries(pod):
+        if name := name_of(pod, entry):
+            yield name, is_generated(entry)
+    if name := _extended(pod):
+        yield name, True
+
+
 def claims(pod: Object) -> Iterator[Key]:
-    """All claims of a pod that have a name already, those for extended resources included."""
-    namespace = pod["metadata"]["namespace"]
-    for name in (*(name_of(pod, entry) for entry in entries(pod)), _extended(pod)):
-        if name:
-            yield Key(namespace, name)
+    """The claims of `named`."""
+    return (Key(pod["metadata"]["namespace"], name) for name, _ in named(pod))
 
 
 def templates(pod: Object) -> Iterator[Key]:
@@ -87,13 +94,14 @@ def to_reserve(pod: Object, claim_of: ClaimOf) -> Iterator[Object]:
         claim = claim_of(name_of(pod, entry) or "")
         if claim is None or (is_generated(entry) and not owns(pod, claim)):
             continue
-        status = claim.get("status") or {}
-        if status.get("allocation") is not None and not _is_reserved(pod, status):
+        if (claim.get("status") or {}).get("allocation") is not None and not is_reserved(pod, claim):
             yield claim
 
 
-def _is_reserved(pod: Object, status: Object) -> bool:
-    return any(one.get("uid") == pod["metadata"]["uid"] for one in status.get("reservedFor") or ())
+def is_reserved(pod: Object, claim: Object) -> bool:
+    """Whether a claim is reserved for a pod."""
+    reserved = (claim.get("status") or {}).get("reservedFor") or ()
+    return any(one.get("uid") == pod["metadata"]["uid"] for one in reserved)
 
 
 def reserved(claim: Object, pod: Object) -> Object:

@@ -9,7 +9,6 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, since, text
 from sampan.kinds.conditions import validate_conditions
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.kinds.resource.names import DOMAIN, GROUP, device_name, pool_name
 from sampan.kinds.resource.taints import TAINT_RULES, default_time, validate_taint
@@ -75,6 +74,5 @@ KIND = Kind(
     rules=TAINT_RULES,
     validate=_validate,
     validate_status_update=_validate_status_update,
-    create_warnings=nothing_acts("no pod is evicted by it"),
     allow_unconditional_update=False,
 )
