@@ -192,6 +192,9 @@ def _controllers_config(cluster: Cluster) -> ControllersConfig:
         cluster_signing_key=authority.key,
         cluster_signing_duration=parse_duration(cluster.config.cluster_signing_duration),
         load_balancer_pool=(cluster.config.lb_pool,) if cluster.config.has_nodes else (),
+        cluster_cidr=cluster.config.pod_cidr,
+        service_cluster_ip_range=cluster.config.service_cidr,
+        kept_node_cidrs=(cluster.config.node_pod_cidr,),
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
         **settings(cluster.config.controllers),
     )

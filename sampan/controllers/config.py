@@ -17,6 +17,11 @@ class Config:
     cluster_signing_key: bytes = field(default=b"", repr=False)
     cluster_signing_duration: float = 365 * 86400.0  # seconds that a certificate is good for at most
     load_balancer_pool: tuple[str, ...] = ()  # addresses or CIDR ranges for Services of type LoadBalancer
+    cluster_cidr: str = ""  # of pods, one or two ranges; without, nodes are given none
+    service_cluster_ip_range: str = ""  # of Services: no node gets any of it
+    kept_node_cidrs: tuple[str, ...] = ()  # ranges that kubelets take by themselves: no other node gets them
+    node_cidr_mask_size_ipv4: int = 24
+    node_cidr_mask_size_ipv6: int = 64
     node_monitor_grace_period: float = 50.0  # seconds without a lease renewal after which a node is not heard of
     node_monitor_period: float = 5.0
     horizontal_pod_autoscaler_sync_period: float = 15.0  # seconds between two looks at an autoscaler
