@@ -7,7 +7,7 @@ DefaultPreemption is preemption.py.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.configuration.configuration import ProfileConfiguration
@@ -43,24 +43,59 @@ from sampan.scheduler.plugins.volume_binding import VolumeBinding
 from sampan.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from sampan.scheduler.plugins.volume_zone import VolumeZone
 from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.resource_scoring import Shape, Weighed, strategy
 from sampan.scheduler.state import ClusterState
 
-PLUGINS: Mapping[str, Callable[[Handle], object]] = {
-    "SchedulingGates": lambda handle: SchedulingGates(),
-    "NodeUnschedulable": lambda handle: NodeUnschedulable(),
-    "NodeName": lambda handle: NodeName(),
-    "TaintToleration": lambda handle: TaintToleration(),
-    "NodeAffinity": lambda handle: NodeAffinity(),
-    "NodePorts": lambda handle: NodePorts(),
-    "NodeResourcesFit": lambda handle: NodeResourcesFit(),
-    "VolumeRestrictions": lambda handle: VolumeRestrictions(handle.volumes),
-    "NodeVolumeLimits": lambda handle: NodeVolumeLimits(handle.volumes),
-    "VolumeBinding": lambda handle: VolumeBinding(handle.volumes, handle.client, handle.clock),
-    "VolumeZone": lambda handle: VolumeZone(handle.volumes),
-    "PodTopologySpread": lambda handle: PodTopologySpread(handle.owner_selector),
-    "InterPodAffinity": lambda handle: InterPodAffinity(handle.namespace_labels),
-    "NodeResourcesBalancedAllocation": lambda handle: NodeResourcesBalancedAllocation(),
-    "ImageLocality": lambda handle: ImageLocality(),
+Arguments = Mapping[str, Any]
+
+
+def _weighed(resources: Sequence[Arguments]) -> list[Weighed]:
+    return [Weighed(resource["name"], resource["weight"]) for resource in resources]
+
+
+def _points(shape: Sequence[Arguments]) -> Shape:
+    return [(point.get("utilization", 0), point.get("score", 0)) for point in shape]
+
+
+def _fit(handle: Handle, args: Arguments) -> NodeResourcesFit:
+    scoring = args["scoringStrategy"]
+    shape = (scoring.get("requestedToCapacityRatio") or {}).get("shape") or ()
+    score = strategy(scoring["type"], _weighed(scoring["resources"]), _points(shape))
+    return NodeResourcesFit(score, args["ignoredResources"], args["ignoredResourceGroups"])
+
+
+def _spread(handle: Handle, args: Arguments) -> PodTopologySpread:
+    listed = args["defaultConstraints"] if args["defaultingType"] == "List" else None
+    return PodTopologySpread(handle.owner_selector, listed)
+
+
+def _affinity(handle: Handle, args: Arguments) -> InterPodAffinity:
+    weight, ignore = args["hardPodAffinityWeight"], args["ignorePreferredTermsOfExistingPods"]
+    return InterPodAffinity(handle.namespace_labels, weight, ignore)
+
+
+def _volumes(handle: Handle, args: Arguments) -> VolumeBinding:
+    timeout, shape = args["bindTimeoutSeconds"], _points(args["shape"])
+    return VolumeBinding(handle.volumes, handle.client, handle.clock, timeout, shape)
+
+
+# Made from the handle and the plugin's arguments, which are whole (configuration/arguments.py).
+PLUGINS: Mapping[str, Callable[[Handle, Arguments], object]] = {
+    "SchedulingGates": lambda handle, args: SchedulingGates(),
+    "NodeUnschedulable": lambda handle, args: NodeUnschedulable(),
+    "NodeName": lambda handle, args: NodeName(),
+    "TaintToleration": lambda handle, args: TaintToleration(),
+    "NodeAffinity": lambda handle, args: NodeAffinity(args["addedAffinity"]),
+    "NodePorts": lambda handle, args: NodePorts(),
+    "NodeResourcesFit": _fit,
+    "VolumeRestrictions": lambda handle, args: VolumeRestrictions(handle.volumes),
+    "NodeVolumeLimits": lambda handle, args: NodeVolumeLimits(handle.volumes),
+    "VolumeBinding": _volumes,
+    "VolumeZone": lambda handle, args: VolumeZone(handle.volumes),
+    "PodTopologySpread": _spread,
+    "InterPodAffinity": _affinity,
+    "NodeResourcesBalancedAllocation": lambda _, args: NodeResourcesBalancedAllocation(_weighed(args["resources"])),
+    "ImageLocality": lambda handle, args: ImageLocality(),
 }
 T = TypeVar("T")
 
@@ -110,7 +145,11 @@ class Profile:
 def profile_of(configuration: ProfileConfiguration, handle: Handle) -> Profile:
     """The plugins of a profile, made; each once, wherever it stands."""
     plugins = configuration.plugins
-    made = {name: PLUGINS[name](handle) for name in PLUGINS if name in plugins.names}
+    made = {
+        name: make(handle, configuration.arguments.get(name, {}))
+        for name, make in PLUGINS.items()
+        if name in plugins.names
+    }
 
     def those(kind: type[T], point: str) -> list[T]:
         found = [made[name] for name in plugins.at(point) if name in made]

@@ -150,11 +150,22 @@ def _unprovisionable(claim: Object, node: NodeInfo, volumes: Volumes) -> str:
     provisioner = storage_class.get("provisioner") or NO_PROVISIONER
     if provisioner == NO_PROVISIONER or not topology_allows(storage_class.get("allowedTopologies"), node.labels):
         return NO_VOLUME
-    if not get_path(volumes.driver(provisioner) or {}, ("spec", "storageCapacity")):
-        return ""  # it does not say what it has left
+    return "" if not _tells(provisioner, volumes) or capacity_for(claim, node, volumes) else NO_SPACE
+
+
+def capacity_for(claim: Object, node: NodeInfo, volumes: Volumes) -> Object | None:
+    """What a claim's driver says that it has left where a node reaches it, if it says so and that is enough."""
+    storage_class = volumes.storage_class(class_of(claim)) or {}
+    if not _tells(storage_class.get("provisioner") or NO_PROVISIONER, volumes):
+        return None
     size = requested_size(claim)
     left = volumes.capacities(storage_class["metadata"]["name"])
-    return "" if any(_holds(capacity, size) and _is_near(capacity, node) for capacity in left) else NO_SPACE
+    return next((capacity for capacity in left if _holds(capacity, size) and _is_near(capacity, node)), None)
+
+
+def _tells(provisioner: str, volumes: Volumes) -> bool:
+    """Whether a driver says what it has left."""
+    return bool(get_path(volumes.driver(provisioner) or {}, ("spec", "storageCapacity")))
 
 
 def _holds(capacity: Object, size: int) -> bool:

@@ -1,6 +1,7 @@
 """The scheduler as a whole, against an API in memory and a clock that tests turn."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
@@ -12,6 +13,7 @@ from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import with_changes
 from sampan.scheduler.app import Scheduler
+from sampan.scheduler.configuration import config_file
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.configuration.merging import PluginSet, expanded, with_defaults
 from sampan.testing.clock import VirtualClock
@@ -263,6 +265,23 @@ async def test_each_profile_schedules_the_pods_that_name_it(running: Running) ->
         assert told["bold"] == "0/1 nodes are available: 1 Insufficient cpu."
         assert told["shy"].startswith("0/1 nodes are available: 1 node(s) had untolerated taint(s). preemption: ")
         assert api.sources == {"late": "rash", "bold": "rash", "shy": "default-scheduler"}
+
+
+PACKING = b"""
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles:
+- plugins:
+    score: {disabled: [{name: "*"}], enabled: [{name: NodeResourcesFit}]}
+  pluginConfig:
+  - {name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}
+"""
+
+
+async def test_a_file_decides_whether_pods_are_packed_or_spread(running: Running) -> None:
+    pods = [pod(f"p{number}", cpu="1") for number in range(5)]
+    async with running(api := FakeAPI(node("a"), node("b"), *pods), config_file.configuration(PACKING)):
+        assert sorted(Counter(api.bound.values()).values()) == [1, 4]
 
 
 async def test_back_offs_are_as_they_are_configured(running: Running, clock: VirtualClock) -> None:

@@ -123,6 +123,31 @@ class TestSpreading:
         assert scored(self.plugin, info(labels=WEB), cluster(*self.nodes)) is None
 
 
+class TestConfiguredSpreading:
+    """What PodTopologySpreadArgs say for pods without constraints of their own."""
+
+    def test_listed_constraints_take_the_place_of_upstreams(self) -> None:
+        listed = [{"topologyKey": ZONE, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]
+        plugin = PodTopologySpread(lambda new: from_labels(new.labels), listed)
+        state = cluster(node("a", zone="x"), node("b", zone="y"), web("1", "a"))
+        assert rejected(plugin, info(labels=WEB), state) == {"a": UNEVEN}
+        assert scored(plugin, info(labels=WEB), state) is None
+        own = info(labels=WEB, topologySpreadConstraints=[spread(ZONE, 5)])
+        assert rejected(plugin, own, state) == {}
+        assert rejected(PodTopologySpread(nowhere, listed), info(labels=WEB), state) == {}
+
+    def test_nodes_without_the_label_of_a_listed_constraint_score_nothing(self) -> None:
+        listed = [{"topologyKey": ZONE, "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}]
+        plugin = PodTopologySpread(lambda new: from_labels(new.labels), listed)
+        state = cluster(node("a", zone="x"), node("bare"), web("1", "a"))
+        assert scored(plugin, info(labels=WEB), state) == {"a": 100, "bare": 0}
+
+    def test_an_empty_list_spreads_nothing(self) -> None:
+        plugin = PodTopologySpread(lambda new: from_labels(new.labels), [])
+        state = cluster(node("a", zone="x"), node("b", zone="y"), web("1", "a"))
+        assert scored(plugin, info(labels=WEB), state) is None
+
+
 def near(key: str = ZONE, sort: str = "podAffinity", weight: int = 0, **more: Any) -> dict[str, Any]:
     term = {"topologyKey": key, "labelSelector": {"matchLabels": WEB}, **more}
     if weight:
@@ -222,3 +247,17 @@ def test_counts_kept_up_to_date_equal_counts_made_anew(changes: list[tuple[int, 
         assert state.counts.by_domain("default", question, ZONE, terminating=False) == fresh.by_domain(
             "default", question, ZONE, terminating=False
         )
+
+
+def test_what_pods_that_are_there_require_counts_as_it_is_configured() -> None:
+    state = cluster(
+        node("a", zone="x"), node("b", zone="y"), pod("1", node="a", labels=WEB, affinity=near(sort="podAffinity"))
+    )
+    other = pod("2", node="b", labels=WEB, affinity=near(weight=5))
+    state.put_pod(PodInfo(other), "b")
+    new = info(labels=WEB)
+    assert scored(InterPodAffinity(lambda name: {}, 100), new, state) == {"a": 100, "b": 0}
+    assert scored(InterPodAffinity(lambda name: {}, 0), new, state) == {"a": 0, "b": 100}
+    assert scored(InterPodAffinity(lambda name: {}, 100, ignore_preferences=True), new, state) is None
+    picky = info(labels=WEB, affinity=near(weight=1))
+    assert scored(InterPodAffinity(lambda name: {}, 100, ignore_preferences=True), picky, state) is not None

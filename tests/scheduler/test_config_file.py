@@ -105,6 +105,142 @@ def test_what_can_not_be_is_told_in_upstreams_words(text: str, why: str) -> None
     assert str(error.value) == why
 
 
+ARGS = "profiles: [{pluginConfig: [{name: %s, args: %s}]}]"
+PLACE = "profiles[0].pluginConfig[0].args"
+FIT = 'initializing profiles: creating profile for scheduler name default-scheduler: initializing plugin "%s": %s'
+
+
+def test_arguments_are_made_whole() -> None:
+    (found,) = said(
+        ARGS % ("NodeResourcesFit", "{scoringStrategy: {type: MostAllocated, resources: [{name: x.y/z}]}}")
+    ).profiles
+    assert found.arguments["NodeResourcesFit"] == {
+        "ignoredResources": [],
+        "ignoredResourceGroups": [],
+        "scoringStrategy": {"type": "MostAllocated", "resources": [{"name": "x.y/z", "weight": 1}]},
+    }
+    assert found.arguments["VolumeBinding"]["bindTimeoutSeconds"] == 600
+    kind = "apiVersion: kubescheduler.config.k8s.io/v1, kind: InterPodAffinityArgs"
+    (found,) = said(ARGS % ("InterPodAffinity", f"{{{kind}, hardPodAffinityWeight: 0}}")).profiles
+    assert found.arguments["InterPodAffinity"]["hardPodAffinityWeight"] == 0
+    assert said(ARGS % ("SomebodyElses", "{any: thing}")) == Configuration()
+
+
+@pytest.mark.parametrize(
+    ("plugin", "args", "why"),
+    [
+        (
+            "NodeResourcesFit",
+            "{scoringStrategy: {requestedToCapacityRatio: {shape: [{Score: 1, Utilization: 1}]}}}",
+            "strict decoding error: decoding .profiles[0].pluginConfig[0]: strict decoding error: decoding args for "
+            'plugin NodeResourcesFit: strict decoding error: unknown field "scoringStrategy.requestedToCapacityRatio.'
+            'shape[0].Score", unknown field "scoringStrategy.requestedToCapacityRatio.shape[0].Utilization"',
+        ),
+        (
+            "DefaultPreemption",
+            "{kind: InterPodAffinityArgs}",
+            "decoding .profiles[0].pluginConfig[0]: args for plugin DefaultPreemption were not of type "
+            "DefaultPreemptionArgs.kubescheduler.config.k8s.io, got InterPodAffinityArgs.kubescheduler.config.k8s.io",
+        ),
+        (
+            "InterPodAffinity",
+            "{hardPodAffinityWeight: 2147483648}",
+            "decoding .profiles[0].pluginConfig[0]: json: cannot unmarshal number 2147483648 into Go struct field "
+            "hardPodAffinityWeight of type int32",
+        ),
+        (
+            "InterPodAffinity",
+            "{hardPodAffinityWeight: 101}",
+            f"{PLACE}.hardPodAffinityWeight: Invalid value: 101: not in valid range [0, 100]",
+        ),
+        (
+            "DefaultPreemption",
+            "{minCandidateNodesPercentage: 0, minCandidateNodesAbsolute: 0}",
+            f"[{PLACE}.minCandidateNodesPercentage: Invalid value: 0: cannot be zero at the same time as "
+            f"minCandidateNodesAbsolute, {PLACE}.minCandidateNodesAbsolute: Invalid value: 0: cannot be zero at the "
+            "same time as minCandidateNodesPercentage]",
+        ),
+        (
+            "NodeResourcesBalancedAllocation",
+            "{resources: [{name: cpu, weight: 9223372036854775807}, {name: cpu}]}",
+            f"[{PLACE}.resources[0].weight: Invalid value: 9223372036854775807: must be 1, "
+            f'{PLACE}.resources[1].name: Duplicate value: "cpu"]',
+        ),
+        (
+            "NodeResourcesFit",
+            "{scoringStrategy: {type: Best, resources: [{name: cpu, weight: 101}]}}",
+            FIT
+            % (
+                "NodeResourcesFit",
+                '[scoringStrategy.type: Unsupported value: "Best": supported values: "LeastAllocated", '
+                '"MostAllocated", "RequestedToCapacityRatio", scoringStrategy.resources[0].weight: Invalid value: 101: '
+                "resource weight of cpu not in valid range (0, 100]]",
+            ),
+        ),
+        (
+            "NodeResourcesFit",
+            "{scoringStrategy: {type: RequestedToCapacityRatio, requestedToCapacityRatio: {shape: "
+            "[{utilization: 10, score: 11}, {utilization: 10}]}}}",
+            FIT
+            % (
+                "NodeResourcesFit",
+                "[scoringStrategy.requestedToCapacityRatio.shape[1].utilization: Invalid value: 10: values must be "
+                "sorted in increasing order, scoringStrategy.requestedToCapacityRatio.shape[0].score: Invalid value: "
+                "11: not in valid range [0, 10]]",
+            ),
+        ),
+        (
+            "NodeResourcesFit",
+            "{ignoredResourceGroups: [a.b/c]}",
+            FIT
+            % (
+                "NodeResourcesFit",
+                "ignoredResourceGroups[0]: Invalid value: \"a.b/c\": resource group name can't contain '/'",
+            ),
+        ),
+        (
+            "PodTopologySpread",
+            "{defaultConstraints: [{maxSkew: 0, topologyKey: z, labelSelector: {}}]}",
+            f'[{PLACE}.defaultingType: Invalid value: "System": when .defaultConstraints are not empty, '
+            f"{PLACE}.defaultConstraints[0].maxSkew: Invalid value: 0: not in valid range (0, inf), "
+            f"{PLACE}.defaultConstraints[0].whenUnsatisfiable: Required value: can not be empty, "
+            f"{PLACE}.defaultConstraints[0].labelSelector: Forbidden: constraint must not define a selector, as they "
+            "deduced for each pod]",
+        ),
+        (
+            "NodeAffinity",
+            "{addedAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{}, "
+            "{matchExpressions: [{key: a, operator: In}], matchFields: [{key: metadata.name, operator: Gt}]}]}}}",
+            f"[{PLACE}.addedAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[1]."
+            "matchExpressions[0].values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty, "
+            f"{PLACE}.addedAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[1]."
+            'matchFields[0].operator: Unsupported value: "Gt": supported values: "In", "NotIn"]',
+        ),
+        (
+            "VolumeBinding",
+            "{bindTimeoutSeconds: -1}",
+            f"{PLACE}.bindTimeoutSeconds: Invalid value: -1: invalid BindTimeoutSeconds, should not be a negative "
+            "value",
+        ),
+        (
+            "EBSLimits",
+            "{}",
+            'profiles[0].pluginConfig[0]: Invalid value: "EBSLimits": was invalid in version '
+            '"kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")',
+        ),
+    ],
+)
+def test_arguments_that_can_not_be_are_told_in_upstreams_words(plugin: str, args: str, why: str) -> None:
+    with pytest.raises((Malformed, ProfileError)) as error:
+        said(ARGS % (plugin, args))
+    assert str(error.value) == why
+
+
+def test_the_arguments_of_a_plugin_that_has_no_say_are_not_looked_at() -> None:
+    off = "plugins: {multiPoint: {disabled: [{name: NodeResourcesFit}]}}"
+    said(f"profiles: [{{{off}, pluginConfig: [{{name: NodeResourcesFit, args: {{scoringStrategy: {{type: x}}}}}}]}}]")
+
+
 def test_the_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.yaml"
     with pytest.raises(ConfigFileError, match=f"^open {file}: no such file or directory$"):

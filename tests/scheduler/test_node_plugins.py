@@ -123,11 +123,10 @@ def test_emptier_nodes_score_higher() -> None:
     assert plugin.score(info(cpu="1", memory="9Gi"), only_node()) == 37
 
 
-def test_balanced_nodes_score_higher() -> None:
-    plugin, new = NodeResourcesBalancedAllocation(), info(cpu="1", memory="2Gi")
-    assert plugin.score(new, only_node()) == 100
-    assert plugin.score(new, only_node(pod("old", node="n", cpu="2"))) == 75
-    assert plugin.score(info(), only_node()) == 0
+def test_nodes_that_a_pod_evens_out_score_higher() -> None:
+    plugin, new = NodeResourcesBalancedAllocation(), info(cpu="1", memory="4Gi")
+    assert plugin.score(new, only_node(pod("old", node="n", cpu="2"))) == 81
+    assert plugin.score(new, only_node(pod("old", node="n", memory="4Gi"))) == 68
 
 
 def required(*expressions: dict[str, Any], fields: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
@@ -163,6 +162,23 @@ def test_node_selectors_demand_every_label() -> None:
 
 def test_an_empty_term_matches_nothing() -> None:
     assert NodeAffinity().filter(info(affinity=required()), only_node())
+
+
+def test_an_affinity_that_the_scheduler_adds_is_everybodys() -> None:
+    named = {"matchExpressions": [{"key": "pool", "operator": "In", "values": ["mine"]}]}
+    added = {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [named]},
+        "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 7, "preference": named}, {"preference": named}],
+    }
+    plugin, mine, theirs = NodeAffinity(added), only_node(labels={"pool": "mine"}), only_node()
+    assert plugin.filter(info(), mine) is None and plugin.count(info(), mine) == 7
+    why = "node(s) didn't match scheduler-enforced node affinity"
+    assert reasons(plugin.filter(info(), theirs)) == (why,) and plugin.count(info(), theirs) == 0
+    assert reasons(plugin.filter(info(nodeSelector={"disk": "ssd"}), mine)) == (
+        "node(s) didn't match Pod's node affinity/selector",
+    )
+    nothing = NodeAffinity({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}})
+    assert reasons(nothing.filter(info(), mine)) == (why,)
 
 
 def test_preferences_add_their_weights() -> None:

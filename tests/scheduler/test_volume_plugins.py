@@ -179,6 +179,34 @@ def test_provisioning_goes_by_topology_capacity_and_the_node_that_has_been_selec
     assert verdicts(binding(left), using("c"), *NODES) == ["node(s) did not have enough free storage", ""]
 
 
+def test_storage_that_stays_emptier_scores_higher_unless_it_is_to_be_filled() -> None:
+    """By volumes that are there, or by what drivers say they have left."""
+    free = volumes(claim(size="2Gi"), storage_class("late"), volume("v", "a", size="4Gi"), volume("w", "b", size="2Gi"))
+    state, pod = cluster(*NODES), using("c")
+    assert binding(free).scores(pod, state, state.nodes) == [50, 0]
+    filling = VolumeBinding(free, Client(Nowhere()), VirtualClock(), shape=((0, 0), (100, 10)))
+    assert filling.scores(pod, state, state.nodes) == [50, 100]
+    meta = {"namespace": "d", "resourceVersion": "1"}
+    driver = {
+        "kind": "CSIDriver",
+        "metadata": {**meta, "name": "p", "namespace": ""},
+        "spec": {"storageCapacity": True},
+    }
+    left = [
+        {
+            "kind": "CSIStorageCapacity",
+            "metadata": {**meta, "name": zone, "uid": zone},
+            "nodeTopology": {"matchLabels": {ZONE: zone}},
+            "storageClassName": "late",
+            "capacity": capacity,
+        }
+        for zone, capacity in (("a", "4Gi"), ("b", "10Gi"))
+    ]
+    known = volumes(claim(), claim("d"), storage_class("late", "p"), driver, *left)
+    assert binding(known).scores(using("c", "d"), state, state.nodes) == [50, 80]
+    assert binding(known).scores(using(), state, state.nodes) is None
+
+
 def test_a_claim_for_one_pod_alone() -> None:
     known = volumes(claim(accessModes=["ReadWriteOncePod"]))
     plugin, other = VolumeRestrictions(known), using("c", name="other").object

@@ -6,12 +6,16 @@ work; memo.py makes it short), enableProfiling and enableContentionProfiling, de
 Sources: cmd/kube-scheduler/app/options/configfile.go; k8s.io/kube-scheduler/config/v1/types.go.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sampan.machinery.aggregate import aggregated
-from sampan.machinery.component_config import Malformed, check_kind, held_to, parse
+from sampan.machinery.component_config import ANYTHING, Malformed, check_kind, held_to, parse
+from sampan.machinery.paths import ROOT
+from sampan.scheduler.configuration.argument_errors import argument_errors
+from sampan.scheduler.configuration.arguments import DEFAULT_ARGUMENTS, FIT, GROUP, SHAPES, VERSION, decoded, whole
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.configuration.defaults import with_default_fields
 from sampan.scheduler.configuration.merging import MULTI_POINT, Enabled, PluginSet, ProfileError, expanded
@@ -19,13 +23,14 @@ from sampan.scheduler.configuration.merging import with_defaults as with_default
 from sampan.scheduler.configuration.points import POINTS
 from sampan.scheduler.configuration.validation import errors_of
 
-GROUP, VERSION, KIND = "kubescheduler.config.k8s.io", "v1", "KubeSchedulerConfiguration"
+KIND = "KubeSchedulerConfiguration"
 
 _PLUGIN_SET = {"enabled": [{"name": str, "weight": int}], "disabled": [{"name": str, "weight": int}]}
 _PROFILE = {
     "schedulerName": str,
     "percentageOfNodesToScore": int,
     "plugins": dict.fromkeys((*POINTS, MULTI_POINT), _PLUGIN_SET),
+    "pluginConfig": [{"name": str, "args": ANYTHING}],
 }
 _LEADER_ELECTION = {
     "leaderElect": bool,
@@ -45,7 +50,8 @@ _SHAPE: Mapping[str, Any] = {
     "profiles": [_PROFILE],
     "delayCacheUntilActive": bool,
 }
-_LONG = frozenset({"podInitialBackoffSeconds", "podMaxBackoffSeconds"})  # the numbers of 64 bits; others have 32
+# The numbers of 64 bits; others have 32.
+_LONG = re.compile(r"pod(Initial|Max)BackoffSeconds|bindTimeoutSeconds|(scoringStrategy\.)?resources\[\d+\]\.weight")
 
 
 class ConfigFileError(ValueError):
@@ -78,13 +84,43 @@ def _decoded(text: bytes) -> dict[str, Any]:
     tree, problems = parse(text)
     check_kind(tree, GROUP, (VERSION,), KIND)
     fields, unknown = held_to(tree, _SHAPE)
-    for path, number in _numbers(fields, ""):
-        bits = 64 if path in _LONG else 32
-        if not -(1 << bits - 1) <= number < 1 << bits - 1:
-            raise Malformed(f"json: cannot unmarshal number {number} into Go struct field {path} of type int{bits}")
-    if problems := [*problems, *unknown]:
+    said = [one.pop("args", None) for profile in fields.get("profiles") or () for one in _arguments_in(profile)]
+    _check_numbers(fields)
+    problems += [*unknown, *_decode_arguments(fields, said)]
+    if problems:
         raise Malformed(f"strict decoding error: {', '.join(problems)}")
     return fields
+
+
+def _arguments_in(profile: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    return profile.get("pluginConfig") or ()
+
+
+def _decode_arguments(fields: Mapping[str, Any], said: Sequence[Any]) -> Iterator[str]:
+    """Put arguments back as they are meant, those of plugins that nobody knows left out; yields what is wrong."""
+    rest = iter(said)
+    for at, profile in enumerate(fields.get("profiles") or ()):
+        for index, one in enumerate(_arguments_in(profile)):
+            name, args = one.get("name", ""), next(rest)
+            if name not in SHAPES:
+                continue
+            place = f"decoding .profiles[{at}].pluginConfig[{index}]"
+            try:
+                found, problems = decoded(name, args)
+                _check_numbers(found)
+            except Malformed as error:
+                raise Malformed(f"{place}: {error}") from None
+            one["args"] = whole(name, found)
+            if problems:
+                strict = f"strict decoding error: decoding args for plugin {name}: strict decoding error"
+                yield f"{place}: {strict}: {', '.join(problems)}"
+
+
+def _check_numbers(tree: Any) -> None:
+    for path, number in _numbers(tree, ""):
+        bits = 64 if _LONG.fullmatch(path) else 32
+        if not -(1 << bits - 1) <= number < 1 << bits - 1:
+            raise Malformed(f"json: cannot unmarshal number {number} into Go struct field {path} of type int{bits}")
 
 
 def _numbers(value: Any, path: str) -> Iterator[tuple[str, int]]:
@@ -99,14 +135,25 @@ def _numbers(value: Any, path: str) -> Iterator[tuple[str, int]]:
         yield path, value
 
 
-def _profile(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> ProfileConfiguration:
+def _profile(tree: Mapping[str, Any], everywhere: Mapping[str, Any]) -> ProfileConfiguration:
     name = tree["schedulerName"]
     sets = {point: _plugin_set(said) for point, said in (tree.get("plugins") or {}).items()}
+    arguments = {**DEFAULT_ARGUMENTS, **{one["name"]: one["args"] for one in _arguments_in(tree) if "args" in one}}
     try:
-        plugins = expanded(with_default_plugins(sets), name)
+        merged = with_default_plugins(sets)
+        _check_fit(arguments, merged)
+        plugins = expanded(merged, name)
     except ProfileError as error:
         raise ProfileError(f"initializing profiles: creating profile for scheduler name {name}: {error}") from None
-    return ProfileConfiguration(name, plugins, tree.get("percentageOfNodesToScore", whole["percentageOfNodesToScore"]))
+    percentage = tree.get("percentageOfNodesToScore", everywhere["percentageOfNodesToScore"])
+    return ProfileConfiguration(name, plugins, percentage, arguments)
+
+
+def _check_fit(arguments: Mapping[str, Mapping[str, Any]], sets: Mapping[str, PluginSet]) -> None:
+    """The one plugin whose arguments upstream validates only when it is made."""
+    wanted = any(plugin.name == FIT for one in sets.values() for plugin in one.enabled)
+    if wanted and (errors := aggregated(argument_errors(FIT, arguments[FIT], ROOT))):
+        raise ProfileError(f'initializing plugin "{FIT}": {errors}')
 
 
 def _plugin_set(tree: Mapping[str, Any]) -> PluginSet:

@@ -1,7 +1,10 @@
 """What a scheduler is told: its profiles, and what holds for all of them. Values; config_file.py reads them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from sampan.scheduler.configuration.arguments import DEFAULT_ARGUMENTS
 from sampan.scheduler.configuration.merging import DEFAULT_PLUGINS, Plugins
 
 DEFAULT_NAME = "default-scheduler"
@@ -14,6 +17,7 @@ class ProfileConfiguration:
     name: str = DEFAULT_NAME
     plugins: Plugins = DEFAULT_PLUGINS
     percentage_of_nodes_to_score: int = 0  # 0: the larger the cluster, the fewer
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: DEFAULT_ARGUMENTS)  # of plugins, by name
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any
 from sampan.machinery.durations import parse_duration
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import ROOT, Path, duplicate, invalid, required
+from sampan.scheduler.configuration.argument_errors import argument_errors
+from sampan.scheduler.configuration.arguments import FIT
 from sampan.scheduler.configuration.points import POINTS
 
 Tree = Mapping[str, Any]
@@ -17,7 +19,7 @@ _REMOVED = ("AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits")
 _NO_MORE = f'was invalid in version "{_VERSION}" (KubeSchedulerConfiguration is version "{_VERSION}")'
 
 
-def errors_of(tree: Tree) -> Iterator[FieldError]:
+def errors_of(tree: Tree) -> Iterator[FieldError | str]:
     """Of a whole configuration, with its defaults."""
     if (burst := (tree.get("clientConnection") or {}).get("burst", 0)) < 0:
         yield invalid("clientConnection.burst", burst, "must be non-negative")
@@ -33,7 +35,7 @@ def errors_of(tree: Tree) -> Iterator[FieldError]:
         yield invalid("podMaxBackoffSeconds", longest, "must be greater than or equal to PodInitialBackoffSeconds")
 
 
-def _election(tree: Tree, path: Path) -> Iterator[FieldError]:
+def _election(tree: Tree, path: Path) -> Iterator[FieldError | str]:
     times = {}
     for name in ("leaseDuration", "renewDeadline", "retryPeriod"):
         try:
@@ -51,13 +53,13 @@ def _election(tree: Tree, path: Path) -> Iterator[FieldError]:
         yield invalid(path.child("resourceLock"), tree["resourceLock"], 'resourceLock value must be "leases"')
 
 
-def _percentage(tree: Tree, path: Path) -> Iterator[FieldError]:
+def _percentage(tree: Tree, path: Path) -> Iterator[FieldError | str]:
     percentage = tree.get("percentageOfNodesToScore", 0)
     if not 0 <= percentage <= 100:
         yield invalid(path.child("percentageOfNodesToScore"), percentage, "not in valid range [0-100]")
 
 
-def _profiles(profiles: Sequence[Tree], path: Path) -> Iterator[FieldError]:
+def _profiles(profiles: Sequence[Tree], path: Path) -> Iterator[FieldError | str]:
     seen: dict[str, int] = {}
     for at, profile in enumerate(profiles):
         here, name = path.index(at), profile.get("schedulerName", "")
@@ -68,7 +70,7 @@ def _profiles(profiles: Sequence[Tree], path: Path) -> Iterator[FieldError]:
     yield from _queue_sort(profiles, path)
 
 
-def _profile(profile: Tree, path: Path) -> Iterator[FieldError]:
+def _profile(profile: Tree, path: Path) -> Iterator[FieldError | str]:
     if not profile.get("schedulerName"):
         yield required(path.child("schedulerName"))
     yield from _percentage(profile, path)
@@ -76,9 +78,19 @@ def _profile(profile: Tree, path: Path) -> Iterator[FieldError]:
         for at, plugin in enumerate(_enabled(profile, point)):
             if plugin.get("name") in _REMOVED:
                 yield invalid(path.child("plugins", point, "enabled").index(at), plugin["name"], _NO_MORE)
+    seen: set[str] = set()
+    for at, config in enumerate(profile.get("pluginConfig") or ()):
+        place, name = path.child("pluginConfig").index(at), config.get("name", "")
+        if name in seen:
+            yield duplicate(place, name)
+        seen.add(name)
+        if name in _REMOVED:
+            yield invalid(place, name, _NO_MORE)
+        elif "args" in config and name != FIT:  # which is told of when it is made
+            yield from argument_errors(name, config["args"], place.child("args"))
 
 
-def _queue_sort(profiles: Sequence[Tree], path: Path) -> Iterator[FieldError]:
+def _queue_sort(profiles: Sequence[Tree], path: Path) -> Iterator[FieldError | str]:
     """There is one queue: all profiles must want the same order of it."""
     first = _sorting(profiles[0])
     if len(first["Enabled"]) > 1:

@@ -16,7 +16,6 @@ from sampan.scheduler.state import ClusterState
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-_HARD_AFFINITY_WEIGHT = 1  # what a required term of a pod that is there adds for a newcomer that it matches
 
 # The labels of a namespace by its name, for terms with a namespaceSelector.
 NamespaceLabels = Callable[[str], Mapping[str, str]]
@@ -55,8 +54,14 @@ class InterPodAffinity:
         }
     )
 
-    def __init__(self, namespace_labels: NamespaceLabels) -> None:
+    def __init__(
+        self, namespace_labels: NamespaceLabels, hard_weight: int = 1, ignore_preferences: bool = False
+    ) -> None:
+        """`hard_weight` is what a required term of a pod that is there adds for a newcomer that it matches;
+        preferences of pods that are there may be ignored for newcomers without any of their own."""
         self._namespace_labels = namespace_labels
+        self._hard_weight = hard_weight
+        self._ignore_preferences = ignore_preferences
 
     def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None:
         labels = self._namespace_labels
@@ -84,8 +89,9 @@ class InterPodAffinity:
         return check
 
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
-        labels = self._namespace_labels
-        liking = _liking(pod, state, labels)
+        if self._ignore_preferences and not _has_preferences(pod):
+            return None
+        liking = _liking(pod, state, self._namespace_labels, self._hard_weight)
         if not liking:
             return None
         keys = {key for key, _ in liking}
@@ -157,7 +163,11 @@ def _places_that_refuse(pod: PodInfo, state: ClusterState, labels: NamespaceLabe
     return found
 
 
-def _liking(pod: PodInfo, state: ClusterState, labels: NamespaceLabels) -> dict[Place, int]:
+def _has_preferences(pod: PodInfo) -> bool:
+    return any(terms(pod, field, _PREFERRED) for field in ("podAffinity", "podAntiAffinity"))
+
+
+def _liking(pod: PodInfo, state: ClusterState, labels: NamespaceLabels, hard_weight: int) -> dict[Place, int]:
     """How much the pod is drawn to each place, by its own preferences and by those of the pods that are there."""
     found: dict[Place, int] = {}
     for field, sign in (("podAffinity", 1), ("podAntiAffinity", -1)):
@@ -166,15 +176,15 @@ def _liking(pod: PodInfo, state: ClusterState, labels: NamespaceLabels) -> dict[
                 found[place] = found.get(place, 0) + sign * term.weight * count
     for key, other in state.affine.items():
         node = state.node(state.place_of(key))
-        for weight, term in _pulls(other):
+        for weight, term in _pulls(other, hard_weight):
             if term.matches(pod, labels):
                 _add_places(found, node, [term], weight)
     return {place: weight for place, weight in found.items() if weight}
 
 
-def _pulls(other: PodInfo) -> Iterable[tuple[int, Term]]:
-    for term in terms(other, "podAffinity", _REQUIRED):
-        yield _HARD_AFFINITY_WEIGHT, term
+def _pulls(other: PodInfo, hard_weight: int) -> Iterable[tuple[int, Term]]:
+    for term in terms(other, "podAffinity", _REQUIRED) if hard_weight else ():
+        yield hard_weight, term
     for term in terms(other, "podAffinity", _PREFERRED):
         yield term.weight, term
     for term in terms(other, "podAntiAffinity", _PREFERRED):

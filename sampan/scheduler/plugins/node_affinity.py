@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.kinds.core.node_selectors import one_term, spec_allows
+from sampan.kinds.core.node_selectors import any_term, one_term, spec_allows
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.framework import Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 
 _REASON = ("node(s) didn't match Pod's node affinity/selector",)
+_ENFORCED = ("node(s) didn't match scheduler-enforced node affinity",)
 
 
 class NodeAffinity:
@@ -19,14 +20,24 @@ class NodeAffinity:
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABELS})
     reverse = False
 
+    def __init__(self, added: Mapping[str, Any] | None = None) -> None:
+        """`added` is a node affinity that every pod has beside its own."""
+        required = (added or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+        self._enforced = None if required is None else required.get("nodeSelectorTerms") or ()
+        self._preferred = tuple((added or {}).get("preferredDuringSchedulingIgnoredDuringExecution") or ())
+
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+        if self._enforced is not None and not any_term(self._enforced, node.labels, node.name):
+            return Rejection(self.name, _ENFORCED, resolvable=False)
         return None if matches_required(pod, node) else Rejection(self.name, _REASON, resolvable=False)
 
     def count(self, pod: PodInfo, node: NodeInfo) -> int:
         """The weights of the preferred terms that the node meets."""
         preferred = _affinity(pod).get("preferredDuringSchedulingIgnoredDuringExecution") or ()
         return sum(
-            term["weight"] for term in preferred if one_term(term.get("preference") or {}, node.labels, node.name)
+            term.get("weight", 0)
+            for term in (*preferred, *self._preferred)
+            if one_term(term.get("preference") or {}, node.labels, node.name)
         )
 
     def narrow(self, pod: PodInfo) -> frozenset[str] | None:

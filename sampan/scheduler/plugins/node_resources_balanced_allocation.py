@@ -1,12 +1,13 @@
-"""NodeResourcesBalancedAllocation: prefers nodes whose CPU and memory would be used in equal measure.
+"""NodeResourcesBalancedAllocation: prefers nodes whose resources, CPU and memory by default, a pod evens out.
 
-Pods that request neither are not scored, or all of them would go to one node.
+Pods that request none of them are not scored, or all of them would go to one node.
 """
 
-from sampan.kinds.core.pod_requests import CPU, MEMORY
-from sampan.scheduler.framework import MAX_SCORE
+from collections.abc import Sequence
+
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.resource_scoring import DEFAULT_RESOURCES, Weighed, balance
 
 
 class NodeResourcesBalancedAllocation:
@@ -14,18 +15,8 @@ class NodeResourcesBalancedAllocation:
 
     name = "NodeResourcesBalancedAllocation"
 
+    def __init__(self, resources: Sequence[Weighed] = DEFAULT_RESOURCES) -> None:
+        self._score = balance(resources)
+
     def score(self, pod: PodInfo, node: NodeInfo) -> int:
-        if pod.best_effort:
-            return 0
-        cpu, memory = (_used(pod, node, resource) for resource in (CPU, MEMORY))
-        if cpu is None or memory is None:
-            return MAX_SCORE
-        deviation = abs(cpu - memory) / 2  # the standard deviation of two numbers
-        return int((1 - deviation) * MAX_SCORE)
-
-
-def _used(pod: PodInfo, node: NodeInfo, resource: str) -> float | None:
-    offered = node.allocatable.get(resource, 0)
-    if not offered:
-        return None
-    return min((node.requested.get(resource, 0) + pod.requests.get(resource, 0)) / offered, 1.0)
+        return self._score(pod, node)

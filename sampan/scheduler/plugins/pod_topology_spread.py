@@ -5,8 +5,8 @@ a Service, ReplicaSet or the like gets upstream's default ones: over hosts and o
 page Pod Topology Spread Constraints; KEP-895, KEP-1258, KEP-3022 (minDomains), KEP-3094 (inclusion policies).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
@@ -22,6 +22,10 @@ from sampan.scheduler.state import ClusterState
 _UNEVEN = "node(s) didn't match pod topology spread constraints"
 _NO_LABEL = "node(s) didn't match pod topology spread constraints (missing required label)"
 _TAINTS = TaintToleration()
+SYSTEM_DEFAULTS: Sequence[Mapping[str, Any]] = (
+    {"topologyKey": HOSTNAME, "maxSkew": 3, "whenUnsatisfiable": "ScheduleAnyway"},
+    {"topologyKey": ZONE, "maxSkew": 5, "whenUnsatisfiable": "ScheduleAnyway"},
+)
 
 # The selector of whatever a pod belongs to, None where it belongs to nothing (owners.py).
 OwnerSelector = Callable[[PodInfo], Selector | None]
@@ -65,11 +69,14 @@ class PodTopologySpread:
         }
     )
 
-    def __init__(self, owner_selector: OwnerSelector) -> None:
+    def __init__(self, owner_selector: OwnerSelector, defaults: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """`defaults` take the place of upstream's constraints for pods without any."""
         self._owner_selector = owner_selector
+        self._system_defaulted = defaults is None
+        self._default_constraints = SYSTEM_DEFAULTS if defaults is None else defaults
 
     def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None:
-        constraints = list(_own(pod, "DoNotSchedule"))
+        constraints = self._constraints(pod, "DoNotSchedule")
         if not constraints:
             return None
         domains = [_Domains(constraint, pod, state, constraints) for constraint in constraints]
@@ -84,22 +91,22 @@ class PodTopologySpread:
         return check
 
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
-        constraints = list(_own(pod, "ScheduleAnyway"))
-        own = bool(pod.spec.get("topologySpreadConstraints"))
-        if not own:
-            constraints = self._defaults(pod)
+        constraints = self._constraints(pod, "ScheduleAnyway")
         if not constraints:
             return None
-        # Nodes without the labels that a pod's own constraints name are not compared: they score nothing.
-        compared = [not own or all(c.topology_key in node.labels for c in constraints) for node in nodes]
+        # Nodes without the labels that somebody's constraints name are not compared: they score nothing.
+        said = not self._system_defaulted or bool(pod.spec.get("topologySpreadConstraints"))
+        compared = [not said or all(c.topology_key in node.labels for c in constraints) for node in nodes]
         each = [found for c in constraints if (found := _costs(c, pod, state, nodes)) is not None]
         return _as_scores([round(sum(costs)) for costs in zip(*each, strict=True)], compared) if each else None
 
-    def _defaults(self, pod: PodInfo) -> list[Constraint]:
-        selector = self._owner_selector(pod)
-        if selector is None:
-            return []
-        return [Constraint(HOSTNAME, 3, selector), Constraint(ZONE, 5, selector)]
+    def _constraints(self, pod: PodInfo, when: str) -> list[Constraint]:
+        """The pod's own, or the default ones for whatever it belongs to."""
+        if own := pod.spec.get("topologySpreadConstraints"):
+            return [_compile(constraint, pod) for constraint in own if constraint.get("whenUnsatisfiable") == when]
+        found = [constraint for constraint in self._default_constraints if constraint["whenUnsatisfiable"] == when]
+        selector = self._owner_selector(pod) if found else None
+        return [] if selector is None else [replace(_compile(one, pod), selector=selector) for one in found]
 
 
 class _Domains:
@@ -168,12 +175,6 @@ def _as_scores(costs: Sequence[int], compared: Sequence[bool]) -> list[int]:
         MAX_SCORE * (highest + lowest - cost) // highest if counts else 0
         for cost, counts in zip(costs, compared, strict=True)
     ]
-
-
-def _own(pod: PodInfo, when: str) -> Iterable[Constraint]:
-    for constraint in pod.spec.get("topologySpreadConstraints") or ():
-        if constraint.get("whenUnsatisfiable") == when:
-            yield _compile(constraint, pod)
 
 
 def _compile(constraint: Mapping[str, Any], pod: PodInfo) -> Constraint:

@@ -6,6 +6,8 @@ the pod is bound. The binding itself is the controller's (controllers/persistent
 in volume_plan.py. Rules: docs, Storage Classes, "Volume Binding Mode"; KEP-490.
 """
 
+from collections.abc import Sequence
+
 from sampan.client.api import Client
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
@@ -17,16 +19,19 @@ from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.framework import NodeCheck, Refusal, Rejected, Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.resource_scoring import Shape
 from sampan.scheduler.state import ClusterState
 from sampan.scheduler.volume_plan import Plan, claims_of, plan_on
+from sampan.scheduler.volume_score import storage_score
 from sampan.scheduler.volumes import Volumes
 
 TIMEOUT = 600.0  # seconds that a pod waits for its claims
+EMPTIEST = ((0, 10), (100, 0))
 _RESOLVABLE = False  # no pod that goes gives a volume back
 
 
 class VolumeBinding:
-    """A ClusterFilter, a Reserve, a PreBind and a PostBind."""
+    """A ClusterFilter, a ClusterScore, a Reserve, a PreBind and a PostBind."""
 
     name = "VolumeBinding"
     events = frozenset(
@@ -42,11 +47,15 @@ class VolumeBinding:
         }
     )
 
-    def __init__(self, volumes: Volumes, client: Client, clock: Clock, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, volumes: Volumes, client: Client, clock: Clock, timeout: float = TIMEOUT, shape: Shape = EMPTIEST
+    ) -> None:
+        """`shape` says how good it is to use so much of the storage that a node reaches."""
         self._volumes = volumes
         self._client = client
         self._clock = clock
         self._timeout = timeout
+        self._shape = shape
         self._plans: dict[Key, Plan] = {}  # of pods on their way
 
     def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | Refusal | None:
@@ -61,6 +70,16 @@ class VolumeBinding:
             return None if isinstance(plan, Plan) else Rejection(self.name, plan, _RESOLVABLE)
 
         return check
+
+    def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
+        claims = claims_of(pod, self._volumes) if pod.claims else ""
+        if isinstance(claims, str) or not claims.delayed:
+            return None
+        plans = [plan_on(node, claims, self._volumes) for node in nodes]
+        return [
+            storage_score(plan, node, self._volumes, self._shape) if isinstance(plan, Plan) else 0
+            for plan, node in zip(plans, nodes, strict=True)
+        ]
 
     def reserve(self, pod: PodInfo, node: NodeInfo) -> None:
         claims = claims_of(pod, self._volumes) if pod.claims else ""
