@@ -32,6 +32,9 @@ from sampan.dns.server import DNSServer
 from sampan.kinds.core.node import KIND as NODE
 from sampan.kubelet.app import Kubelet
 from sampan.kubelet.config import KubeletConfig
+from sampan.kubelet.provisioning.objects import ACCOUNT as PROVISIONER_ACCOUNT
+from sampan.kubelet.provisioning.objects import provisioner_objects
+from sampan.kubelet.provisioning.provisioner import provision
 from sampan.machinery.meta import Object
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.proxy import Proxy
@@ -56,6 +59,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     kubelet = Kubelet(_node_client(cluster), _kubelet_config(cluster, str(containerd.socket)), clock)
     cluster.on_renewal.append(partial(_renew_kubelet, kubelet, cluster.pki))
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
+    provisioner = cluster.account_client(PROVISIONER_ACCOUNT)
     dns = DNSServer(cluster.account_client(DNS_ACCOUNT), _dns_config(config), clock)
     return [
         ("network", partial(keep_up, network_of(config))),
@@ -66,6 +70,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
         ("proxy", partial(proxy.run, cluster.ready("proxy").set)),
         ("DNS", partial(dns.run, cluster.ready("DNS").set)),
+        ("provisioner", partial(provision, provisioner, clock, cluster.node_name, config.directory / "volumes")),
     ]
 
 
@@ -123,7 +128,7 @@ def _dns_config(config: ClusterConfig) -> DNSConfig:
 def objects(config: ClusterConfig) -> list[Object]:
     """What the node's components need in the API."""
     dns = dns_objects(config.dns_ip, config.gateway, config.dns_port, config.name)
-    return [*proxy_role(PROXY_USER), *dns]
+    return [*proxy_role(PROXY_USER), *dns, *provisioner_objects()]
 
 
 async def _serve_registry(config: ClusterConfig) -> None:

@@ -38,6 +38,7 @@ from sampan.kubelet.runtime_state import RuntimeState
 from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
+from sampan.kubelet.volumes.claims import Claims
 from sampan.kubelet.volumes.manager import Origins, Volumes
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.volumes.trust_anchors import TrustAnchors
@@ -96,7 +97,7 @@ class Kubelet:
         name, clock = self.config.node_name, self.clock
         requests = self.informers.of(POD_CERTIFICATE_REQUEST, fields=f"spec.nodeName={name}")
         certificates = PodCertificates(client, name, requests, recorder.event, clock)
-        return Origins(sources, Tokens(client, clock), TrustAnchors(client), certificates)
+        return Origins(sources, Claims(client), Tokens(client, clock), TrustAnchors(client), certificates)
 
     @property
     def port(self) -> int:

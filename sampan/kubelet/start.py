@@ -75,6 +75,7 @@ class Start:
     async def _config(self, image: Any, restart_count: int) -> Any:
         try:
             env = await self._environment()
+            await self._context.volumes.resolve(self._pod)
             mounts = await asyncio.to_thread(
                 container_mounts,
                 self._pod,

@@ -20,6 +20,7 @@ from sampan.apiserver.bootstrap.kept import (
     dangling,
     data_unless,
     fields,
+    leave,
     merged,
     ports,
     role_rules,
@@ -86,7 +87,7 @@ def groups(place: Place, today: date, further: Iterable[Object]) -> list[list[Ke
         [*(Kept(role, at_start=role_rules) for role in roles), *flow_control.priority_levels()],
         [*(Kept(binding, at_start=binding_subjects) for binding in bindings), *flow_control.flow_schemas()],
         [*_config_maps(place, today), *_addresses(place)],
-        [Kept(obj, merged) for obj in further],
+        [Kept(obj, leave if obj["kind"] == "StorageClass" else merged) for obj in further],
     ]
 
 

@@ -6,9 +6,10 @@ hostPath's deletes; for others the volume fails. Rules: upstream's findDeletable
 
 from typing import NamedTuple
 
-from sampan.controllers.persistent_volume.marks import MIGRATED_TO, PROVISIONED_BY
+from sampan.controllers.persistent_volume.marks import MIGRATED_TO
 from sampan.controllers.persistent_volume.migration import IN_TREE
 from sampan.controllers.persistent_volume.provisioning import HOST_PATH, NFS
+from sampan.kinds.core.volume_matching import PROVISIONED_BY
 from sampan.machinery.meta import Object, annotations_of
 
 

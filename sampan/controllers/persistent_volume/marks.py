@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import REMOVED, with_changes
 
-PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"  # on volumes
 MIGRATED_TO = "pv.kubernetes.io/migrated-to"  # the CSI driver that has taken over
-PROVISIONER = "volume.kubernetes.io/storage-provisioner"  # on claims: who is to make the volume
 BETA_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
 RESIZER = "volume.kubernetes.io/storage-resizer"
 PRE_RESIZE_CAPACITY = "volume.alpha.kubernetes.io/pre-resize-capacity"  # on volumes whose file system has yet to grow
 YES = "yes"
 
 IN_TREE_FINALIZER = "kubernetes.io/pv-controller"
-EXTERNAL_FINALIZER = "external-provisioner.volume.kubernetes.io/finalizer"
 
 
 def annotated(obj: Object, changes: Mapping[str, str | None]) -> Object:

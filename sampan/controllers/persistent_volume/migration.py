@@ -6,15 +6,8 @@ Rules: KEP-625; the names are those of k8s.io/csi-translation-lib.
 
 from collections.abc import Mapping
 
-from sampan.controllers.persistent_volume.marks import (
-    BETA_PROVISIONER,
-    EXTERNAL_FINALIZER,
-    IN_TREE_FINALIZER,
-    MIGRATED_TO,
-    PROVISIONED_BY,
-    PROVISIONER,
-    annotated,
-)
+from sampan.controllers.persistent_volume.marks import BETA_PROVISIONER, IN_TREE_FINALIZER, MIGRATED_TO, annotated
+from sampan.kinds.core.volume_matching import EXTERNAL_FINALIZER, PROVISIONED_BY, PROVISIONER
 from sampan.machinery.meta import Object, annotations_of
 from sampan.machinery.tree import REMOVED, with_changes
 

@@ -5,10 +5,11 @@ plugins that are left in the tree, one could make volumes (kubernetes.io/host-pa
 and upstream has it disabled by default. Rules: docs, Persistent Volumes, "Dynamic"; upstream's provisionClaim.
 """
 
-from sampan.controllers.persistent_volume.marks import BETA_PROVISIONER, PROVISIONER, annotated
+from sampan.controllers.persistent_volume.marks import BETA_PROVISIONER, annotated
 from sampan.controllers.persistent_volume.migration import DRIVERS, IN_TREE, marked_claim
 from sampan.controllers.persistent_volume.step import Step, Write, tell
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
+from sampan.kinds.core.volume_matching import PROVISIONER
 from sampan.machinery.meta import Object, annotations_of
 from sampan.reconcile.events import NORMAL, WARNING
 

@@ -4,11 +4,11 @@ Rules: docs, Persistent Volumes, "Reclaiming"; upstream's syncVolume.
 """
 
 from sampan.controllers.persistent_volume.binding import unbind, with_phase
-from sampan.controllers.persistent_volume.marks import MIGRATED_TO, PROVISIONED_BY
+from sampan.controllers.persistent_volume.marks import MIGRATED_TO
 from sampan.controllers.persistent_volume.migration import marked_volume
 from sampan.controllers.persistent_volume.step import NOTHING, Step, Told, Write, tell
 from sampan.kinds.core.persistent_volume import KIND as VOLUME
-from sampan.kinds.core.volume_matching import same_volume_mode
+from sampan.kinds.core.volume_matching import PROVISIONED_BY, same_volume_mode
 from sampan.machinery.meta import Key, Object, annotations_of
 from sampan.machinery.tree import get_path
 from sampan.reconcile.events import WARNING

@@ -17,6 +17,9 @@ from sampan.machinery.tree import get_path
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"  # of a claim
 BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"  # of both: not by the user's own hand
 SELECTED_NODE = "volume.kubernetes.io/selected-node"  # of a claim that is to be provisioned for a pod there
+PROVISIONER = "volume.kubernetes.io/storage-provisioner"  # of a claim: who is to make its volume
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"  # of a volume
+EXTERNAL_FINALIZER = "external-provisioner.volume.kubernetes.io/finalizer"  # of a volume whose maker has to remove it
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 WAIT_FOR_CONSUMER = "WaitForFirstConsumer"
 

@@ -19,8 +19,10 @@ from sampan.kubelet.pod_certificates import PodCertificates
 from sampan.kubelet.podspec import uid_of
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.volumes import atomic
+from sampan.kubelet.volumes.claims import Claims, is_read_only
 from sampan.kubelet.volumes.content import Sources, VolumeError, files, wanted
 from sampan.kubelet.volumes.host_path import prepare_host_path
+from sampan.kubelet.volumes.local import prepare_local
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.volumes.trust_anchors import TrustAnchors
 from sampan.machinery.meta import Object
@@ -36,6 +38,7 @@ _PLUGINS = {
     "projected": "kubernetes.io~projected",
 }
 _IN_MEMORY = ("secret", "projected")  # never written to a disk
+_ON_THE_NODE = ("hostPath", "local")  # at a path of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Origins:
     """Where the content of volumes comes from."""
 
     sources: SourceReader
+    claims: Claims
     tokens: Tokens
     anchors: TrustAnchors
     certificates: PodCertificates
@@ -62,28 +66,43 @@ class Volumes:
         self._origins = origins
         self._clock = clock
         self._allocatable = allocatable
+        self._given: dict[str, set[str]] = {}  # local volumes by pod, whose files have been given to its group
 
     async def prepare(self, pod: Object) -> None:
         """Make or refresh all volumes; raises VolumeError, the message with the volume's name, as upstream's events."""
+        await self.resolve(pod)
         await asyncio.gather(*(self._prepare_one(pod, volume) for volume in pod["spec"].get("volumes") or ()))
+
+    async def resolve(self, pod: Object) -> None:
+        """See where the pod's claims lead, before its paths are asked for; raises VolumeError, OSError."""
+        await self._origins.claims.resolve(pod)
+
+    def is_read_only(self, pod: Object, name: str) -> bool:
+        """Whether nobody in the pod may write to a volume, whatever its mount says."""
+        return any(volume["name"] == name and is_read_only(volume) for volume in pod["spec"].get("volumes") or ())
 
     def path(self, pod: Object, name: str) -> Path:
         """Where a volume is on the node; raises VolumeError for a name that the pod has not."""
         volume = next((v for v in pod["spec"].get("volumes") or () if v["name"] == name), None)
         if volume is None:
             raise VolumeError(f'no volume named "{name}"')
-        if "hostPath" in volume:
-            return Path(volume["hostPath"]["path"])
-        return self._config.pod_dir(uid_of(pod)) / "volumes" / _PLUGINS[_kind(volume)] / name
+        volume = self._origins.claims.resolved(pod, volume)
+        kind = _kind(volume)
+        if kind in _ON_THE_NODE:
+            return Path(volume[kind]["path"])
+        return self._config.pod_dir(uid_of(pod)) / "volumes" / _PLUGINS[kind] / name
 
     async def tear_down(self, uid: str) -> None:
         """Unmount and remove everything of a pod; raises OSError."""
         await asyncio.to_thread(_remove, self._config.pod_dir(uid))
+        self._given.pop(uid, None)
+        self._origins.claims.forget(uid)
         self._origins.tokens.forget(uid)
         self._origins.certificates.forget(uid)
 
     async def _prepare_one(self, pod: Object, volume: Object) -> None:
         try:
+            volume = self._origins.claims.resolved(pod, volume)
             content = await self._content(pod, volume)
             await asyncio.to_thread(self._make, pod, volume, content)
         except (VolumeError, OSError) as error:
@@ -103,10 +122,15 @@ class Volumes:
     def _make(self, pod: Object, volume: Object, content: dict[str, atomic.Content]) -> None:
         """On the node's file system; runs in a thread."""
         kind = _kind(volume)
-        if kind == "hostPath":
-            prepare_host_path(self.path(pod, volume["name"]), volume["hostPath"].get("type") or "")
-            return
         path, group = self.path(pod, volume["name"]), _fs_group(pod)
+        if kind == "hostPath":
+            prepare_host_path(path, volume["hostPath"].get("type") or "")
+            return
+        if kind == "local":
+            again = volume["name"] in self._given.setdefault(uid_of(pod), set())
+            prepare_local(path, None if again else group, _change_policy(pod))
+            self._given[uid_of(pod)].add(volume["name"])
+            return
         fresh = not path.exists()
         if fresh:
             path.mkdir(parents=True)
@@ -120,7 +144,7 @@ class Volumes:
 
 
 def _kind(volume: Object) -> str:
-    for kind in (*_PLUGINS, "hostPath"):
+    for kind in (*_PLUGINS, *_ON_THE_NODE):
         if kind in volume:
             return kind
     found = ", ".join(sorted(set(volume) - {"name"}))
@@ -145,6 +169,10 @@ def _make_empty_dir(path: Path, source: Object, group: int | None, fresh: bool) 
 def _fs_group(pod: Object) -> int | None:
     group: Any = (pod["spec"].get("securityContext") or {}).get("fsGroup")
     return group if group is None else int(group)
+
+
+def _change_policy(pod: Object) -> str:
+    return (pod["spec"].get("securityContext") or {}).get("fsGroupChangePolicy") or "Always"
 
 
 def _remove(directory: Path) -> None:

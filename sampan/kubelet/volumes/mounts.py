@@ -62,7 +62,7 @@ def _volume_mount(
     return pb.Mount(
         container_path=mount["mountPath"],
         host_path=str(source),
-        readonly=bool(mount.get("readOnly")),
+        readonly=bool(mount.get("readOnly")) or volumes.is_read_only(pod, mount["name"]),
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
 
