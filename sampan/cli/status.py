@@ -13,6 +13,7 @@ from sampan.cli.common import complain, find, known
 from sampan.cluster.config import ClusterConfig
 
 _TIMEOUT = 5.0  # seconds
+_NAMED = 8  # nodes; of more the number is told
 
 
 def register(subparsers: Any) -> None:
@@ -89,6 +90,10 @@ def describe(state: Mapping[str, Any]) -> str:
 def _nodes_line(nodes: Sequence[Mapping[str, Any]]) -> str:
     if not nodes:
         return "none"
+    if len(nodes) > _NAMED:
+        lost = [str(node["name"]) for node in nodes if not node["ready"]]
+        names = ", ".join([*lost[:_NAMED], *(["..."] if len(lost) > _NAMED else [])])
+        return f"{len(nodes) - len(lost)} of {len(nodes)} Ready" + (f"; NotReady: {names}" if lost else "")
     return ", ".join(f"{node['name']} {'Ready' if node['ready'] else 'NotReady'}" for node in nodes)
 
 

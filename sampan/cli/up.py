@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def has_real_node(arguments: argparse.Namespace) -> bool:
     """Whether there is going to be one, by what is asked for or by what the cluster has been so far."""
-    if arguments.control_plane_only or arguments.simulate_nodes is not None:
+    if arguments.control_plane_only or arguments.simulate_nodes:
         return False
     from sampan.cluster.config import ConfigError, home, load
 
@@ -130,7 +130,7 @@ def has_real_node(arguments: argparse.Namespace) -> bool:
         existing = load(Path(arguments.state_dir) if arguments.state_dir else home() / arguments.name)
     except (ConfigError, OSError):  # settle.py says what to do
         return True
-    return existing is None or not existing.control_plane_only
+    return arguments.simulate_nodes is None if existing is None else not existing.control_plane_only
 
 
 def wishes_of(arguments: argparse.Namespace) -> Any:

@@ -299,3 +299,18 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "sampan.cli.app", "status"], stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("ready", "lost", "line"),
+    [
+        (0, 0, "none"),
+        (2, 1, "n0 Ready, n1 Ready, l0 NotReady"),
+        (5000, 0, "5000 of 5000 Ready"),
+        (20, 2, "20 of 22 Ready; NotReady: l0, l1"),
+        (0, 9, "0 of 9 Ready; NotReady: l0, l1, l2, l3, l4, l5, l6, l7, ..."),
+    ],
+)
+def test_of_many_nodes_the_number_is_told(ready: int, lost: int, line: str) -> None:
+    nodes = [{"name": f"n{n}", "ready": True} for n in range(ready)]
+    assert status._nodes_line([*nodes, *({"name": f"l{n}", "ready": False} for n in range(lost))]) == line

@@ -43,11 +43,12 @@ def test_simulated_nodes_are_remembered_and_need_no_root(homes: Path) -> None:
 
 def test_simulated_nodes_do_not_go_with_a_real_one(homes: Path) -> None:
     assert asked(homes)[0]
+    assert asked(homes, "--simulate-nodes", "0")[0], "there were none to be taken away"
     with pytest.raises(LifecycleError, match=r"(?s)has a real node.*sampan up --name NAME --simulate-nodes 3"):
         asked(homes, "--simulate-nodes", "3")
 
 
-@pytest.mark.parametrize("words", [["--simulate-nodes", "50001"], ["--simulate-config", "/tmp/x"]])
+@pytest.mark.parametrize("words", [["--simulate-nodes", "10001"], ["--simulate-config", "/tmp/x"]])
 def test_what_can_not_be_is_refused(homes: Path, words: list[str]) -> None:
     with pytest.raises(LifecycleError, match="--simulate-"):
         asked(homes, *words)

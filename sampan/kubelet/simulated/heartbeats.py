@@ -42,17 +42,18 @@ class Heartbeats:
         self._fleet = fleet
         self._clock = clock
         self._leases: dict[int, Object] = {}  # as they were last written
+        self._registered = False  # all of them, once
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Work until cancelled; `ready` is called once, when all nodes are registered."""
         await self._nodes.synced()
-        everyone = range(self._fleet.count)
-        await _several(everyone, self._register)
-        await self._remove_surplus()
-        ready()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._in_turn(LEASE_PERIOD, self._beat), name="leases of simulated nodes")
+            await _several(range(self._fleet.count), self._register)
+            await self._remove_surplus()
+            self._registered = True
             group.create_task(self._in_turn(STATUS_PERIOD, self._report), name="status of simulated nodes")
+            ready()
 
     async def _in_turn(self, period: float, work: Work) -> None:
         rota = Rota(self._fleet.count, period, self._clock.monotonic())
@@ -111,7 +112,8 @@ class Heartbeats:
     async def _beat(self, number: int) -> None:
         found = self._node(number)
         if found is None:
-            await self._register_once(number)
+            if self._registered:  # somebody has deleted it
+                await self._register_once(number)
         elif not is_silent(found):
             await self._renew(number, found)
             if not is_ready(found):

@@ -156,6 +156,22 @@ async def test_a_pod_that_finds_no_room_is_refused(cluster: Cluster) -> None:
     assert refused["status"]["message"].startswith("Pod was rejected: Node didn't have enough resource: cpu")
 
 
+async def test_what_others_say_in_a_status_counts_and_stays(cluster: Cluster) -> None:
+    """Readiness gates are opened by others, whatever the kubelet writes meanwhile."""
+    pod = template(start="2")
+    pod["spec"]["readinessGates"] = [{"conditionType": "example.com/fed"}]
+    await cluster.create(POD, pod | {"metadata": pod["metadata"] | {"name": "one"}})
+    await cluster.one(POD, "one", lambda one: bool(one["spec"].get("nodeName")))
+    gate = {"type": "example.com/fed", "status": "True"}
+    await cluster.patch(POD, "one", {"status": {"conditions": [gate]}}, type="strategic", subresource="status")
+    found = await cluster.one(POD, "one", is_ready)
+    assert any(one["type"] == gate["type"] and one["status"] == "True" for one in found["status"]["conditions"])
+    await cluster.patch(
+        POD, "one", {"status": {"conditions": [gate | {"status": "False"}]}}, type="strategic", subresource="status"
+    )
+    await cluster.one(POD, "one", lambda one: not is_ready(one))
+
+
 async def test_nothing_can_be_connected_to(cluster: Cluster) -> None:
     await cluster.create(POD, {"metadata": {"name": "one"}, "spec": template()["spec"]})
     await cluster.one(POD, "one", is_ready)
