@@ -116,10 +116,17 @@ class NamespaceController(Controller):
             return WAIT
         remaining = await self._empty(key.name)
         if remaining.is_nothing:
-            await self._finalize(namespace)
-            return WAIT
+            return await self._end(namespace)
         await self._report(namespace, remaining)
         return RETRY
+
+    async def _end(self, namespace: Object) -> Action:
+        """Let it go, unless there are kinds that we had not heard of: what is left in it now would stay for good."""
+        known = self.discovery.kinds
+        if not await self.discovery.refreshed() or self.discovery.kinds != known or self.discovery.failed:
+            return RETRY
+        await self._finalize(namespace)
+        return WAIT
 
     async def _empty(self, name: str) -> Remaining:
         """Tell everything to go, one group of kinds at a time; what is left."""
@@ -144,6 +151,8 @@ class NamespaceController(Controller):
                 return
             await self._delete_collection(kind, namespace, found)
             remaining.note(kind, (await self.client.list(kind, namespace)).items)
+        except (NotFound, MethodNotAllowed):
+            return  # the kind is gone, and its objects with it
         except APIError as error:
             remaining.errors.append(f"{kind.plural}.{kind.group}: {error}")
 

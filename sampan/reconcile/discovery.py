@@ -46,6 +46,7 @@ class Discovery:
         self._callbacks: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
+        self._waiting: list[asyncio.Future[bool]] = []  # for the answer to the next question
         self.failed: tuple[str, ...] = ()  # groups and versions that could not be discovered
         self.kinds: tuple[Kind, ...] = self.builtin.kinds
         for kind in _TRIGGERS:
@@ -78,16 +79,32 @@ class Discovery:
         """Wait for the first answer."""
         await self._synced.wait()
 
+    async def refreshed(self) -> bool:
+        """Wait for the answer to a question that is yet to be asked; whether there was one.
+
+        For who is about to do what can't be undone, and must not miss a kind that came just now.
+        """
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(answer)
+        self._changed.set()
+        return await answer
+
     async def run(self) -> None:
         """Follow until cancelled."""
         self._changed.set()
         await again_and_again(self._ask, self._changed, self._clock, lambda: _RETRY if self.failed else _PERIOD)
 
     async def _ask(self) -> None:
+        waiting, self._waiting = self._waiting, []
         try:
             self._take(await self._client.transport.request("GET", "/apis", accept=_ACCEPT))
+            answered = True
         except (APIError, OSError) as error:
             log.warning("discovery failed: %r", error)
+            answered = False
+        for one in waiting:
+            if not one.done():
+                one.set_result(answered)
 
     def _take(self, document: Object) -> None:
         self.failed = tuple(_stale(document))

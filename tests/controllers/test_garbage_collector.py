@@ -94,6 +94,17 @@ async def test_an_owner_that_never_was(cluster: Cluster) -> None:
     await stays(cluster, "top")
 
 
+async def test_a_uid_by_another_name_or_of_another_kind_is_nobodys(cluster: Cluster) -> None:
+    top = await make(cluster, "top")
+    good = await make(cluster, "good", ref(top))
+    await make(cluster, "misnamed", {**ref(top), "name": "other"})
+    await make(cluster, "mistaken", {**ref(top), "kind": "Secret"})
+    for name in ("misnamed", "mistaken"):
+        await absent(cluster, name)
+    await make(cluster, "later", ref(top))  # what was denied to the others is not denied to those that are right
+    await stays(cluster, "top", "later", good["metadata"]["name"])
+
+
 async def test_an_owner_of_another_namespace_is_none(cluster: Cluster) -> None:
     await cluster.create(NAMESPACE, {"metadata": {"name": "other"}})
     top = await cluster.create(CONFIG_MAP, {"metadata": {"name": "top", "namespace": "other"}})

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 
+import pytest
+
+from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.core.namespace import KIND as NAMESPACE
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.kinds.rbac.cluster_role import KIND as CLUSTER_ROLE
+from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object, is_deleting
+from sampan.reconcile import discovery
+from tests.apiserver.extensions import crontabs
 from tests.controllers.cluster import NS, ROOT_CA, Cluster
 
 
@@ -50,6 +56,32 @@ async def test_a_namespace_goes_with_all_that_is_in_it_pods_first(cluster: Clust
     await cluster.patch(CONFIG_MAP, "settings", {"metadata": {"finalizers": None}})
     await cluster.gone(NAMESPACE, NS)
     assert await cluster.until(SERVICE_ACCOUNT, lambda found: not found) == []
+
+
+async def test_a_kind_that_nobody_has_heard_of_is_not_left_behind(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "is_local", lambda trigger: True)  # nothing is news: asked every half minute only
+    await cluster.create(DEFINITION, crontabs.definition())
+    await cluster.one(DEFINITION, crontabs.NAME, lambda one: "Established" in str(one["status"]))
+    kind = Kind(name="CronTab", plural="crontabs", versions=(ServedVersion("stable.example.com", "v1", ""),))
+    await cluster.create(kind, {"metadata": {"name": "left"}, "spec": {"cronSpec": "*"}})
+    await cluster.client.delete(NAMESPACE, NS)
+    await cluster.gone(NAMESPACE, NS)
+    assert (await cluster.client.list(kind)).items == []
+
+
+async def test_a_kind_that_is_gone_holds_nothing_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    await cluster.create(DEFINITION, crontabs.definition())
+    await cluster.one(DEFINITION, crontabs.NAME, lambda one: "Established" in str(one["status"]))
+    told = list[str]()
+    cluster.informer(NAMESPACE).on_change(lambda old, new: told.append(str((new or {}).get("status"))))
+    monkeypatch.setattr(discovery, "is_local", lambda trigger: True)
+    await cluster.client.delete(DEFINITION, crontabs.NAME)
+    await cluster.gone(DEFINITION, crontabs.NAME)
+    await cluster.client.delete(NAMESPACE, NS)
+    await cluster.gone(NAMESPACE, NS)
+    assert not any("ContentDeletionFailed" in status for status in told)
 
 
 async def test_aggregated_roles_follow_their_parts(cluster: Cluster) -> None:

@@ -157,11 +157,14 @@ class GarbageCollector(Controller):
         return Node(node.kind, found) if found["metadata"]["uid"] == node.uid else None
 
     async def _state(self, node: Node, ref: Object) -> Owner:
-        """Ask the graph, and, before anything is deleted for want of an owner, the API."""
+        """Ask the graph, and, before anything is deleted for want of an owner, the API.
+
+        A reference with the right uid and a wrong name or kind leads nowhere: only the API can tell.
+        """
         known = self.graph.get(ref["uid"])
-        if known is not None and _may_own(known, node):
+        if known is not None and _may_own(known, node) and _is_named(known, ref):
             return Owner.WAITING if known.waits_for_dependents else Owner.SOLID
-        if known is not None:
+        if known is not None and not _may_own(known, node):
             self._tell_wrong_namespace(node, ref)
             _check_scopes(node, known.kind, ref)
             return Owner.DANGLING
@@ -243,6 +246,13 @@ def _owner_patch(node: Node, refs: list[Object]) -> dict[str, Any]:
 def _may_own(owner: Node, dependent: Node) -> bool:
     """Owners are cluster-scoped or live in the namespace of their dependents."""
     return not owner.namespace or owner.namespace == dependent.namespace
+
+
+def _is_named(owner: Node, ref: Object) -> bool:
+    """Whether a reference names the object that has its uid, in whichever version."""
+    group = ref["apiVersion"].rpartition("/")[0]
+    same_kind = ref["kind"] == owner.kind.name and any(version.group == group for version in owner.kind.versions)
+    return same_kind and bool(ref["name"] == owner.object["metadata"]["name"])
 
 
 def _check_scopes(node: Node, owner: Kind, ref: Object) -> None:
