@@ -79,7 +79,7 @@ def _verbless(endpoint: Endpoint) -> str:
 
 def _fits(endpoint: Endpoint, info: RequestInfo) -> bool:
     """Whether the path has the namespace and name that the verb needs, and no more."""
-    plain, verb = endpoint.subresource is None, info.verb
+    plain, verb = not info.subresource, info.verb
     if plain and verb != "watch" and (verb in _ON_COLLECTION) != info.is_collection:
         return False
     if not endpoint.served.kind.namespaced:

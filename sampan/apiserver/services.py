@@ -19,7 +19,7 @@ from sampan.apiserver.proxying.clients import ProxyClients
 from sampan.apiserver.webhooks.client import WebhookClient
 from sampan.machinery.catalogue import Catalogue
 from sampan.machinery.kind import Kind
-from sampan.machinery.meta import Object
+from sampan.machinery.meta import Key, Object
 from sampan.storage.cache import Cache
 
 
@@ -45,6 +45,16 @@ class Allocator(Protocol):
         """Give back what a deleted object had."""
 
 
+class Usage(Protocol):
+    """What is measured of nodes and pods; metrics/app.py, where it runs beside the server."""
+
+    def of_node(self, name: str) -> Object | None:
+        """The fields of a NodeMetrics beside its metadata; None where nothing is known."""
+
+    def of_pod(self, key: Key) -> Object | None:
+        """Those of a PodMetrics."""
+
+
 @dataclass(slots=True)
 class Services:
     """The parts of a running API server."""
@@ -62,6 +72,7 @@ class Services:
     admission_metrics: AdmissionMetrics
     proxied: ProxyClients
     components: dict[str, Callable[[], str]] = field(default_factory=dict)  # name -> what is wrong with it, or ""
+    usage: Usage | None = None
     kubelet_tls: ssl.SSLContext | None = None  # with the API server's client certificate
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:

@@ -12,7 +12,7 @@ from sampan.client.informer import Informers
 from sampan.cluster.components import Cluster, Report, Task
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.log_files import keep_bounded
-from sampan.cluster.manifests import proxy_role
+from sampan.cluster.manifests import meter_roles, proxy_role
 from sampan.cluster.network_watch import keep_up
 from sampan.cluster.node import (
     cgroup_root,
@@ -36,11 +36,13 @@ from sampan.kubelet.provisioning.objects import ACCOUNT as PROVISIONER_ACCOUNT
 from sampan.kubelet.provisioning.objects import provisioner_objects
 from sampan.kubelet.provisioning.provisioner import provision
 from sampan.machinery.meta import Object
+from sampan.metrics.app import Meter
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.proxy import Proxy
 from sampan.transport.server import HTTPServer
 
 PROXY_USER = "system:kube-proxy"
+METER_USER = "system:sampan-metrics"
 
 
 async def network(config: ClusterConfig, report: Report) -> None:
@@ -61,6 +63,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     proxy = Proxy(cluster.client(authenticated(PROXY_USER)), _proxy_config(cluster), clock)
     provisioner = cluster.account_client(PROVISIONER_ACCOUNT)
     dns = DNSServer(cluster.account_client(DNS_ACCOUNT), _dns_config(config), clock)
+    cluster.api.services.usage = meter = Meter(cluster.client(authenticated(METER_USER)), clock)
     return [
         ("network", partial(keep_up, network_of(config))),
         ("containerd", containerd.supervise),
@@ -71,6 +74,7 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
         ("proxy", partial(proxy.run, cluster.ready("proxy").set)),
         ("DNS", partial(dns.run, cluster.ready("DNS").set)),
         ("provisioner", partial(provision, provisioner, clock, cluster.node_name, config.directory / "volumes")),
+        ("metrics", meter.run),
     ]
 
 
@@ -128,7 +132,7 @@ def _dns_config(config: ClusterConfig) -> DNSConfig:
 def objects(config: ClusterConfig) -> list[Object]:
     """What the node's components need in the API."""
     dns = dns_objects(config.dns_ip, config.gateway, config.dns_port, config.name)
-    return [*proxy_role(PROXY_USER), *dns, *provisioner_objects()]
+    return [*proxy_role(PROXY_USER), *meter_roles(METER_USER), *dns, *provisioner_objects()]
 
 
 async def _serve_registry(config: ClusterConfig) -> None:

@@ -17,6 +17,7 @@ from sampan.apiserver.subresources import (
     rollback,
     streams,
     token,
+    usage,
 )
 from sampan.apiserver.subresources import identity_reviews as identity
 from sampan.apiserver.subresources.subresource import Subresource
@@ -25,6 +26,7 @@ from sampan.apiserver.verbs.get import get
 _AUTHORIZATION = "authorization.k8s.io"
 _AUTHENTICATION = "authentication.k8s.io"
 _CERTIFICATES = "certificates.k8s.io"
+_METRICS = "metrics.k8s.io"
 
 
 def _proxy(verb: Verb, kind: str) -> Subresource:
@@ -64,6 +66,8 @@ LISTED: Mapping[tuple[str, str], Subresource] = {
     (_CERTIFICATES, "certificatesigningrequests/approval"): certificate_requests.REQUEST_APPROVAL,
     (_CERTIFICATES, "certificatesigningrequests/status"): certificate_requests.REQUEST_STATUS,
     (_CERTIFICATES, "podcertificaterequests/status"): pod_certificates.STATUS,
+    (_METRICS, "pods"): Subresource({"get": usage.get_pod, "list": usage.list_pods}),
+    (_METRICS, "nodes"): Subresource({"get": usage.get_node, "list": usage.list_nodes}),
     (_AUTHORIZATION, "subjectaccessreviews"): Subresource({"create": access_reviews.subject}),
     (_AUTHORIZATION, "localsubjectaccessreviews"): Subresource({"create": access_reviews.subject}),
     (_AUTHORIZATION, "selfsubjectaccessreviews"): Subresource({"create": access_reviews.self_subject}),
