@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from threading import get_ident
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.controllers.horizontal_pod_autoscaler.beside import MANY, beside
 from sampan.controllers.horizontal_pod_autoscaler.combine import NOTHING, Failed, Proposal, combined
 from sampan.controllers.horizontal_pod_autoscaler.metric_values import (
     PodMetric,
@@ -243,6 +245,11 @@ def test_without_pods_or_figures_nothing_can_be_said() -> None:
     zero = Measured([pod("p0", cpu="0")], idle.metrics, "cpu", TIMING)
     with pytest.raises(CalculationError, match="no metrics returned matched known pods"):
         for_utilization(1, 50, zero, "", EVEN)
+
+
+async def test_what_takes_long_goes_on_in_a_thread() -> None:
+    assert await beside(MANY, get_ident) == get_ident()
+    assert await beside(MANY + 1, get_ident) != get_ident()
 
 
 def failure(name: str) -> Failed:

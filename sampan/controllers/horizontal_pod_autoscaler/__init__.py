@@ -5,6 +5,7 @@
     measuring.py       all of its metrics; overlap.py: not where others select the same pods (pure)
     sources.py         one metric: asks, calculates, says how it stands (use_sources.py, value_sources.py, scaled.py)
     metrics.py         asks the metrics APIs; metric_values.py: what they answer (pure)
+    beside.py          what takes long, because there are many pods, goes on beside the loop
     combine.py         of several metrics, the one that asks for most (pure)
     replicas.py        how many pods a measured use asks for (pure); pods.py: whose figures count (pure)
     behavior.py        how fast it may go (pure)

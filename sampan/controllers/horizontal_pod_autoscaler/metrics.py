@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sampan.client.api import Client
+from sampan.controllers.horizontal_pod_autoscaler.beside import beside
 from sampan.controllers.horizontal_pod_autoscaler.metric_values import (
     PodMetrics,
     custom_pod_metrics,
@@ -46,13 +47,13 @@ class Metrics:
         """What pods, or their containers of this name, use of a resource."""
         path = f"/apis/{RESOURCE}/v1beta1/namespaces/{namespace}/pods"
         answer = await self._ask("resource", path, f"pods.{RESOURCE}", labelSelector=str(selector))
-        return _read("resource", answer, lambda tree: pod_metrics(tree, resource, container))
+        return await _read("resource", answer, lambda tree: pod_metrics(tree, resource, container))
 
     async def of_pods(self, metric: str, namespace: str, selector: Selector, of: Selector) -> PodMetrics:
         """A metric of pods; `of` chooses among the metrics of this name."""
         selectors = {"labelSelector": str(selector), "metricLabelSelector": str(of)}
         answer = await self._custom(f"namespaces/{namespace}/pods/*/{metric}", "pods", "*", **selectors)
-        return _read("custom", answer, custom_pod_metrics)
+        return await _read("custom", answer, custom_pod_metrics)
 
     async def of_object(self, metric: str, namespace: str, ref: Object, of: Selector) -> int:
         """A metric of another object. Of the namespace itself there is a path of its own."""
@@ -63,7 +64,7 @@ class Metrics:
             resource, named = self._resource(group, ref.get("kind") or ""), name
             path = f"namespaces/{namespace}/{resource}/{name}/{metric}"
         answer = await self._custom(path, resource, named, metricLabelSelector=str(of))
-        found = _read("custom", answer, values, empty=True)
+        found = await _read("custom", answer, values, empty=True)
         if len(found) != 1:
             said = f"the custom metrics API server returned {len(found)} results when we asked for exactly one"
             raise _unable("custom", said)
@@ -73,7 +74,7 @@ class Metrics:
         """The values of all series of a metric of something that is not in the cluster."""
         path = f"/apis/{EXTERNAL}/v1beta1/namespaces/{namespace}/{metric}"
         answer = await self._ask("external", path, f"{metric}.{EXTERNAL}", labelSelector=str(of))
-        return _read("external", answer, values)
+        return await _read("external", answer, values)
 
     async def _custom(self, place: str, resource: str, name: str, **query: str) -> Object:
         version = await self._custom_version()
@@ -110,12 +111,13 @@ class Metrics:
             raise _unable(api, _told(error, what)) from error
 
 
-def _read(api: str, answer: Any, read: Callable[[Any], Read], *, empty: bool = False) -> Read:
+async def _read(api: str, answer: Any, read: Callable[[Any], Read], *, empty: bool = False) -> Read:
     """What an answer says. One that says nothing is an error, unless it may be empty."""
     try:
-        if not empty and not items_of(answer):
+        items = len(items_of(answer))
+        if not empty and not items:
             raise MetricsError(f"no metrics returned from {api} metrics API")
-        return read(answer)
+        return await beside(items, lambda: read(answer))
     except ValueError as error:
         raise _unable(api, str(error)) from error
 

@@ -1,7 +1,9 @@
 """Metrics of which each pod has a figure of its own: Resource, ContainerResource and Pods. Called by sources.py."""
 
 from collections.abc import Awaitable
+from functools import partial
 
+from sampan.controllers.horizontal_pod_autoscaler.beside import beside
 from sampan.controllers.horizontal_pod_autoscaler.combine import Proposal
 from sampan.controllers.horizontal_pod_autoscaler.metric_values import PodMetrics
 from sampan.controllers.horizontal_pod_autoscaler.metrics import Metrics, MetricsError
@@ -35,7 +37,7 @@ async def pods(metrics: Metrics, scaled: Scaled, source: Object) -> Proposal:
     asked = metrics.of_pods(name, scaled.namespace, scaled.selector, of)
     found = await _measured(asked, f"unable to get metric {name}", scaled, "")
     target = thousandths((source.get("target") or {}).get("averageValue") or "0")
-    wanted = for_average(scaled.asked, target, found, scaled.tolerances)
+    wanted = await beside(len(found.pods), partial(for_average, scaled.asked, target, found, scaled.tolerances))
     current = {"metric": metric, "current": {"averageValue": quantity(wanted.usage)}}
     return Proposal(wanted.replicas, f"pods metric {name}", {"type": "Pods", "pods": current})
 
@@ -51,8 +53,10 @@ async def _use(metrics: Metrics, scaled: Scaled, source: Object, container: str)
         asked = metrics.of_resource(name, scaled.namespace, scaled.selector, container)
         found = await _measured(asked, f"unable to get metrics for resource {name}", scaled, name)
         if average is not None:
-            return for_average(scaled.asked, thousandths(average), found, scaled.tolerances), f"{name} resource"
-        wanted = for_utilization(scaled.asked, percent or 0, found, container, scaled.tolerances)
+            work = partial(for_average, scaled.asked, thousandths(average), found, scaled.tolerances)
+            return await beside(len(found.pods), work), f"{name} resource"
+        work = partial(for_utilization, scaled.asked, percent or 0, found, container, scaled.tolerances)
+        wanted = await beside(len(found.pods), work)
     except (MetricsError, CalculationError) as error:
         what = "usage" if average is not None else "utilization"
         raise CalculationError(f"failed to get {name} {what}: {error}") from error
