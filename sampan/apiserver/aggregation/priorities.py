@@ -35,6 +35,7 @@ _BUILTIN: dict[str, tuple[int, dict[str, int]]] = {
     "internal.apiserver.k8s.io": (16000, {"v1alpha1": 9}),
     "storagemigration.k8s.io": (15800, {"v1": 15, "v1beta1": 9}),
     "lifecycle.k8s.io": (15700, {"v1alpha1": 1}),
+    "metrics.k8s.io": (100, {}),  # that of a metrics server; nothing is registered for ours
     "extensions": (_RETIRED_GROUP, {}),
     "settings.k8s.io": (_RETIRED_GROUP, {}),
 }
