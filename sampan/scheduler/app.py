@@ -14,7 +14,7 @@ Which plugins decide is the profile's that the pod names (served.py).
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -27,18 +27,23 @@ from sampan.machinery.errors import APIError
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, labels_of
 from sampan.reconcile.clock import Clock
+from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.configuration.configuration import Configuration
 from sampan.scheduler.decision import Unschedulable
+from sampan.scheduler.dry_run import Preemption
 from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE
-from sampan.scheduler.feed import Feed, Nominations, scheduler_of, waits
+from sampan.scheduler.evictions import Evictions
+from sampan.scheduler.feed import Feed, scheduler_of, waits
 from sampan.scheduler.framework import Rejected
 from sampan.scheduler.handle import Handle
+from sampan.scheduler.making_ready import MakingReady
+from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.owners import Owners
 from sampan.scheduler.pod_info import PodInfo
-from sampan.scheduler.preemption import NoPreemption, Preemption, preempt
+from sampan.scheduler.preemption import NoPreemption
 from sampan.scheduler.queue import SchedulingQueue, Waiting
-from sampan.scheduler.served import Served, served
+from sampan.scheduler.served import Served, Shared, served
 from sampan.scheduler.state import ClusterState
 from sampan.scheduler.volumes import Volumes
 
@@ -69,11 +74,13 @@ class Scheduler:
         owners = Owners(self._follow)
         volumes = Volumes(self._follow, self.queue.happened)
         handle = Handle(client, clock, volumes, owners.selector, self._namespace_labels)
-        self._served = served(configuration, handle, self.state, chance or Random())
-        self._nominated: Nominations = {}
-        self._making_ready: dict[Key, asyncio.Future[None]] = {}
+        self._nominated = Nominations(self._room_freed)
+        shared = Shared(self.state, self._nominated, Budgets(self._follow), chance or Random())
+        self._served = served(configuration, handle, shared)
+        self._making_ready = MakingReady()
+        self._evictions = Evictions(self.queue, self._nominated, self._making_ready.interrupt)
         self._writing = asyncio.Semaphore(_WRITERS)
-        self._feed = Feed(self.state, self.queue, self._nominated, self._wants, self._stop_waiting)
+        self._feed = Feed(self.state, self.queue, self._nominated, self._wants, self._making_ready.stop)
         self._nodes.on_change(self._feed.node_changed)
         self._pods.on_change(self._feed.pod_changed)
 
@@ -92,7 +99,8 @@ class Scheduler:
             while True:
                 await self._writing.acquire()
                 waiting = await self.queue.pop()
-                group.create_task(self._write(self._schedule(waiting)), name=f"schedule {waiting.pod.key}")
+                writing = await self._schedule(waiting)
+                group.create_task(self._write(writing), name=f"schedule {waiting.pod.key}")
                 await asyncio.sleep(0)  # the queue may be long: let writers and informers have their turn
 
     def _follow(self, kind: Kind) -> Informer:
@@ -101,26 +109,21 @@ class Scheduler:
 
     # One pod
 
-    def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
-        """Decide, at once, and return what remains to be written."""
+    async def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
+        """Decide, at once, and return what remains to be written. Only the search for whom to preempt takes longer."""
         pod, by = waiting.pod, self._by(waiting.pod)
         try:
-            # Room that was made for pods at least as important is not given away.
-            promised = [p for p in self._nominated.values() if p[0].priority >= pod.priority and p[0].key != pod.key]
-            with self.state.simulate(there=promised):
-                outcome = self._decide(pod, by)
-                remedy = self._remedy(pod, by, outcome) if isinstance(outcome, Unschedulable) else NoPreemption("")
+            outcome = self._decide(pod, by)
+            if isinstance(outcome, Unschedulable):
+                return await self._reject(waiting, by, outcome)
         except Exception as error:
             log.exception("scheduling %s failed", pod.key)
-            self.queue.retry(waiting)
-            return by.effects.report_failure(pod, SCHEDULER_ERROR, f"running the plugins: {error!r}")
-        if isinstance(outcome, Unschedulable):
-            return self._reject(waiting, outcome, remedy)
+            return self._give_up(waiting, by, f"running the plugins: {error!r}")
         try:
             by.cycle.reserve(pod, self.state.assume(pod, outcome))
         except Rejected as error:
             return self._fail(waiting, str(error))
-        self._nominated.pop(pod.key, None)
+        self._nominated.drop(pod.key, assigned=outcome)
         return self._bind(waiting, outcome)
 
     async def _write(self, writing: Coroutine[Any, Any, None]) -> None:
@@ -135,19 +138,10 @@ class Scheduler:
 
     def _decide(self, pod: PodInfo, by: Served) -> str | Unschedulable:
         """The node that was promised to the pod, if it fits there, else the best."""
-        nominated = self._nomination(pod)
-        node = self.state.node(nominated)
+        node = self.state.node(self._nominated.node_of(pod))
         if node is not None and by.decider.fits(pod, node):
-            return nominated
+            return node.name
         return by.decider.decide(pod)
-
-    def _remedy(self, pod: PodInfo, by: Served, failure: Unschedulable) -> Preemption | NoPreemption:
-        if not failure.nodes or not by.profile.preempts:
-            return NoPreemption("")
-        return preempt(pod, failure, self.state, by.decider, self._nomination(pod))
-
-    def _nomination(self, pod: PodInfo) -> str:
-        return self._nominated.get(pod.key, (pod, ""))[1]
 
     async def _bind(self, waiting: Waiting, node: str) -> None:
         pod, by = waiting.pod, self._by(waiting.pod)
@@ -165,18 +159,27 @@ class Scheduler:
     async def _make_ready(self, pod: PodInfo, by: Served, node: str) -> bool:
         """Wait, in nobody's way, for what the pod needs; false where it has gone meanwhile. Raises Rejected."""
         self._writing.release()
-        getting_ready = self._making_ready[pod.key] = asyncio.ensure_future(by.cycle.make_ready(pod, node))
         try:
-            await asyncio.wait([getting_ready])
+            is_ready = await self._making_ready.wait(pod, self._announce_and_make_ready(pod, by, node))
         finally:
-            getting_ready.cancel()
-            del self._making_ready[pod.key]
             await self._writing.acquire()
-        if getting_ready.cancelled():
+        if not is_ready:
             by.cycle.undo(pod)
-            return False
-        getting_ready.result()
-        return True
+        return is_ready
+
+    async def _announce_and_make_ready(self, pod: PodInfo, by: Served, node: str) -> None:
+        """As this may take long, let everybody know where the pod is going to be (KEP-5278)."""
+        if (pod.object.get("status") or {}).get("nominatedNodeName") != node:
+            await by.effects.nominate(pod, node)
+        await by.cycle.make_ready(pod, node)
+
+    def _give_up(self, waiting: Waiting, by: Served, message: str) -> Coroutine[Any, Any, None]:
+        """An error before there was a node: try again later, if the pod is still there."""
+        if waiting.held and not self.queue.is_held(waiting):
+            return _nothing()
+        self._nominated.put(waiting.pod, "")
+        self.queue.retry(waiting)
+        return by.effects.report_failure(waiting.pod, SCHEDULER_ERROR, message, "")
 
     async def _fail(self, waiting: Waiting, message: str) -> None:
         """Undo, tell, and try again later."""
@@ -185,25 +188,32 @@ class Scheduler:
         self._unassume(waiting.pod.key)
         if pod := self._still_pending(waiting.pod):
             waiting.pod = pod
+            self._nominated.put(pod, "")
             self.queue.retry(waiting)
-            await by.effects.report_failure(pod, SCHEDULER_ERROR, message)
+            await by.effects.report_failure(pod, SCHEDULER_ERROR, message, "")
 
-    def _reject(
-        self, waiting: Waiting, failure: Unschedulable, remedy: Preemption | NoPreemption
-    ) -> Coroutine[Any, Any, None]:
-        pod, by = waiting.pod, self._by(waiting.pod)
+    async def _reject(self, waiting: Waiting, by: Served, failure: Unschedulable) -> Coroutine[Any, Any, None]:
+        """See whether preemption helps. The pod is held meanwhile: others have their turn, and it may go."""
         self.queue.park(waiting, by.profile.events_for(failure.plugins))
-        if isinstance(remedy, Preemption):
-            self._nominated[pod.key] = (pod, remedy.node)
-            return self._preempt(pod, by, failure, remedy)
-        if not remedy.nominated:
-            self._nominated.pop(pod.key, None)
+        self.queue.hold(waiting)
+        preempts = failure.nodes and by.profile.preempts
+        remedy = await by.preemptor.find(waiting.pod, failure) if preempts else NoPreemption("")
+        if not self.queue.is_held(waiting):
+            return _nothing()
+        pod = waiting.pod
         message = f"{failure.message()} {remedy.message}".rstrip()
-        return by.effects.report_failure(pod, UNSCHEDULABLE, message, self._nomination(pod))
+        if isinstance(remedy, Preemption):
+            return self._preempt(waiting, by, remedy, message, self._evictions.plan(pod, remedy))
+        if not remedy.nominated:
+            self._nominated.put(pod, "")
+        self.queue.release(waiting)
+        return by.effects.report_failure(pod, UNSCHEDULABLE, message, self._nominated.node_of(pod))
 
-    async def _preempt(self, pod: PodInfo, by: Served, failure: Unschedulable, remedy: Preemption) -> None:
-        await by.effects.report_failure(pod, UNSCHEDULABLE, failure.message(), remedy.node)
-        await by.effects.evict(remedy.victims, pod, remedy.node)
+    async def _preempt(
+        self, waiting: Waiting, by: Served, remedy: Preemption, message: str, pushed_out: Sequence[PodInfo]
+    ) -> None:
+        await by.effects.report_failure(waiting.pod, UNSCHEDULABLE, message, remedy.node)
+        await self._evictions.carry_out(waiting, remedy, pushed_out, by.effects)
 
     def _unassume(self, key: Key) -> None:
         if self.state.is_assumed(key):
@@ -222,11 +232,16 @@ class Scheduler:
         held = info is not None and any(plugin.holds(info) for plugin in self._by(info).profile.pre_enqueues)
         return None if held else info
 
-    def _stop_waiting(self, key: Key) -> None:
-        """The pod has gone: nothing needs to be made ready for it."""
-        if getting_ready := self._making_ready.get(key):
-            getting_ready.cancel()
+    def _room_freed(self, pod: PodInfo) -> None:
+        """Room that was kept for a pod is there for others that had to leave it alone."""
+        self.queue.happened(
+            {ClusterEvent.POD_REMOVE}, lambda other: other.priority <= pod.priority and other.key != pod.key
+        )
 
     def _namespace_labels(self, name: str) -> Mapping[str, str]:
         namespace = self._namespaces.get(Key("", name))
         return labels_of(namespace) if namespace else {}
+
+
+async def _nothing() -> None:
+    """Of a pod that has gone while others had their turn, nothing is to be written."""

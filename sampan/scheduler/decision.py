@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from sampan.scheduler.framework import NodeCheck, Refusal, Rejection, stretch
+from sampan.scheduler.fitting import Fitting
+from sampan.scheduler.framework import Dormant, NodeCheck, Refusal, Rejection, stretch
 from sampan.scheduler.memo import Memo, Verdict, judge
 from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.profile import Profile
 from sampan.scheduler.state import ClusterState
@@ -34,6 +36,11 @@ class Unschedulable:
         """The plugins to blame."""
         names = {rejection.plugin for rejection in self.rejections.values()}
         return frozenset(names | {found.plugin for found in (self.elsewhere, self.refusal) if found})
+
+    @property
+    def has_hope(self) -> bool:
+        """Whether any node could take the pod if other pods went."""
+        return any(rejection.resolvable for rejection in self.rejections.values())
 
     def message(self) -> str:
         """Upstream's summary: how many nodes for each reason."""
@@ -64,12 +71,15 @@ def sample_size(nodes: int, percentage: int = 0) -> int:
 
 
 class Decider:
-    """Decides on the state as it is at the moment of the call."""
+    """Decides on the state as it is at the moment of the call, and on what pods have been promised."""
 
-    def __init__(self, state: ClusterState, profile: Profile, chance: Random) -> None:
+    def __init__(
+        self, state: ClusterState, profile: Profile, chance: Random, nominations: Nominations | None = None
+    ) -> None:
         self._state = state
         self._profile = profile
         self._chance = chance
+        self._nominations = nominations or Nominations()
         self._memo = Memo()
         self._start = 0
         self._layout = state.layout
@@ -82,7 +92,7 @@ class Decider:
         if isinstance(checks, Refusal):
             return Unschedulable(total, refusal=checks)
         candidates, elsewhere = self._candidates(pod)
-        feasible, verdicts, rejections = self._filter(pod, candidates, checks)
+        feasible, verdicts, rejections = self._filter(self._fitting(pod, checks), candidates)
         if not feasible:
             return Unschedulable(total, rejections, elsewhere)
         if len(feasible) == 1:
@@ -91,10 +101,18 @@ class Decider:
 
     def fits(self, pod: PodInfo, node: NodeInfo) -> bool:
         """Whether a pod could go to a node."""
-        if judge(self._profile, pod, node).rejection:
-            return False
+        fitting = self.fitting(pod)
+        return fitting is not None and fitting.rejection(node) is None
+
+    def fitting(self, pod: PodInfo) -> Fitting | None:
+        """What is to be asked about a pod and any node; None where no node will do."""
         checks = self._checks(pod)
-        return not isinstance(checks, Refusal) and _first(checks, node) is None
+        return None if isinstance(checks, Refusal) else self._fitting(pod, checks)
+
+    def _fitting(self, pod: PodInfo, checks: Sequence[NodeCheck]) -> Fitting:
+        promised = self._nominations.promised(pod)
+        dormant = [p.dormant(pod) for p in self._profile.cluster_filters if promised and isinstance(p, Dormant)]
+        return Fitting(pod, self._profile.node_filters, checks, promised, dormant)
 
     def _candidates(self, pod: PodInfo) -> tuple[Sequence[NodeInfo], Rejection | None]:
         """The nodes to look at, beginning where the last search ended."""
@@ -109,8 +127,9 @@ class Decider:
         return (nodes if start == 0 else [*nodes[start:], *nodes[:start]]), None
 
     def _filter(
-        self, pod: PodInfo, candidates: Sequence[NodeInfo], checks: Sequence[NodeCheck]
+        self, fitting: Fitting, candidates: Sequence[NodeInfo]
     ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
+        pod, checks, promised = fitting.pod, fitting.checks, fitting.promised
         known = self._memo.of(pod)
         wanted = sample_size(len(candidates), self._profile.percentage) if self._profile.scores else 1
         feasible: list[NodeInfo] = []
@@ -120,7 +139,10 @@ class Decider:
             verdict = known.get(node.name)
             if verdict is None or verdict.generation != node.generation:
                 verdict = known[node.name] = judge(self._profile, pod, node)
-            rejection = verdict.rejection or (_first(checks, node) if checks else None)
+            if promised and node.name in promised:
+                rejection = fitting.rejection(node)
+            else:
+                rejection = verdict.rejection or (_first(checks, node) if checks else None)
             if rejection is not None:
                 rejections[node.name] = rejection
                 continue

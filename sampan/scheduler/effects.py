@@ -1,7 +1,6 @@
 """What the scheduler writes to the API: bindings, conditions, nominations, evictions, and events about them."""
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from sampan.client.api import Client
@@ -50,19 +49,27 @@ class Effects:
         if status:
             await self._patch_status(pod, status)
 
-    async def evict(self, victims: Sequence[PodInfo], preemptor: PodInfo, node: str) -> None:
-        """Delete pods to make room, each with the condition that tells its controller why."""
+    async def nominate(self, pod: PodInfo, node: str) -> None:
+        """Say where a pod is going to run, or, with "", that it is not going to run there."""
+        await self._patch_status(pod, {"nominatedNodeName": node or None})
+
+    async def evict(self, victim: PodInfo, preemptor: PodInfo, node: str) -> None:
+        """Delete a pod to make room, with the condition that tells its controller why; raises APIError, OSError."""
         message = f"{self._name}: preempting to accommodate a higher priority pod"
-        for victim in victims:
-            condition = self._condition(victim, "DisruptionTarget", "True", "PreemptionByScheduler", message)
+        condition = self._condition(victim, "DisruptionTarget", "True", "PreemptionByScheduler", message)
+        try:
             if condition:
-                await self._patch_status(victim, {"conditions": [condition]})
-            try:
-                await self._client.delete(POD, victim.key.name, victim.namespace, uid=victim.uid)
-            except (NotFound, Conflict):
-                continue  # it has gone by itself, or is another pod by now
-            note = f"Preempted by pod {preemptor.uid} on node {node}"
-            self._recorder.event(victim.object, NORMAL, "Preempted", note)
+                await self._put_status(victim, {"conditions": [condition]})
+            await self._client.delete(POD, victim.key.name, victim.namespace, uid=victim.uid)
+        except (NotFound, Conflict):
+            log.debug("%s has gone, or is another pod by now", victim.key)
+        else:
+            self.tell_preempted(victim, preemptor, node)
+
+    def tell_preempted(self, victim: PodInfo, preemptor: PodInfo, node: str, how: str = "") -> None:
+        """Say by event for whom a pod has to go."""
+        note = f"Preempted by pod {preemptor.uid} on node {node}{how}"
+        self._recorder.event(victim.object, NORMAL, "Preempted", note)
 
     def _condition(self, pod: PodInfo, type_: str, status: str, reason: str, message: str) -> Object | None:
         """The condition to be written; None where the pod has it already."""
@@ -82,13 +89,16 @@ class Effects:
         }
 
     async def _patch_status(self, pod: PodInfo, status: dict[str, Any]) -> None:
-        patch = {"metadata": {"uid": pod.uid}, "status": status}
         try:
-            await self._client.patch(POD, pod.key.name, patch, pod.namespace, type="strategic", subresource="status")
+            await self._put_status(pod, status)
         except (NotFound, Conflict):
             log.debug("%s has gone, or is another pod by now", pod.key)
         except (APIError, OSError) as error:
             log.warning("cannot write the status of %s: %s", pod.key, error)
+
+    async def _put_status(self, pod: PodInfo, status: dict[str, Any]) -> None:
+        patch = {"metadata": {"uid": pod.uid}, "status": status}
+        await self._client.patch(POD, pod.key.name, patch, pod.namespace, type="strategic", subresource="status")
 
 
 def shortened(message: str) -> str:

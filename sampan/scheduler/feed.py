@@ -8,11 +8,10 @@ from collections.abc import Callable, Container
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.configuration.configuration import DEFAULT_NAME
+from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo, is_finished
 from sampan.scheduler.queue import SchedulingQueue
 from sampan.scheduler.state import ClusterState
-
-Nominations = dict[Key, tuple[PodInfo, str]]  # pods that room has been made for, and the node
 
 
 class Feed:
@@ -51,12 +50,16 @@ class Feed:
             self._pod_assigned(old, new)
         elif (pod := self._wants(new)) is None:
             self._queue.remove(key_of(new))
+            self._nominated.drop(key_of(new))
         elif not self._state.is_assumed(pod.key):
             self._pod_pending(old, new, pod)
 
     def _pod_pending(self, old: Object | None, new: Object, pod: PodInfo) -> None:
-        if old is None and (nominated := (new.get("status") or {}).get("nominatedNodeName")):
-            self._nominated[pod.key] = (pod, nominated)  # by the scheduler that was here before
+        nominated = _nominated(new)
+        if nominated != (_nominated(old) if old is not None else ""):
+            self._nominated.put(pod, nominated)  # by the scheduler that was here before, or by somebody else
+        else:
+            self._nominated.refresh(pod)
         if old is None or pod.key not in self._queue or _asks(old) != _asks(new):
             self._queue.add(pod)
         else:
@@ -69,7 +72,7 @@ class Feed:
             self._state.refresh_pod(new)
             return
         self._queue.remove(key)
-        self._nominated.pop(key, None)
+        self._nominated.drop(key, assigned=place)
         self._state.put_pod(PodInfo(new), place)
         if not was_there:
             self._queue.happened({ClusterEvent.POD_ADD})
@@ -79,7 +82,7 @@ class Feed:
     def _pod_left(self, key: Key) -> None:
         self._queue.remove(key)
         self._left(key)
-        self._nominated.pop(key, None)
+        self._nominated.drop(key)
         if self._state.remove_pod(key):
             self._queue.happened({ClusterEvent.POD_REMOVE})
 
@@ -95,6 +98,10 @@ def waits(pod: Object, schedulers: Container[str]) -> bool:
     if spec.get("nodeName") or meta.get("deletionTimestamp"):
         return False
     return scheduler_of(pod) in schedulers
+
+
+def _nominated(pod: Object) -> str:
+    return (pod.get("status") or {}).get("nominatedNodeName") or ""
 
 
 def _asks(pod: Object) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ Once a node is chosen, others act, in this order (binding.py): reserve, permit, 
 post-bind. The division, and the names, are those of the scheduling framework (KEP-624); a plugin has what it needs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from sampan.scheduler.cluster_event import ClusterEvent
@@ -49,7 +49,7 @@ class Plugin(Protocol):
 
 @runtime_checkable
 class NodeFilter(Plugin, Protocol):
-    """Judges a node by itself."""
+    """Judges a node by itself. One that does not look at the node's pods says so: `ignores_pods = True`."""
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None: ...
 
@@ -80,6 +80,24 @@ class Narrowing(Protocol):
 
 
 NodeCheck = Callable[[NodeInfo], Rejection | None]
+
+
+@runtime_checkable
+class MovableCheck(Protocol):
+    """A NodeCheck that depends on the pods of the cluster, beyond those of the node that it is given.
+
+    `moved` is the check as it would be if some pods left a node and others came to it (upstream's AddPod, RemovePod).
+    """
+
+    def __call__(self, node: NodeInfo) -> Rejection | None: ...
+    def moved(self, node: NodeInfo, gone: Iterable[PodInfo], come: Iterable[PodInfo]) -> "MovableCheck": ...
+
+
+@runtime_checkable
+class Dormant(Protocol):
+    """A ClusterFilter whose check of a pod that asks for nothing may come to matter when other pods come."""
+
+    def dormant(self, pod: PodInfo) -> MovableCheck: ...
 
 
 @runtime_checkable

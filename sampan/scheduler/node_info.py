@@ -4,7 +4,8 @@ Owned by state.py; plugins read it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from sampan.kinds.core.host_ports import HostPort
@@ -75,7 +76,8 @@ class NodeInfo:
         add(self.requested, pod.requests)
         self.score_cpu += pod.score_cpu
         self.score_memory += pod.score_memory
-        self.ports.update(pod.ports)
+        if pod.ports:
+            self.ports.update(pod.ports)
 
     def remove(self, key: Key) -> None:
         """Count a pod out."""
@@ -83,7 +85,17 @@ class NodeInfo:
         subtract(self.requested, pod.requests)
         self.score_cpu -= pod.score_cpu
         self.score_memory -= pod.score_memory
-        self.ports -= Counter(pod.ports)
+        if pod.ports:
+            self.ports -= Counter(pod.ports)
+
+    def with_pods(self, pods: Iterable[PodInfo]) -> "NodeInfo":
+        """The node with these pods in place of its own: for a trial, which nobody else sees."""
+        node = copy(self)
+        node.pods, node.requested, node.ports = {}, {}, Counter()
+        node.score_cpu = node.score_memory = 0
+        for pod in pods:
+            node.add(pod)
+        return node
 
 
 def _images(images: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:

@@ -78,6 +78,15 @@ class PodInfo:
         return self.key.namespace
 
     @property
+    def is_preempted(self) -> bool:
+        """Whether it is going because a scheduler has made it go."""
+        if not self.terminating:
+            return False
+        conditions = (self.object.get("status") or {}).get("conditions") or ()
+        found: Object = next((c for c in conditions if c.get("type") == "DisruptionTarget"), {})
+        return found.get("status") == "True" and found.get("reason") == "PreemptionByScheduler"
+
+    @property
     def best_effort(self) -> bool:
         """Whether it asks for neither CPU nor memory."""
         return not self.requests.get(CPU) and not self.requests.get(MEMORY)

@@ -1,93 +1,107 @@
-"""Preemption: which pods of lower priority would have to go so that a pod fits, and on which node.
+"""Preemption: which pods of lower priority have to go so that a pod that no node can take fits on one.
 
-Pure; app.py asks when a decision has found no node, and effects.py removes the victims. Rules: docs page Pod Priority
-and Preemption; upstream's DefaultPreemption, without PodDisruptionBudgets.
+app.py asks when a decision has found no node; what is found is carried out by evictions.py. In a large cluster the
+search takes longer than others should wait for the loop, so it is done in slices (reconcile/pace.py). The cluster may
+change in between: what has been found is looked at once more, and what is answered is true at that moment.
+Rules: docs page Pod Priority and Preemption; upstream's DefaultPreemption.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from random import Random
 from typing import NamedTuple
 
-from sampan.machinery.meta import Key
+from sampan.reconcile.pace import Pace
+from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.decision import Decider, Unschedulable, summary
+from sampan.scheduler.dry_run import DryRun, Limits, Preemption, harm, victims_on
 from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
-NO_VICTIMS = "No preemption victims found for incoming pod"
+NEVER = "not eligible due to preemptionPolicy=Never."
+IS_BEING_MADE = "not eligible due to a terminating pod on the nominated node."
 
-# Makes every priority positive in a sum of them, so that one more victim is never a gain, whatever its priority.
-_OFFSET = 1 << 31
-
-
-class Preemption(NamedTuple):
-    """The node that is to be freed and the pods that have to go, the most important first."""
-
-    node: str
-    victims: Sequence[PodInfo]
+_DEFAULTS = Limits()
+_LOOKED_AT_AGAIN = 20  # candidates at most, in one go
 
 
 class NoPreemption(NamedTuple):
     """Why nothing is to be done, as part of the message that users see."""
 
     message: str
-    nominated: bool = False  # the pod's nomination stands: room is being made already
+    nominated: bool = False  # the pod's nomination stands
 
 
-def preempt(
-    pod: PodInfo, failure: Unschedulable, state: ClusterState, decider: Decider, nominated: str = ""
-) -> Preemption | NoPreemption:
-    """What to do for a pod that no node can take; `nominated` is the node that was promised to it."""
-    if pod.spec.get("preemptionPolicy") == "Never":
-        return NoPreemption("preemption: not eligible due to preemptionPolicy=Never.")
-    promised = state.node(nominated)
-    if promised and any(p.terminating and p.priority < pod.priority for p in promised.pods.values()):
-        return NoPreemption("preemption: not eligible due to a terminating pod on the nominated node.", True)
-    hopeful = [
-        node for name, rejection in failure.rejections.items() if rejection.resolvable and (node := state.node(name))
-    ]
-    candidates = [candidate for node in hopeful if (candidate := _victims_on(node, pod, state, decider))]
-    if candidates:
-        return min(candidates, key=harm)
-    reasons = Counter({NO_VICTIMS: len(hopeful), NOT_HELPFUL: failure.nodes - len(hopeful)})
-    return NoPreemption("preemption: " + summary(failure.nodes, reasons))
+class Preemptor:
+    """Searches the cluster as it is; one search at a time."""
 
+    def __init__(
+        self,
+        state: ClusterState,
+        decider: Decider,
+        nominations: Nominations,
+        budgets: Budgets,
+        chance: Random,
+        limits: Limits = _DEFAULTS,
+    ) -> None:
+        self._state = state
+        self._decider = decider
+        self._nominations = nominations
+        self._budgets = budgets
+        self._chance = chance
+        self._limits = limits
 
-def _victims_on(node: NodeInfo, pod: PodInfo, state: ClusterState, decider: Decider) -> Preemption | None:
-    """The fewest and least important pods: all of lower priority go, then as many as possible may stay after all."""
-    lower = sorted((p for p in node.pods.values() if p.priority < pod.priority), key=_importance)
-    gone = {victim.key for victim in lower}
-    if not lower or not _fits_without(gone, node, pod, state, decider):
-        return None
-    for victim in lower:
-        gone.discard(victim.key)
-        if not _fits_without(gone, node, pod, state, decider):
-            gone.add(victim.key)
-    if not gone:
-        return None
-    return Preemption(node.name, [victim for victim in lower if victim.key in gone])
+    async def find(self, pod: PodInfo, failure: Unschedulable) -> Preemption | NoPreemption:
+        """What to do for a pod that no node can take."""
+        if reason := self._ineligible(pod, failure):
+            return NoPreemption(f"preemption: {reason}", nominated=True)
+        run = await self._search(pod, self._hopeful(failure)) if failure.has_hope else None
+        if run is not None and run.candidates and (best := self._best(pod, run.candidates)):
+            return best
+        reasons = run.reasons if run is not None else Counter[str]()
+        tried = run.tried if run is not None else 0
+        return NoPreemption(
+            "preemption: " + summary(failure.nodes, reasons + Counter({NOT_HELPFUL: failure.nodes - tried}))
+        )
 
+    def _ineligible(self, pod: PodInfo, failure: Unschedulable) -> str:
+        """Why a pod may make nobody go; "" if it may."""
+        if pod.spec.get("preemptionPolicy") == "Never":
+            return NEVER
+        nominated = self._nominations.node_of(pod)
+        node, rejection = self._state.node(nominated), failure.rejections.get(nominated)
+        if node is None or rejection is None or not rejection.resolvable:
+            return ""  # nothing that goes from there will help
+        is_being_made = any(p.priority < pod.priority and p.is_preempted for p in node.pods.values())
+        return IS_BEING_MADE if is_being_made else ""
 
-def _fits_without(gone: set[Key], node: NodeInfo, pod: PodInfo, state: ClusterState, decider: Decider) -> bool:
-    with state.simulate(gone=[key for key in node.pods if key in gone]):
-        return decider.fits(pod, node)
+    def _hopeful(self, failure: Unschedulable) -> list[NodeInfo]:
+        return [n for name, r in failure.rejections.items() if r.resolvable and (n := self._state.node(name))]
 
+    async def _search(self, pod: PodInfo, nodes: list[NodeInfo]) -> DryRun | None:
+        fitting = self._decider.fitting(pod)
+        if fitting is None or not nodes:
+            return None
+        run = DryRun(fitting, self._budgets, self._limits.enough(len(nodes)))
+        pace = Pace()
+        for _ in run.steps(nodes, self._chance.randrange(len(nodes))):
+            await pace.keep()
+        return run
 
-def _importance(pod: PodInfo) -> tuple[int, str]:
-    """Sorts the most important first: by priority, then by how long it has been running."""
-    return -pod.priority, _started(pod)
-
-
-def _started(pod: PodInfo) -> str:
-    """RFC 3339 in UTC, so that the order of texts is that of times; pods that have not started come last."""
-    return (pod.object.get("status") or {}).get("startTime") or "9"
-
-
-def harm(preemption: Preemption) -> tuple[int, int, int, tuple[int, ...]]:
-    """Least first: the highest priority among the victims, their sum, their number, then the youngest of the oldest."""
-    priorities = [victim.priority for victim in preemption.victims]
-    highest = max(priorities)
-    oldest = min(_started(victim) for victim in preemption.victims if victim.priority == highest)
-    total = sum(priority + _OFFSET for priority in priorities)
-    return highest, total, len(priorities), tuple(-ord(letter) for letter in oldest)
+    def _best(self, pod: PodInfo, candidates: list[Preemption]) -> Preemption | None:
+        """The candidate that does the least harm, true as of now."""
+        fitting = self._decider.fitting(pod)
+        checked: set[str] = set()
+        while fitting is not None and candidates and len(checked) < _LOOKED_AT_AGAIN:
+            best = min(candidates, key=harm)
+            if best.node in checked:
+                return best
+            checked.add(best.node)
+            candidates.remove(best)
+            node = self._state.node(best.node)
+            now = victims_on(node, fitting, self._budgets) if node is not None else ()
+            if isinstance(now, Preemption):
+                candidates.append(now)
+        return min((c for c in candidates if c.node in checked), key=harm, default=None)

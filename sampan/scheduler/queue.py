@@ -2,7 +2,8 @@
 
 Higher priority first, then first come, first served. A rejected pod is parked with the events that could let it be
 scheduled; such an event brings it back, at once where nothing else waits, else when its back-off is over (1 s doubling
-to 10 s by default). What stays parked for five minutes is tried again in any case. Fed and read by app.py.
+to 10 s by default). What stays parked for five minutes is tried again in any case. A parked pod may be held while room
+is made for it. Fed and read by app.py.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ class Waiting:
     helpful: frozenset[ClusterEvent] = field(default_factory=frozenset)
     failed: bool = False  # by an error rather than for want of a node: no attempt before the back-off is over
     ready_at: float = 0.0  # when the back-off is over
+    held: bool = False  # something is being done for it: no attempt before that is done
+    called: bool = False  # something has happened meanwhile that may help it
 
 
 class SchedulingQueue:
@@ -90,8 +93,24 @@ class SchedulingQueue:
 
     def retry(self, waiting: Waiting) -> None:
         """An error: try again after the back-off."""
-        waiting.failed = True
+        self._parked.pop(waiting.pod.key, None)
+        waiting.failed, waiting.held = True, False
         self._back_off(waiting)
+
+    def hold(self, waiting: Waiting) -> None:
+        """Keep a parked pod where it is until it is released, whatever happens."""
+        waiting.held, waiting.called = True, False
+
+    def is_held(self, waiting: Waiting) -> bool:
+        """Whether a pod that was held still is: it may be gone."""
+        return waiting.held and self._parked.get(waiting.pod.key) is waiting
+
+    def release(self, waiting: Waiting, *, again: bool = False) -> None:
+        """Let a held pod come back when something may help it, or has meanwhile; `again`: in any case."""
+        if self.is_held(waiting):
+            waiting.held = False
+            if again or waiting.called:
+                self._return(self._parked.pop(waiting.pod.key))
 
     def happened(self, events: set[ClusterEvent], concerns: Concerns | None = None) -> None:
         """Bring back the pods that some events may help; of these, where it is given, those that it `concerns`."""
@@ -131,7 +150,10 @@ class SchedulingQueue:
         return self._backing_off.pop(min(ready, key=lambda waiting: waiting.ready_at).pod.key)
 
     def _return(self, waiting: Waiting) -> None:
-        if waiting.ready_at > self._clock.monotonic():
+        if waiting.held:
+            waiting.called = True
+            self._parked[waiting.pod.key] = waiting
+        elif waiting.ready_at > self._clock.monotonic():
             self._back_off(waiting)
         else:
             self._activate(waiting)

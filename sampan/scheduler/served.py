@@ -9,12 +9,25 @@ from random import Random
 
 from sampan.reconcile.events import EventRecorder
 from sampan.scheduler.binding import BindingCycle
+from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.decision import Decider
 from sampan.scheduler.effects import Effects
 from sampan.scheduler.handle import Handle
+from sampan.scheduler.nominations import Nominations
+from sampan.scheduler.preemption import Preemptor
 from sampan.scheduler.profile import Profile, profile_of
 from sampan.scheduler.state import ClusterState
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What they have in common."""
+
+    state: ClusterState
+    nominations: Nominations
+    budgets: Budgets
+    chance: Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +37,26 @@ class Served:
     name: str
     profile: Profile
     decider: Decider
+    preemptor: Preemptor
     cycle: BindingCycle
     recorder: EventRecorder
     effects: Effects
 
 
-def served(configuration: Configuration, handle: Handle, state: ClusterState, chance: Random) -> Mapping[str, Served]:
+def served(configuration: Configuration, handle: Handle, shared: Shared) -> Mapping[str, Served]:
     """All of them by name."""
-    return {profile.name: _one(profile, handle, state, chance) for profile in configuration.profiles}
+    return {profile.name: _one(profile, handle, shared) for profile in configuration.profiles}
 
 
-def _one(configuration: ProfileConfiguration, handle: Handle, state: ClusterState, chance: Random) -> Served:
+def _one(configuration: ProfileConfiguration, handle: Handle, shared: Shared) -> Served:
     name, profile = configuration.name, profile_of(configuration, handle)
     recorder = EventRecorder(handle.client, name, handle.clock)
+    decider = Decider(shared.state, profile, shared.chance, shared.nominations)
     return Served(
         name,
         profile,
-        Decider(state, profile, chance),
+        decider,
+        Preemptor(shared.state, decider, shared.nominations, shared.budgets, shared.chance),
         BindingCycle(profile),
         recorder,
         Effects(handle.client, recorder, handle.clock, name),

@@ -199,6 +199,10 @@ async def test_pods_are_deleted_gracefully_once_they_have_a_node(api: API) -> No
     assert (await api.call("GET", f"{PODS}/free")).status == 404
 
     await api.create(PODS, pod("bound", terminationGracePeriodSeconds=20))
+    for name, status in (("No!", 422), ("n2", 200)):
+        nomination = {"status": {"nominatedNodeName": name}}
+        told = await api.call("PATCH", f"{PODS}/bound/status", nomination, content_type="application/merge-patch+json")
+        assert told.status == status
     binding = {
         "kind": "Binding",
         "apiVersion": "v1",
@@ -210,6 +214,10 @@ async def test_pods_are_deleted_gracefully_once_they_have_a_node(api: API) -> No
     assert bound["metadata"]["generation"] == 1
     assert bound["status"]["conditions"][-1]["observedGeneration"] == 1
     again = await api.call("POST", f"{PODS}/bound/binding", binding)
+    assert "nominatedNodeName" not in bound["status"]
+    nomination = {"status": {"nominatedNodeName": "n2"}}
+    late = await api.call("PATCH", f"{PODS}/bound/status", nomination, content_type="application/merge-patch+json")
+    assert late.status == 422 and "may not be set on pods that are already bound to a node" in late.body["message"]
     assert 'pod bound is already assigned to node "n1"' in again.body["message"]
     first = (await api.call("DELETE", f"{PODS}/bound")).body["metadata"]
     assert first["deletionGracePeriodSeconds"] == 20

@@ -1,53 +1,22 @@
 """The scheduler as a whole, against an API in memory and a clock that tests turn."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from random import Random
+from collections.abc import Callable
 
 import pytest
 
-from sampan.client.api import Client
 from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import with_changes
-from sampan.scheduler.app import Scheduler
 from sampan.scheduler.configuration import config_file
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.configuration.merging import PluginSet, expanded, with_defaults
 from sampan.testing.clock import VirtualClock
 from tests.scheduler.api import FakeAPI
+from tests.scheduler.conftest import Running
 from tests.scheduler.objects import node, pod
 
-Running = Callable[..., AbstractAsyncContextManager[Scheduler]]
 UNTOLERATED = [{"key": "k", "effect": "NoSchedule"}]
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def running(clock: VirtualClock) -> Running:
-    """Runs a scheduler on an API until everything has come to rest."""
-
-    @asynccontextmanager
-    async def run(api: FakeAPI, configuration: Configuration | None = None) -> AsyncIterator[Scheduler]:
-        scheduler = Scheduler(Client(api), clock, configuration=configuration, chance=Random(1))
-        ready = asyncio.Event()
-        task = asyncio.create_task(scheduler.run(ready))
-        await asyncio.wait_for(ready.wait(), 10)
-        await clock.advance(0)
-        try:
-            yield scheduler
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-        assert task.cancelled()
-
-    return run
 
 
 async def test_a_pod_is_bound_and_told_so(running: Running) -> None:
@@ -158,39 +127,6 @@ async def test_a_pod_that_went_while_being_bound_is_forgotten(running: Running) 
     assert len(scheduler.queue) == 0 and not scheduler.state.nodes[0].pods
 
 
-async def test_less_important_pods_make_room(running: Running, clock: VirtualClock) -> None:
-    api = FakeAPI(node("a"), pod("low", node="a", cpu="4"), pod("high", cpu="2", priority=100))
-    async with running(api):
-        assert api.deleted == ["low"]
-        assert api.bound == {"high": "a"}
-        told = {(name, reason): message for name, reason, message in api.events}
-        assert told["low", "Preempted"] == "Preempted by pod uid-high on node a"
-        assert told["high", "FailedScheduling"] == "0/1 nodes are available: 1 Insufficient cpu."
-
-
-async def test_room_that_was_made_is_kept(running: Running, clock: VirtualClock) -> None:
-    """The victim takes its time to go; a pod of lower priority that comes meanwhile must not take the room."""
-    slow = _SlowToGo(node("a"), pod("low", node="a", cpu="4"), pod("high", cpu="3", priority=100))
-    async with running(slow):
-        assert slow.pod("high")["status"]["nominatedNodeName"] == "a"
-        slow.put(pod("middle", cpu="2", priority=50))
-        await clock.advance(0)
-        slow.remove(slow.pod("low"))
-        await clock.advance(10)
-        assert slow.bound == {"high": "a"}
-
-
-class _SlowToGo(FakeAPI):
-    """Deletion only marks the pod."""
-
-    async def request(self, method: str, path: str, **more: object) -> Object:
-        if method == "DELETE":
-            changes = {("metadata", "deletionTimestamp"): "2025-01-01T00:00:00Z"}
-            self.put(with_changes(self.pod(path.rsplit("/", 1)[-1]), changes))
-            return {}
-        return await super().request(method, path, **more)  # type: ignore[arg-type]
-
-
 async def test_services_are_spread_over_nodes(running: Running) -> None:
     pods = [pod(f"p{number}", labels={"app": "web"}, owner=_replica_set()) for number in range(6)]
     large = node("a", cpu="64", memory="256Gi")  # where all would go if room were all that counts
@@ -220,16 +156,6 @@ async def test_a_pod_that_only_reports_its_status_costs_no_new_judgement(running
         api.put(pod("p", node="a", cpu="1"))  # resized in place
         await clock.advance(0)
         assert scheduler.state.nodes[0].requested == {"cpu": 1000}
-
-
-async def test_a_new_scheduler_keeps_the_promises_of_the_old(running: Running, clock: VirtualClock) -> None:
-    waiting = pod("high", cpu="3", priority=100, status={"phase": "Pending", "nominatedNodeName": "a"})
-    going = with_changes(pod("low", node="a", cpu="2"), {("metadata", "deletionTimestamp"): "2025-01-01T00:00:00Z"})
-    async with running(api := FakeAPI(node("a"), going, waiting, pod("middle", cpu="2", priority=50))):
-        assert api.bound == {} and api.deleted == []
-        api.remove(api.pod("low"))
-        await clock.advance(10)
-        assert api.bound == {"high": "a"}
 
 
 async def test_a_pod_that_breaks_a_plugin_stops_nobody_else(running: Running, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sampan.machinery.selectors import from_labels
 from sampan.scheduler.decision import Decider, Unschedulable, sample_size
+from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
-from sampan.scheduler.preemption import NoPreemption, Preemption, harm, preempt
 from sampan.scheduler.profile import default_profile
 from sampan.scheduler.state import ClusterState
 from sampan.testing.scheduling import unconnected
@@ -97,9 +97,11 @@ def test_large_clusters_are_sampled(nodes: int, size: int) -> None:
 def test_the_search_goes_on_where_it_ended() -> None:
     state = cluster(*(node(f"n{number:03}") for number in range(250)))
     choose = decider(state)
+    fitting = choose.fitting(info())
+    assert fitting is not None
     seen: set[str] = set()
     for number in range(3):
-        feasible, _, _ = choose._filter(info(), choose._candidates(info())[0], [])
+        feasible, _, _ = choose._filter(fitting, choose._candidates(info())[0])
         assert len(feasible) == 120, number
         seen.update(found.name for found in feasible)
     assert len(seen) == 250
@@ -138,77 +140,31 @@ def test_remembered_verdicts_decide_as_fresh_ones(steps: list[tuple[int, int]]) 
             state.assume(new, decided)
 
 
-class TestPreemption:
-    @staticmethod
-    def preempt(state: ClusterState, new: PodInfo, nominated: str = "") -> Preemption | NoPreemption:
-        choose = decider(state)
-        outcome = choose.decide(new)
-        assert isinstance(outcome, Unschedulable)
-        return preempt(new, outcome, state, choose, nominated)
+NEAR = [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "web"}}}]
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
-    def test_the_least_important_pods_go_and_no_more_than_needed(self) -> None:
-        state = cluster(
-            node("a"), *(pod(f"p{n}", node="a", cpu="1", priority=n) for n in range(4)), pod("q", node="a", priority=0)
-        )
-        found = self.preempt(state, info(cpu="2", priority=10))
-        assert isinstance(found, Preemption)
-        assert (found.node, [victim.key.name for victim in found.victims]) == ("a", ["p1", "p0"])
-        assert len(state.nodes[0].pods) == 5  # the simulation has changed nothing
 
-    def test_the_node_that_is_harmed_least_is_chosen(self) -> None:
-        state = cluster(
-            node("a"),
-            node("b"),
-            node("c"),
-            pod("1", node="a", cpu="4", priority=5),
-            *(pod(f"2{n}", node="b", cpu="2", priority=1) for n in range(2)),
-            pod("3", node="c", cpu="4", priority=1),
-        )
-        found = self.preempt(state, info(cpu="4", priority=10))
-        assert isinstance(found, Preemption) and found.node == "c"
-
-    def test_equals_are_not_preempted(self) -> None:
-        state = cluster(node("a"), pod("1", node="a", cpu="4", priority=10))
-        assert self.preempt(state, info(cpu="1", priority=10)) == NoPreemption(
-            "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
-        )
-
-    def test_what_pods_do_not_hold_they_cannot_give(self) -> None:
-        state = cluster(node("a", unschedulable=True), node("b", cpu="1"), pod("1", node="a"))
-        assert self.preempt(state, info(cpu="2", priority=10)) == NoPreemption(
-            "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
-        )
-
-    def test_some_pods_do_not_preempt(self) -> None:
-        state = cluster(node("a"), pod("1", node="a", cpu="4"))
-        assert self.preempt(state, info(cpu="1", priority=10, preemptionPolicy="Never")) == NoPreemption(
-            "preemption: not eligible due to preemptionPolicy=Never."
-        )
-
-    def test_room_that_is_being_made_is_waited_for(self) -> None:
-        going = pod("1", node="a", cpu="4")
-        going["metadata"]["deletionTimestamp"] = "2025-01-01T00:00:00Z"
-        outcome = self.preempt(cluster(node("a"), going), info(cpu="1", priority=10), nominated="a")
-        assert isinstance(outcome, NoPreemption) and outcome.nominated
-        assert outcome.message == "preemption: not eligible due to a terminating pod on the nominated node."
-
-    @pytest.mark.parametrize(
-        ("better", "worse"),
-        [
-            pytest.param([(1, "2")], [(2, "2")], id="the highest priority decides"),
-            pytest.param([(5, "2")], [(5, "2"), (0, "2")], id="then the sum"),
-            pytest.param([(-10, "2")], [(-10, "2"), (-10, "2")], id="a sum of negative priorities is no gain"),
-            pytest.param([(0, "2")], [(0, "2"), (-(2**31), "2")], id="then the number"),
-            pytest.param([(1, "3"), (0, "1")], [(1, "2"), (0, "9")], id="then who started last, of the highest"),
-            pytest.param([(1, "")], [(1, "2")], id="who has not started at all is the last"),
-        ],
-    )
-    def test_the_order_of_harm(self, better: list[tuple[int, str]], worse: list[tuple[int, str]]) -> None:
-        def victims(pods: list[tuple[int, str]]) -> Preemption:
-            started = [f"202{year}-01-01T00:00:00Z" if year else None for _, year in pods]
-            found = [info(str(number), priority=priority) for number, (priority, _) in enumerate(pods)]
-            for victim, when in zip(found, started, strict=True):
-                victim.object = {**victim.object, "status": {"startTime": when}}
-            return Preemption("a", found)
-
-        assert harm(victims(better)) < harm(victims(worse))
+@pytest.mark.parametrize(
+    ("expected", "new", "fits"),
+    [
+        pytest.param({"cpu": "3"}, {"cpu": "2"}, False, id="its room is not there"),
+        pytest.param({"cpu": "3", "priority": -1}, {"cpu": "2"}, True, id="unless it matters less"),
+        pytest.param({"cpu": "3"}, {"cpu": "2", "name": "expected"}, True, id="or is the pod itself"),
+        pytest.param(
+            {"labels": {"app": "web"}}, {"affinity": {"podAffinity": {REQUIRED: NEAR}}}, False, id="it may not come"
+        ),
+        pytest.param(
+            {"affinity": {"podAntiAffinity": {REQUIRED: NEAR}}}, {"labels": {"app": "web"}}, False, id="or it may"
+        ),
+        pytest.param(
+            {"labels": {"app": "web"}}, {"affinity": {"podAntiAffinity": {REQUIRED: NEAR}}}, False, id="either way"
+        ),
+    ],
+)
+def test_a_pod_has_to_fit_with_the_nominated_and_without(
+    expected: dict[str, Any], new: dict[str, Any], fits: bool
+) -> None:
+    nominations = Nominations()
+    nominations.put(info("expected", **expected), "a")
+    decided = Decider(cluster(node("a")), PROFILE, Random(1), nominations).decide(info(new.pop("name", "new"), **new))
+    assert (decided == "a") == fits

@@ -24,7 +24,7 @@ from sampan.machinery.errors import (
     Invalid,
 )
 from sampan.machinery.meta import Object, format_time
-from sampan.machinery.tree import with_changes
+from sampan.machinery.tree import REMOVED, with_changes
 
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
@@ -64,6 +64,7 @@ def _bound(call: Call, name: str, binding: Object, pod: Object) -> Object:
         if more := meta.get(field):
             changes["metadata", field] = (pod["metadata"].get(field) or {}) | more
     changes["status", "conditions"] = _scheduled(pod, call)
+    changes["status", "nominatedNodeName"] = REMOVED  # it has come true, or is wrong (KEP-5278)
     return with_changes(pod, changes)
 
 

@@ -6,7 +6,7 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.pod_columns import COLUMNS
 from sampan.kinds.core.pod_defaults import POD_DEFAULTS, default_pod
 from sampan.kinds.core.pod_level_resources import default_pod_level
-from sampan.kinds.core.pod_update import validate_pod_update
+from sampan.kinds.core.pod_update import validate_pod_status_update, validate_pod_update
 from sampan.kinds.core.pod_warnings import pod_warnings
 from sampan.kinds.core.podspec_defaults import POD_SPEC_FUNCTIONS, sync_service_account
 from sampan.kinds.core.podspec_rules import POD_SPEC_RULES
@@ -91,6 +91,7 @@ KIND = Kind(
     prepare_status_update=_prepare_status_update,
     validate=_validate,
     validate_update=validate_pod_update,
+    validate_status_update=validate_pod_status_update,
     warnings=pod_warnings,
     grace=_grace,
     returns_deleted=True,

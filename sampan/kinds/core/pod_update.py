@@ -1,14 +1,16 @@
 """What may change in a pod once it exists: images, deadlines, more tolerations, fewer gates; the rest is fixed.
 
-Rule: ValidatePodUpdate. Resources change by the resize subresource, ephemeral containers by theirs.
+Rules: ValidatePodUpdate, and of ValidatePodStatusUpdate what is about nominated nodes. Resources change by the resize
+subresource, ephemeral containers by theirs.
 """
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.core.scheduling_validation import validate_added_tolerations
 from sampan.kinds.differences import differences
 from sampan.machinery.meta import Object
-from sampan.machinery.tree import semantic_equal
-from sampan.machinery.validation import forbidden, invalid, required
+from sampan.machinery.names import dns_subdomain
+from sampan.machinery.tree import get_path, semantic_equal
+from sampan.machinery.validation import Path, check, forbidden, invalid, required
 
 _CHANGEABLE = ",".join(
     (
@@ -19,6 +21,7 @@ _CHANGEABLE = ",".join(
         "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
     )
 )
+_NOMINATED = "nominatedNodeName"
 _DEADLINE, _GRACE = "activeDeadlineSeconds", "terminationGracePeriodSeconds"
 
 
@@ -42,6 +45,17 @@ def validate_pod_update(new: Object, old: Object) -> Errors:
     if not semantic_equal(munged, before):
         changes = "\n".join(differences(before, munged))
         yield forbidden(SPEC, f"pod updates may not change fields other than {_CHANGEABLE}\n{changes}\n")
+
+
+def validate_pod_status_update(new: Object, old: Object) -> Errors:
+    """A node that a pod is nominated for can't be just anything, and a pod that has a node needs none."""
+    nominated, before = (get_path(pod, ("status", _NOMINATED)) or "" for pod in (new, old))
+    if not nominated or nominated == before:
+        return
+    path = Path("status").child(_NOMINATED)
+    yield from check(path, nominated, dns_subdomain(nominated))
+    if old["spec"].get("nodeName"):
+        yield forbidden(path, "may not be set on pods that are already bound to a node")
 
 
 def _count(spec: Object, field: str) -> int:

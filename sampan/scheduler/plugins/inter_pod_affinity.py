@@ -5,6 +5,8 @@ that is already there may refuse the newcomer.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sampan.machinery.selectors import Requirement, Selector, from_label_selector
@@ -14,6 +16,7 @@ from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 
+_NAME = "InterPodAffinity"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
@@ -40,10 +43,94 @@ class Term(NamedTuple):
         return self.selector.matches(pod.labels) and self.covers(pod.namespace, labels)
 
 
+class Places:
+    """How many pods there are at each place, at most a few of them otherwise than `found`."""
+
+    def __init__(self, found: Mapping[Place, int]) -> None:
+        self._found = found
+        self._changed: Mapping[Place, int] = {}
+
+    def __contains__(self, place: Place) -> bool:
+        return self._found.get(place, 0) + self._changed.get(place, 0) > 0
+
+    def __bool__(self) -> bool:
+        if not self._changed:
+            return bool(self._found)
+        return sum(self._found.values()) + sum(self._changed.values()) > 0
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The topology keys of all places."""
+        return frozenset(key for key, _ in self._found)
+
+    def changed(self, node: NodeInfo, where: Sequence[Term], by: int) -> "Places":
+        """With so many more on a node, at the place of each term."""
+        if not where or not by:
+            return self
+        other, more = Places(self._found), dict(self._changed)
+        _add_places(more, node, where, by)
+        other._changed = more
+        other.keys = self.keys | {term.topology_key for term in where}
+        return other
+
+
+_NOWHERE = Places({})
+
+
+@dataclass(frozen=True, slots=True)
+class AffinityCheck:
+    """A MovableCheck: whether a pod on a node would be where it wants to be, and where nobody refuses it."""
+
+    pod: PodInfo
+    labels: NamespaceLabels
+    refused: Places = _NOWHERE
+    wanted: Sequence[Term] = ()
+    unwanted: Sequence[Term] = ()
+    present: Sequence[Places] = ()  # by wanted term: pods that meet all of these
+    taken: Sequence[Places] = ()  # by unwanted term
+
+    def __call__(self, node: NodeInfo) -> Rejection | None:
+        if not all(term.topology_key in node.labels for term in self.wanted) or not (
+            all(_at(term, node) in places for term, places in zip(self.wanted, self.present, strict=True))
+            or self._is_first()
+        ):
+            return Rejection(_NAME, ("node(s) didn't match pod affinity rules",), resolvable=False)
+        if any(_at(term, node) in places for term, places in zip(self.unwanted, self.taken, strict=True)):
+            return Rejection(_NAME, ("node(s) didn't match pod anti-affinity rules",))
+        if any((key, node.labels.get(key, "")) in self.refused for key in self.refused.keys):
+            return Rejection(_NAME, ("node(s) didn't satisfy existing pods anti-affinity rules",))
+        return None
+
+    def moved(self, node: NodeInfo, gone: Iterable[PodInfo], come: Iterable[PodInfo]) -> "AffinityCheck":
+        check = self
+        for pods, by in ((gone, -1), (come, 1)):
+            for pod in pods:
+                check = check._with(node, pod, by)
+        return check
+
+    def _is_first(self) -> bool:
+        """The first pod of a group that wants to be together has nobody to join."""
+        return not any(self.present) and all(term.matches(self.pod, self.labels) for term in self.wanted)
+
+    def _with(self, node: NodeInfo, other: PodInfo, by: int) -> "AffinityCheck":
+        refusing = terms(other, "podAntiAffinity", _REQUIRED) if other.has_anti_affinity else ()
+        refusing = [term for term in refusing if term.matches(self.pod, self.labels)]
+        joined = bool(self.wanted) and all(term.matches(other, self.labels) for term in self.wanted)
+        hit = [term.matches(other, self.labels) for term in self.unwanted]
+        if not refusing and not joined and not any(hit):
+            return self
+        present, taken = self.present, self.taken
+        if joined:
+            present = [p.changed(node, [t], by) for t, p in zip(self.wanted, present, strict=True)]
+        if any(hit):
+            taken = [p.changed(node, [t], by * h) for t, p, h in zip(self.unwanted, taken, hit, strict=True)]
+        return replace(self, refused=self.refused.changed(node, refusing, by), present=present, taken=taken)
+
+
 class InterPodAffinity:
     """A ClusterFilter and a ClusterScore."""
 
-    name = "InterPodAffinity"
+    name = _NAME
     events = frozenset(
         {
             ClusterEvent.NODE_ADD,
@@ -70,23 +157,13 @@ class InterPodAffinity:
         unwanted = terms(pod, "podAntiAffinity", _REQUIRED)
         if not refused and not wanted and not unwanted:
             return None
-        present = [_places_of([term], wanted, state, labels) for term in wanted]
-        # The first pod of a group that wants to be together has nobody to join.
-        first = wanted and not any(present) and all(term.matches(pod, labels) for term in wanted)
-        taken = [_places_of([term], [term], state, labels) for term in unwanted]
+        present = [Places(_places_of([term], wanted, state, labels)) for term in wanted]
+        taken = [Places(_places_of([term], [term], state, labels)) for term in unwanted]
+        return AffinityCheck(pod, labels, Places(refused), wanted, unwanted, present, taken)
 
-        def check(node: NodeInfo) -> Rejection | None:
-            if not all(term.topology_key in node.labels for term in wanted) or not (
-                first or all(_at(term, node) in places for term, places in zip(wanted, present, strict=True))
-            ):
-                return Rejection(self.name, ("node(s) didn't match pod affinity rules",), resolvable=False)
-            if any(_at(term, node) in places for term, places in zip(unwanted, taken, strict=True)):
-                return Rejection(self.name, ("node(s) didn't match pod anti-affinity rules",))
-            if any((key, node.labels.get(key, "")) in refused for key in {key for key, _ in refused}):
-                return Rejection(self.name, ("node(s) didn't satisfy existing pods anti-affinity rules",))
-            return None
-
-        return check
+    def dormant(self, pod: PodInfo) -> AffinityCheck:
+        """Pods that come may refuse the pod."""
+        return AffinityCheck(pod, self._namespace_labels)
 
     def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
         if self._ignore_preferences and not _has_preferences(pod):

@@ -18,6 +18,7 @@ class NodeAffinity:
 
     name = "NodeAffinity"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABELS})
+    ignores_pods = True
     reverse = False
 
     def __init__(self, added: Mapping[str, Any] | None = None) -> None:

@@ -11,6 +11,7 @@ class NodeName:
 
     name = "NodeName"
     events = frozenset({ClusterEvent.NODE_ADD})
+    ignores_pods = True
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
         if pod.node_name in ("", node.name):

@@ -14,6 +14,7 @@ class NodeUnschedulable:
 
     name = "NodeUnschedulable"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_TAINTS})
+    ignores_pods = True
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
         if not node.unschedulable or tolerates(pod.spec.get("tolerations"), _CORDONED):

@@ -46,6 +46,7 @@ class TaintToleration:
 
     name = "TaintToleration"
     events = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_TAINTS})
+    ignores_pods = True
     reverse = True
 
     def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:

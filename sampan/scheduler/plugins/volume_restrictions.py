@@ -3,7 +3,8 @@
 Rules: upstream's volumerestrictions plugin; docs, Persistent Volumes, "Access Modes" (ReadWriteOncePod, KEP-2485).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sampan.machinery.meta import Key
@@ -39,16 +40,30 @@ class VolumeRestrictions:
                 return Refusal(self.name, f'persistentvolumeclaim "{name}" not found')
             if "ReadWriteOncePod" in (claim["spec"].get("accessModes") or ()):
                 alone.append(Key(pod.namespace, name))
-        taken = any(state.users_of(key) for key in alone)
-        if not disks and not taken:
-            return None
+        users = frozenset((user, key) for key in alone for user in state.users_of(key))
+        return RestrictionCheck(disks, frozenset(alone), users) if disks or alone else None
 
-        def check(node: NodeInfo) -> Rejection | None:
-            if any(_conflicts(disk, other) for disk in disks for other in _disks_on(node)):
-                return Rejection(self.name, (NO_DISK,))
-            return Rejection(self.name, (TAKEN,)) if taken else None
 
-        return check
+@dataclass(frozen=True, slots=True)
+class RestrictionCheck:
+    """A MovableCheck: whether nobody else has what the pod wants for itself."""
+
+    disks: Sequence[tuple[str, Source]]
+    alone: frozenset[Key]  # claims that are for one pod
+    users: frozenset[tuple[Key, Key]]  # assigned pods that use them
+
+    def __call__(self, node: NodeInfo) -> Rejection | None:
+        if any(_conflicts(disk, other) for disk in self.disks for other in _disks_on(node)):
+            return Rejection(VolumeRestrictions.name, (NO_DISK,))
+        return Rejection(VolumeRestrictions.name, (TAKEN,)) if self.users else None
+
+    def moved(self, node: NodeInfo, gone: Iterable[PodInfo], come: Iterable[PodInfo]) -> "RestrictionCheck":
+        users = (self.users - self._uses(gone)) | self._uses(come)
+        return self if users == self.users else replace(self, users=users)
+
+    def _uses(self, pods: Iterable[PodInfo]) -> frozenset[tuple[Key, Key]]:
+        uses = ((pod.key, Key(pod.namespace, claim.name)) for pod in pods for claim in pod.claims)
+        return frozenset((user, claim) for user, claim in uses if claim in self.alone)
 
 
 def _disk(volume: Mapping[str, Any]) -> tuple[str, Source] | None:
