@@ -48,6 +48,10 @@ class Budgets:
         if before is None or after is None or before.selector != after.selector:
             self._remembered.clear()
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._budgets)
+
     def of(self, pod: PodInfo) -> Sequence[Budget]:
         """The budgets that protect a pod, by name; none protects a pod without labels."""
         budgets = self._budgets.get(pod.namespace)
@@ -68,6 +72,8 @@ def violating(pods: Iterable[PodInfo], budgets: Budgets) -> tuple[list[PodInfo],
 
     A pod that is on a budget's list of disrupted ones has been counted there.
     """
+    if not budgets:
+        return [], list(pods)
     breaking: list[PodInfo] = []
     harmless: list[PodInfo] = []
     left: dict[Key, int] = {}

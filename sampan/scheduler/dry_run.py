@@ -6,8 +6,10 @@ nothing of the cluster is changed. Rules: docs page Pod Priority and Preemption;
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import NamedTuple
 
 from sampan.scheduler.budgets import Budgets, violating
@@ -16,6 +18,8 @@ from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 
 NO_VICTIMS = "No preemption victims found for incoming pod"
+
+_TRIED_ANEW = 20  # candidates at most, in one go
 
 # Makes every priority positive in a sum of them, so that one more victim is never a gain, whatever its priority.
 _OFFSET = 1 << 31
@@ -31,6 +35,10 @@ class Limits:
     def enough(self, nodes: int) -> int:
         """How many of some nodes have to be candidates."""
         return min(max(nodes * self.percentage // 100, self.absolute), nodes)
+
+
+Harm = tuple[int, int, int, int, str]
+_BACKWARDS = {code: 0x7F - code for code in range(0x7F)}  # texts of ASCII, so that the last comes first
 
 
 class Preemption(NamedTuple):
@@ -50,13 +58,14 @@ class Preemption(NamedTuple):
 
 
 class DryRun:
-    """One search; `candidates`, and the `reasons` of nodes that are none, are what it has found so far."""
+    """One search; the candidates, and the `reasons` of nodes that are none, are what it has found so far."""
 
     def __init__(self, fitting: Fitting, budgets: Budgets, enough: int) -> None:
         self._fitting = fitting
         self._budgets = budgets
         self._enough = enough
-        self.candidates: list[Preemption] = []
+        self._ranking: list[tuple[Harm, bool, int, Preemption]] = []  # a heap, the least harm first
+        self._order = count()
         self.reasons: Counter[str] = Counter()
         self.tried = 0
 
@@ -67,13 +76,31 @@ class DryRun:
             found = victims_on(nodes[(offset + index) % len(nodes)], self._fitting, self._budgets)
             self.tried += 1
             if isinstance(found, Preemption):
-                self.candidates.append(found)
+                self._add(found)
                 harmless = harmless or not found.violations
             else:
                 self.reasons.update(found)
-            if harmless and len(self.candidates) >= self._enough:
+            if harmless and len(self._ranking) >= self._enough:
                 return
             yield
+
+    def best(self, fitting: Fitting, node: Callable[[str], NodeInfo | None]) -> Preemption | None:
+        """The candidate that does the least harm, as things are now: of those that come first, each is tried anew."""
+        for _ in range(_TRIED_ANEW):
+            if not self._ranking:
+                return None
+            _, is_stale, _, best = heappop(self._ranking)
+            if not is_stale:
+                return best
+            there = node(best.node)
+            now = victims_on(there, fitting, self._budgets) if there is not None else ()
+            if isinstance(now, Preemption):
+                self._add(now, is_stale=False)
+        fresh = [candidate for _, is_stale, _, candidate in self._ranking if not is_stale]
+        return fresh[0] if fresh else None
+
+    def _add(self, found: Preemption, *, is_stale: bool = True) -> None:
+        heappush(self._ranking, (harm(found), is_stale, next(self._order), found))
 
 
 def victims_on(node: NodeInfo, fitting: Fitting, budgets: Budgets) -> Preemption | tuple[str, ...]:
@@ -106,7 +133,7 @@ def _started(pod: PodInfo) -> str:
     return (pod.object.get("status") or {}).get("startTime") or "9"
 
 
-def harm(preemption: Preemption) -> tuple[int, int, int, int, tuple[int, ...]]:
+def harm(preemption: Preemption) -> Harm:
     """Least first: broken budgets, the highest priority among the victims, their sum, their number.
 
     Then the youngest of the oldest of the highest priority.
@@ -114,5 +141,5 @@ def harm(preemption: Preemption) -> tuple[int, int, int, int, tuple[int, ...]]:
     priorities = [victim.priority for victim in preemption.victims]
     highest = max(priorities)
     oldest = min(_started(victim) for victim in preemption.victims if victim.priority == highest)
-    total = sum(priority + _OFFSET for priority in priorities)
-    return preemption.violations, highest, total, len(priorities), tuple(-ord(letter) for letter in oldest)
+    total = sum(priorities) + _OFFSET * len(priorities)
+    return preemption.violations, highest, total, len(priorities), oldest.translate(_BACKWARDS)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sampan.reconcile.pace import Pace
 from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.decision import Decider, Unschedulable, summary
-from sampan.scheduler.dry_run import DryRun, Limits, Preemption, harm, victims_on
+from sampan.scheduler.dry_run import DryRun, Limits, Preemption
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
@@ -24,7 +24,6 @@ NEVER = "not eligible due to preemptionPolicy=Never."
 IS_BEING_MADE = "not eligible due to a terminating pod on the nominated node."
 
 _DEFAULTS = Limits()
-_LOOKED_AT_AGAIN = 20  # candidates at most, in one go
 
 
 class NoPreemption(NamedTuple):
@@ -58,7 +57,8 @@ class Preemptor:
         if reason := self._ineligible(pod, failure):
             return NoPreemption(f"preemption: {reason}", nominated=True)
         run = await self._search(pod, self._hopeful(failure)) if failure.has_hope else None
-        if run is not None and run.candidates and (best := self._best(pod, run.candidates)):
+        fitting = self._decider.fitting(pod)
+        if run is not None and fitting is not None and (best := run.best(fitting, self._state.node)):
             return best
         reasons = run.reasons if run is not None else Counter[str]()
         tried = run.tried if run is not None else 0
@@ -89,19 +89,3 @@ class Preemptor:
         for _ in run.steps(nodes, self._chance.randrange(len(nodes))):
             await pace.keep()
         return run
-
-    def _best(self, pod: PodInfo, candidates: list[Preemption]) -> Preemption | None:
-        """The candidate that does the least harm, true as of now."""
-        fitting = self._decider.fitting(pod)
-        checked: set[str] = set()
-        while fitting is not None and candidates and len(checked) < _LOOKED_AT_AGAIN:
-            best = min(candidates, key=harm)
-            if best.node in checked:
-                return best
-            checked.add(best.node)
-            candidates.remove(best)
-            node = self._state.node(best.node)
-            now = victims_on(node, fitting, self._budgets) if node is not None else ()
-            if isinstance(now, Preemption):
-                candidates.append(now)
-        return min((c for c in candidates if c.node in checked), key=harm, default=None)

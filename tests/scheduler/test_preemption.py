@@ -52,7 +52,7 @@ def preempt(
     decider = Decider(state, PROFILE, Random(1), nominations)
     failure = decider.decide(new)
     assert isinstance(failure, Unschedulable)
-    preemptor = Preemptor(state, decider, nominations, known or Budgets(), Random(1), limits)
+    preemptor = Preemptor(state, decider, nominations, Budgets() if known is None else known, Random(1), limits)
     return asyncio.run(preemptor.find(new, failure))
 
 
