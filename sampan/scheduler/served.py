@@ -12,6 +12,7 @@ from sampan.scheduler.binding import BindingCycle
 from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.decision import Decider
+from sampan.scheduler.dry_run import Limits
 from sampan.scheduler.effects import Effects
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.nominations import Nominations
@@ -52,11 +53,13 @@ def _one(configuration: ProfileConfiguration, handle: Handle, shared: Shared) ->
     name, profile = configuration.name, profile_of(configuration, handle)
     recorder = EventRecorder(handle.client, name, handle.clock)
     decider = Decider(shared.state, profile, shared.chance, shared.nominations)
+    args = configuration.arguments["DefaultPreemption"]
+    limits = Limits(args["minCandidateNodesPercentage"], args["minCandidateNodesAbsolute"])
     return Served(
         name,
         profile,
         decider,
-        Preemptor(shared.state, decider, shared.nominations, shared.budgets, shared.chance),
+        Preemptor(shared.state, decider, shared.nominations, shared.budgets, shared.chance, limits),
         BindingCycle(profile),
         recorder,
         Effects(handle.client, recorder, handle.clock, name),
