@@ -119,7 +119,7 @@ def spread(existing: Sequence[Object], wanted: Sequence[Object], limit: int = MA
     for one in existing:
         old = one.get("endpoints") or []
         new = [left.pop(name) for name in map(identity, old) if name in left]
-        if new and new == list(map(_unhinted, old)):
+        if new and (new == old or new == list(map(_unhinted, old))):
             plan.keep.append(one)
         elif new or (left and not plan.update):
             plan.update.append((one, new))

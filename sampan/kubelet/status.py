@@ -23,6 +23,7 @@ from sampan.kubelet.podspec import (
 from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
+from sampan.machinery.tree import deep_copy
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _LOST: Object = {
@@ -249,7 +250,7 @@ def _add_readiness(status: Object, seen: Observation, spec: Object, latest: Cont
 
 def _allocation(spec: Object) -> Object:
     """What was given to it: allocatedResources and resources (KEP-1287); no resources, no fields."""
-    resources = {name: dict(amounts) for name, amounts in (spec.get("resources") or {}).items() if amounts}
+    resources = {name: deep_copy(given) for name, given in (spec.get("resources") or {}).items() if given}
     if not resources:
         return {"resources": {}}
     requests = resources.get("requests")

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sampan.controllers.storage_version_migrator.controller import StorageVersionMigrator
 from sampan.controllers.storage_version_migrator.definition import ended
-from sampan.controllers.storage_version_migrator.plan import Step, find_kind, next_step, why_not
+from sampan.controllers.storage_version_migrator.plan import Step, find_kind, next_step, older, why_not
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.core.config_map import KIND as CONFIG_MAP
 from sampan.kinds.registry import builtin_catalogue
@@ -61,6 +63,19 @@ def test_what_can_be_migrated() -> None:
         why_not(Kind(name="Binding", plural="bindings", versions=(ServedVersion("", "v1", ""),), verbs=("create",)))
         == told
     )
+
+
+@given(st.lists(st.integers(1, 2**70)), st.integers(1, 2**70))
+def test_what_is_older_is_written(revisions: list[int], limit: int) -> None:
+    objects = [{"metadata": {"resourceVersion": str(revision)}} for revision in revisions]
+    found = [int(one["metadata"]["resourceVersion"]) for one in older(objects, str(limit))]
+    assert found == [revision for revision in revisions if revision <= limit]
+
+
+@pytest.mark.parametrize("revision", ["", "0", "01", "-1", "x", "\u0661"])
+def test_revisions_that_are_none(revision: str) -> None:
+    with pytest.raises(ValueError, match="not well formed"):
+        older([{"metadata": {"resourceVersion": revision}}], "9" * 5000)
 
 
 def test_a_definition_that_has_changed_meanwhile_keeps_its_stored_versions() -> None:

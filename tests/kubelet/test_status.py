@@ -196,3 +196,10 @@ def test_what_the_runtime_has_forgotten_the_api_remembers() -> None:
     done = status_of(pod(restartPolicy="Never"), runtime(ran()))
     again = status_of(pod(restartPolicy="Never", status=done), PodRuntime())
     assert again["containerStatuses"] == done["containerStatuses"]
+
+
+def test_resources_are_told_claims_for_devices_among_them() -> None:
+    resources = {"requests": {"cpu": "1"}, "limits": {}, "claims": [{"name": "gpu"}]}
+    [told] = status_of(pod(spec_of("a", resources=resources)), runtime(runs("a")))["containerStatuses"]
+    assert told["resources"] == {"requests": {"cpu": "1"}, "claims": [{"name": "gpu"}]}
+    assert told["allocatedResources"] == {"cpu": "1"}

@@ -119,7 +119,7 @@ class StorageVersionMigrator(Controller):
             return
         answer = await self.client.transport.request("GET", kind.path(), query={"limit": "1"})
         revision = answer["metadata"].get("resourceVersion") or ""
-        if not _is_number(revision):
+        if not plan.is_revision(revision):
             await self._tell(migration, plan.unable(plan.wrong_revision(kind, revision)))
             return
         status = {**plan.status_of(migration), "resourceVersion": revision}
@@ -127,9 +127,15 @@ class StorageVersionMigrator(Controller):
 
     async def _migrate(self, migration: Object, kind: Kind) -> None:
         """Write all that is older than the checkpoint; raises what may pass, to go on after a while."""
-        limit = int(plan.status_of(migration)["resourceVersion"])
         found = (await self.client.list(kind)).items
-        total, old = len(found), [one for one in found if int(one["metadata"]["resourceVersion"]) <= limit]
+        try:
+            old = plan.older(found, plan.status_of(migration)["resourceVersion"])
+        except ValueError as error:
+            await self._tell(migration, plan.failed(str(error)))
+            return
+        await self._write_all(migration, kind, old, len(found))
+
+    async def _write_all(self, migration: Object, kind: Kind, old: list[Object], total: int) -> None:
         for done, one in enumerate(old):
             if self.migrations.get(key_of(migration)) is None:
                 return
@@ -158,7 +164,3 @@ class StorageVersionMigrator(Controller):
             )
         except (Conflict, NotFound):
             return  # it has been written meanwhile, or is gone
-
-
-def _is_number(revision: str) -> bool:
-    return revision.isascii() and revision.isdigit() and revision[0] != "0"

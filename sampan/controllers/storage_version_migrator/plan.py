@@ -98,6 +98,24 @@ def _shown(kind: Kind) -> str:
     return f"{kind.group}/{kind.storage.version}, Resource={kind.plural}"
 
 
+def older(objects: Iterable[Object], revision: str) -> list[Object]:
+    """Those written before the checkpoint, or at it. Raises ValueError where a server has other revisions."""
+    limit = _place(revision)
+    return [one for one in objects if _place(one["metadata"].get("resourceVersion") or "") <= limit]
+
+
+def is_revision(text: str) -> bool:
+    """Whether a revision can be compared: a number that is not 0."""
+    return text.isascii() and text.isdigit() and text[0] != "0"
+
+
+def _place(revision: str) -> tuple[int, str]:
+    """Orders revisions by their value, without reading numbers of any length."""
+    if not is_revision(revision):
+        raise ValueError(f"resource version is not well formed: {revision}")
+    return len(revision), revision
+
+
 def running(left: int = 0, total: int = 0, error: str = "") -> tuple[str, ...]:
     """The condition of a migration that runs: how many objects are left, and what stands in the way for now."""
     message = "The migration is running"
