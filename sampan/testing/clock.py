@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+_IDLE = 3  # turns in a row with nothing to do: in each, the loop has also looked for what came from outside
+_MOST = 10_000
 
 
 class VirtualClock:
@@ -49,21 +51,38 @@ class VirtualClock:
     async def advance(self, seconds: float) -> None:
         """Move the hands, waking sleepers in the order of their times; each runs until it waits again."""
         end = self._elapsed + seconds
-        await settle()
+        await at_rest()
         while self._sleepers and self._sleepers[0][0] <= end:
             due, _, waiter = heapq.heappop(self._sleepers)
             if waiter.done():
                 continue
             self._elapsed = max(self._elapsed, due)
             waiter.set_result(None)
-            await settle()
+            await at_rest()
         self._elapsed = end
-        await settle()
+        await at_rest()
 
     async def leap(self, seconds: float) -> None:
         """Move the hands at once: whoever was to wake meanwhile wakes now, once."""
         self._elapsed += seconds
         await self.advance(0)
+
+
+async def at_rest() -> None:
+    """Let tasks run until none can: what waits for time, sockets or threads is not waited for.
+
+    One that is always ready ends this after _MOST turns of the event loop. What is ready is the loop's own affair:
+    where it doesn't tell, `settle` must do.
+    """
+    ready, idle = getattr(asyncio.get_running_loop(), "_ready", None), 0
+    if ready is None:
+        await settle()
+        return
+    for _ in range(_MOST):
+        await asyncio.sleep(0)
+        idle = 0 if ready else idle + 1
+        if idle == _IDLE:
+            return
 
 
 async def settle(turns: int = 100) -> None:

@@ -25,6 +25,8 @@ from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.machinery.errors import APIError, Forbidden
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
+from sampan.reconcile.controller import Context, Controller
+from sampan.reconcile.manager import run_together
 from sampan.storage.memory import MemoryStore
 from sampan.testing.clock import EPOCH, VirtualClock, settle
 from tests.pkcs10 import certificate
@@ -151,8 +153,13 @@ class _Limited(LocalTransport):
 
 
 @asynccontextmanager
-async def control_plane(config: Config, **server_options: Any) -> AsyncIterator[Cluster]:
-    """Everything running, and the namespace and node that tests use there."""
+async def control_plane(
+    config: Config, only: Sequence[type[Controller]] = (), **server_options: Any
+) -> AsyncIterator[Cluster]:
+    """Everything running, and the namespace and node that tests use there.
+
+    With `only` some controllers: nothing else happens by the clock then, so that a year has few moments.
+    """
     clock = VirtualClock()
     server = APIServer(
         APIServerConfig(store=MemoryStore(), service_account_key=signing_key(), now=clock.now, **server_options)
@@ -160,7 +167,12 @@ async def control_plane(config: Config, **server_options: Any) -> AsyncIterator[
     await server.start()
     client, identities, ready = server.local_client(), Identities(server), asyncio.Event()
     informers = Informers(client, sleep=clock.sleep)
-    controllers = run_controllers(identities.manager(), identities.account, config, clock, ready)
+    if only:
+        theirs = Informers(client, sleep=clock.sleep)
+        made = [controller(Context(client, theirs, clock)) for controller in only]
+        controllers = run_together(made, theirs, ready)
+    else:
+        controllers = run_controllers(identities.manager(), identities.account, config, clock, ready)
     tasks = asyncio.create_task(_run(client, informers, controllers))
     try:
         await _either(ready.wait(), tasks)
