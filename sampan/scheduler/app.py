@@ -110,14 +110,20 @@ class Scheduler:
     # One pod
 
     async def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
-        """Decide, at once, and return what remains to be written. Only the search for whom to preempt takes longer."""
-        pod, by = waiting.pod, self._by(waiting.pod)
+        """Decide, at once, and return what remains to be written.
+
+        Only what comes before, and the search for whom to preempt after it, let others have their turn.
+        """
+        by = self._by(waiting.pod)
         try:
+            if by.decider.is_new(waiting.pod) and not await self._look_ahead(waiting, by):
+                return _nothing()
+            pod = waiting.pod
             outcome = self._decide(pod, by)
             if isinstance(outcome, Unschedulable):
                 return await self._reject(waiting, by, outcome)
         except Exception as error:
-            log.exception("scheduling %s failed", pod.key)
+            log.exception("scheduling %s failed", waiting.pod.key)
             return self._give_up(waiting, by, f"running the plugins: {error!r}")
         try:
             by.cycle.reserve(pod, self.state.assume(pod, outcome))
@@ -125,6 +131,13 @@ class Scheduler:
             return self._fail(waiting, str(error))
         self._nominated.drop(pod.key, assigned=outcome)
         return self._bind(waiting, outcome)
+
+    async def _look_ahead(self, waiting: Waiting, by: Served) -> bool:
+        """Judge the nodes for a pod that is the first of its kind; False where it has gone meanwhile."""
+        self.queue.park(waiting, frozenset())
+        self.queue.hold(waiting)
+        await by.decider.look_ahead(waiting.pod)
+        return self.queue.take_back(waiting)
 
     async def _write(self, writing: Coroutine[Any, Any, None]) -> None:
         try:

@@ -12,10 +12,10 @@ from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, key_of
 from sampan.machinery.selectors import Selector, SelectorError, from_label_selector
-from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.pod_info import LabelSet, PodInfo
 
 _REMEMBERED = 10_000  # answers
-Question = tuple[str, frozenset[tuple[str, str]]]  # a namespace and labels
+Question = tuple[str, LabelSet]  # the former a namespace
 
 
 class Budget(NamedTuple):
@@ -57,7 +57,7 @@ class Budgets:
         budgets = self._budgets.get(pod.namespace)
         if not budgets or not pod.labels:
             return ()
-        question = (pod.namespace, frozenset(pod.labels.items()))
+        question = (pod.namespace, pod.label_set)
         found = self._remembered.get(question)
         if found is None:
             if len(self._remembered) >= _REMEMBERED:

@@ -1,21 +1,19 @@
 """How many pods of a namespace a selector matches, per node and per domain: kept up to date change by change.
 
 Spreading and affinity between pods ask this for every decision; walking all pods each time would make the cost of a
-decision grow with the cluster. Only the selectors asked for most recently are kept.
+decision grow with the cluster. Only the selectors asked for most recently are kept. A new one is held against what the
+pods of each owner have in common, their labels: of 150,000 pods, the loop could not wait until all have been looked at.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from sampan.machinery.selectors import Selector
 from sampan.scheduler.node_info import NodeInfo
-from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.pod_info import LabelSet, PodInfo
 
 _KEPT = 256
-
-# Every assigned pod of a namespace with the node it is on.
-PodsOf = Callable[[str], Iterable[tuple[PodInfo, NodeInfo]]]
 
 
 class _Question(NamedTuple):
@@ -23,8 +21,19 @@ class _Question(NamedTuple):
     selector: Selector
     terminating: bool
 
-    def counts(self, pod: PodInfo) -> bool:
+    def counts(self, pod: "PodInfo | _Alike") -> bool:
         return (self.terminating or not pod.terminating) and self.selector.matches(pod.labels)
+
+
+class _Alike:
+    """Pods with the same labels, by node."""
+
+    __slots__ = ("labels", "nodes", "terminating")
+
+    def __init__(self, pod: PodInfo) -> None:
+        self.labels = pod.labels
+        self.terminating = pod.terminating
+        self.nodes: dict[NodeInfo, int] = {}
 
 
 class _Answer:
@@ -44,8 +53,8 @@ class _Answer:
 class MatchCounts:
     """Owned by state.py, which reports every pod that comes or goes, and every change of the nodes' labels."""
 
-    def __init__(self, pods_of: PodsOf) -> None:
-        self._pods_of = pods_of
+    def __init__(self) -> None:
+        self._alike: dict[str, dict[tuple[LabelSet, bool], _Alike]] = {}  # by namespace
         self._answers: OrderedDict[_Question, _Answer] = OrderedDict()
         self._by_namespace: dict[str, set[_Question]] = {}
 
@@ -60,13 +69,18 @@ class MatchCounts:
         domains = answer.domains.get(topology_key)
         if domains is None:
             domains = answer.domains[topology_key] = {}
-            for pod, node in self._pods_of(namespace):
-                if node.known and topology_key in node.labels and question.counts(pod):
-                    _add(domains, node.labels[topology_key], 1)
+            for node, count in self._matching(question):
+                if node.known and topology_key in node.labels:
+                    _add(domains, node.labels[topology_key], count)
         return domains
+
+    def namespaces(self) -> Collection[str]:
+        """Every namespace with an assigned pod."""
+        return self._alike.keys()
 
     def change(self, pod: PodInfo, node: NodeInfo, by: int) -> None:
         """A pod came (1) to a node or went (-1)."""
+        self._file(pod, node, by)
         for question in self._by_namespace.get(pod.namespace, ()):
             if question.counts(pod):
                 self._answers[question].add(node, by)
@@ -88,13 +102,32 @@ class MatchCounts:
                 del self._by_namespace[oldest.namespace]
         answer = self._answers[question] = _Answer()
         self._by_namespace.setdefault(question.namespace, set()).add(question)
-        for pod, node in self._pods_of(question.namespace):
-            if question.counts(pod):
-                answer.add(node, 1)
+        for node, count in self._matching(question):
+            answer.add(node, count)
         return answer
 
+    def _matching(self, question: _Question) -> Iterator[tuple[NodeInfo, int]]:
+        for alike in self._alike.get(question.namespace, {}).values():
+            if question.counts(alike):
+                yield from alike.nodes.items()
 
-def _add(counts: dict[str, int], name: str, by: int) -> None:
+    def _file(self, pod: PodInfo, node: NodeInfo, by: int) -> None:
+        here = self._alike.setdefault(pod.namespace, {})
+        name = (pod.label_set, pod.terminating)
+        alike = here.get(name)
+        if alike is None:
+            alike = here[name] = _Alike(pod)
+        _add(alike.nodes, node, by)
+        if not alike.nodes:
+            del here[name]
+            if not here:
+                del self._alike[pod.namespace]
+
+
+N = TypeVar("N")
+
+
+def _add(counts: dict[N, int], name: N, by: int) -> None:
     count = counts.get(name, 0) + by
     if count:
         counts[name] = count

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from sampan.reconcile.pace import Pace
 from sampan.scheduler.fitting import Fitting
 from sampan.scheduler.framework import Dormant, NodeCheck, Refusal, Rejection, stretch
 from sampan.scheduler.memo import Memo, Verdict, judge
@@ -19,6 +20,7 @@ from sampan.scheduler.profile import Profile
 from sampan.scheduler.state import ClusterState
 
 _ALWAYS_SCORED = 100  # nodes
+_JUDGED_AT_ONCE = 500  # nodes, for the first pod of its kind: some milliseconds
 NO_NODES = "no nodes available to schedule pods"
 
 
@@ -84,6 +86,23 @@ class Decider:
         self._start = 0
         self._layout = state.layout
 
+    def is_new(self, pod: PodInfo) -> bool:
+        """Whether nodes have not been judged for a pod of this kind, and are so many that this would take long."""
+        return len(self._state.nodes) > _JUDGED_AT_ONCE and not self._memo.of(pod)
+
+    async def look_ahead(self, pod: PodInfo) -> None:
+        """Judge nodes for a pod that is new, in slices: `decide` will find it done, but for what changes meanwhile."""
+        self._forget_old_nodes()
+        known, pace = self._memo.of(pod), Pace()
+        candidates, _ = self._candidates(pod)
+        wanted = self._enough(candidates)
+        for node in candidates:
+            verdict = known[node.name] = judge(self._profile, pod, node)
+            wanted -= verdict.rejection is None
+            if not wanted:
+                return
+            await pace.keep()
+
     def decide(self, pod: PodInfo) -> str | Unschedulable:
         """The name of the node for a pod, or why there is none."""
         self._forget_old_nodes()
@@ -131,7 +150,7 @@ class Decider:
     ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
         pod, checks, promised = fitting.pod, fitting.checks, fitting.promised
         known = self._memo.of(pod)
-        wanted = sample_size(len(candidates), self._profile.percentage) if self._profile.scores else 1
+        wanted = self._enough(candidates)
         feasible: list[NodeInfo] = []
         verdicts: list[Verdict] = []
         rejections: dict[str, Rejection] = {}
@@ -152,6 +171,10 @@ class Decider:
                 break
         self._start += len(feasible) + len(rejections)
         return feasible, verdicts, rejections
+
+    def _enough(self, candidates: Sequence[NodeInfo]) -> int:
+        """How many feasible nodes end the search."""
+        return sample_size(len(candidates), self._profile.percentage) if self._profile.scores else 1
 
     def _checks(self, pod: PodInfo) -> list[NodeCheck] | Refusal:
         checks = []

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sampan.scheduler.framework import MovableCheck, NodeCheck, NodeFilter, Rejection
+from sampan.scheduler.framework import NodeCheck, NodeFilter, Rejection
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.nominations import Promised
 from sampan.scheduler.pod_info import PodInfo
@@ -106,7 +106,8 @@ def _moved(
 ) -> Sequence[NodeCheck]:
     if not checks:
         return checks
-    return [check.moved(node, gone, come) if isinstance(check, MovableCheck) else check for check in checks]
+    # by attribute: to ask whether it is a MovableCheck takes longer than all the rest
+    return [moved(node, gone, come) if (moved := getattr(check, "moved", None)) else check for check in checks]
 
 
 def _rejection(

@@ -82,7 +82,6 @@ class Narrowing(Protocol):
 NodeCheck = Callable[[NodeInfo], Rejection | None]
 
 
-@runtime_checkable
 class MovableCheck(Protocol):
     """A NodeCheck that depends on the pods of the cluster, beyond those of the node that it is given.
 

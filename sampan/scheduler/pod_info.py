@@ -16,6 +16,9 @@ from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 _FINISHED = ("Succeeded", "Failed")
 
 
+LabelSet = frozenset[tuple[str, str]]
+
+
 class ClaimUse(NamedTuple):
     """A PersistentVolumeClaim that a pod uses, by name in its namespace; an ephemeral one is to be the pod's own."""
 
@@ -31,6 +34,7 @@ class PodInfo:
         "has_affinity",
         "has_anti_affinity",
         "key",
+        "label_set",
         "labels",
         "node_name",
         "object",
@@ -53,6 +57,7 @@ class PodInfo:
         self.key: Key = key_of(pod)
         self.uid: str = pod["metadata"].get("uid", "")
         self.labels = labels_of(pod)
+        self.label_set: LabelSet = frozenset(self.labels.items())
         self.node_name: str = spec.get("nodeName") or ""
         self.priority: int = spec.get("priority") or 0
         self.terminating = is_deleting(pod)

@@ -112,6 +112,14 @@ class SchedulingQueue:
             if again or waiting.called:
                 self._return(self._parked.pop(waiting.pod.key))
 
+    def take_back(self, waiting: Waiting) -> bool:
+        """Take a held pod out again, as by `pop`; False where it is gone."""
+        if not self.is_held(waiting):
+            return False
+        waiting.held = False
+        del self._parked[waiting.pod.key]
+        return True
+
     def happened(self, events: set[ClusterEvent], concerns: Concerns | None = None) -> None:
         """Bring back the pods that some events may help; of these, where it is given, those that it `concerns`."""
         for waiting in [waiting for waiting in self._parked.values() if waiting.helpful & events]:

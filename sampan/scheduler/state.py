@@ -4,8 +4,7 @@ Fed by the informers' callbacks and by the scheduling loop, on one event loop, s
 A pod that was decided is *assumed* until the informer shows it bound; upstream's counterpart is the scheduler cache.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -27,13 +26,12 @@ class ClusterState:
     """`nodes` are in an order that takes turns among zones, so that any stretch of it covers them all."""
 
     def __init__(self) -> None:
-        self.counts = MatchCounts(self._pods_of)
+        self.counts = MatchCounts()
         self.affine: dict[Key, PodInfo] = {}  # assigned pods with affinity or anti-affinity to others
         self.images: dict[str, dict[str, int]] = {}  # image name -> node name -> bytes
         self.layout = 0  # moves when nodes come, go, or change their labels
         self._nodes: dict[str, NodeInfo] = {}
         self._places: dict[Key, str] = {}
-        self._by_namespace: dict[str, dict[Key, PodInfo]] = {}
         self._claim_users: dict[Key, set[Key]] = {}  # PersistentVolumeClaims -> assigned pods
         self._assumed: set[Key] = set()
         self._order: list[NodeInfo] | None = None
@@ -74,7 +72,7 @@ class ClusterState:
 
     def namespaces(self) -> Iterable[str]:
         """Every namespace with an assigned pod."""
-        return self._by_namespace.keys()
+        return self.counts.namespaces()
 
     def put_node(self, obj: Object) -> set[ClusterEvent]:
         """A node came or changed; says what changed."""
@@ -113,7 +111,6 @@ class ClusterState:
         node.add(pod)
         self._touch(node)
         self._places[pod.key] = node_name
-        self._by_namespace.setdefault(pod.namespace, {})[pod.key] = pod
         self.counts.change(pod, node, 1)
         for use in pod.claims:
             self._claim_users.setdefault(Key(pod.namespace, use.name), set()).add(pod.key)
@@ -136,33 +133,11 @@ class ClusterState:
         pod = node.pods[key]
         node.remove(key)
         self._touch(node)
-        self._forget_in_namespace(key)
         self._forget_claims(pod)
         self.counts.change(pod, node, -1)
         if not node.known and not node.pods:
             del self._nodes[place]
         return pod
-
-    @contextmanager
-    def simulate(self, *, gone: Iterable[Key] = (), there: Iterable[tuple[PodInfo, str]] = ()) -> Iterator[None]:
-        """Ask what would be if some pods were gone and others there. Nothing may be awaited inside."""
-        taken = [
-            (pod, place) for key in gone if (place := self.place_of(key)) and (pod := self._nodes[place].pods[key])
-        ]
-        assumed = {pod.key for pod, _ in taken if pod.key in self._assumed}
-        added = [(pod, place) for pod, place in there if not self.place_of(pod.key)]
-        for pod, _ in taken:
-            self.remove_pod(pod.key)
-        for pod, place in added:
-            self.put_pod(pod, place)
-        try:
-            yield
-        finally:
-            for pod, _ in added:
-                self.remove_pod(pod.key)
-            for pod, place in taken:
-                self.put_pod(pod, place)
-            self._assumed |= assumed
 
     def _file_images(self, name: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         if before is after:
@@ -174,21 +149,11 @@ class ClusterState:
         for image, size in after.items():
             self.images.setdefault(image, {})[name] = size
 
-    def _forget_in_namespace(self, key: Key) -> None:
-        pods = self._by_namespace[key.namespace]
-        del pods[key]
-        if not pods:
-            del self._by_namespace[key.namespace]
-
     def _forget_claims(self, pod: PodInfo) -> None:
         for claim in {Key(pod.namespace, use.name) for use in pod.claims}:
             self._claim_users[claim].discard(pod.key)
             if not self._claim_users[claim]:
                 del self._claim_users[claim]
-
-    def _pods_of(self, namespace: str) -> Iterable[tuple[PodInfo, NodeInfo]]:
-        pods: Mapping[Key, PodInfo] = self._by_namespace.get(namespace, {})
-        return [(pod, self._nodes[self._places[key]]) for key, pod in pods.items()]
 
     def _node(self, name: str) -> NodeInfo:
         if name not in self._nodes:

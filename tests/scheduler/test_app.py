@@ -8,6 +8,7 @@ import pytest
 from sampan.machinery.errors import InternalError, NotFound
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import with_changes
+from sampan.scheduler import decision
 from sampan.scheduler.configuration import config_file
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.configuration.merging import PluginSet, expanded, with_defaults
@@ -158,7 +159,11 @@ async def test_a_pod_that_only_reports_its_status_costs_no_new_judgement(running
         assert scheduler.state.nodes[0].requested == {"cpu": 1000}
 
 
-async def test_a_pod_that_breaks_a_plugin_stops_nobody_else(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("at_once", [0, 500], ids=["in slices", "at once"])
+async def test_a_pod_that_breaks_a_plugin_stops_nobody_else(
+    running: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(decision, "_JUDGED_AT_ONCE", at_once)
     selector = {"matchExpressions": [{"key": "a", "operator": "Nonsense"}]}
     constraint = {
         "topologyKey": "zone",

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampan.machinery.selectors import from_labels
+from sampan.scheduler import decision
 from sampan.scheduler.decision import Decider, Unschedulable, sample_size
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
@@ -118,6 +119,18 @@ WORKLOADS = [
     {"ports": [{"hostPort": 80}]},
     {"nodeSelector": {"disk": "ssd"}, "cpu": "100m"},
 ]
+
+
+async def test_looking_ahead_judges_what_the_decision_will_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision, "_JUDGED_AT_ONCE", 3)
+    state = cluster(*(node(f"n{number}", unschedulable=number > 0) for number in range(4)))
+    ahead, new = decider(state), info(cpu="1")
+    assert ahead.is_new(new)
+    await ahead.look_ahead(new)
+    assert not ahead.is_new(new) and ahead.is_new(info(cpu="2"))
+    state.put_node(node("n0", unschedulable=True))  # what has changed since is looked at again
+    state.put_node(node("n3"))
+    assert ahead.decide(new) == "n3"
 
 
 @settings(max_examples=40, deadline=None)

@@ -354,5 +354,9 @@ def _fits_without(gone: Sequence[PodInfo], state: ClusterState, new: PodInfo, na
     """By the state itself, not by a trial of it."""
     found = state.node(name)
     assert found is not None
-    with state.simulate(gone=[p.key for p in gone]):
-        return Decider(state, PROFILE, Random(1)).fits(new, found)
+    for each in gone:
+        state.remove_pod(each.key)
+    fits = Decider(state, PROFILE, Random(1)).fits(new, found)
+    for each in gone:
+        state.put_pod(each, name)
+    return fits

@@ -123,6 +123,8 @@ class SpreadCheck:
         if any(domain.key not in node.labels for domain in self._domains):
             return self
         moves = [(pod, by) for pods, by in ((gone, -1), (come, 1)) for pod in pods if self._counts(pod)]
+        if not moves:
+            return self
         return SpreadCheck(self._pod, [domain.moved(self._pod, node, moves) for domain in self._domains])
 
     def _counts(self, other: PodInfo) -> bool:
