@@ -62,6 +62,8 @@ class SimulatedPods(Controller):
 
     def _matters(self, old: Object, new: Object) -> bool:
         """What we have written ourselves is no news."""
+        if self._pods.relisting:
+            self._written.clear()  # of some of these the informer is never going to tell
         version = new["metadata"]["resourceVersion"]
         if version not in self._written:
             return True
