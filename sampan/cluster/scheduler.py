@@ -8,6 +8,8 @@ from pathlib import Path
 from sampan.cluster.config import ClusterConfig
 from sampan.scheduler.configuration import config_file
 from sampan.scheduler.configuration.configuration import Configuration
+from sampan.scheduler.extenders.extenders import Extenders
+from sampan.scheduler.extenders.wire import ExtenderError
 
 
 class SchedulerError(Exception):
@@ -19,6 +21,11 @@ def configuration_of(config: ClusterConfig) -> Configuration:
     if not config.scheduler_config:
         return Configuration()
     try:
-        return config_file.read(Path(config.scheduler_config))
+        found = config_file.read(Path(config.scheduler_config))
+        Extenders(found.extenders)  # reads the files that it names
     except config_file.ConfigFileError as error:
         raise SchedulerError(f"--scheduler-config: {error}") from error
+    except ExtenderError as error:
+        why = f"couldn't build extenders: {error}"
+        raise SchedulerError(f"--scheduler-config: {config.scheduler_config}: {why}") from error
+    return found

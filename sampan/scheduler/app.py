@@ -9,6 +9,7 @@ node. Or, where nothing fits: preemption.py, a FailedScheduling event and condit
 happens that may help.
 
 A decision takes no time on the event loop that others could use to change the state: it sees one consistent cluster.
+Only where servers outside have a say it is one of several steps (extenders/deciding.py).
 Which plugins decide is the profile's that the pod names (served.py).
 """
 
@@ -34,7 +35,10 @@ from sampan.scheduler.decision import Unschedulable
 from sampan.scheduler.dry_run import Preemption
 from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE
 from sampan.scheduler.evictions import Evictions
-from sampan.scheduler.feed import Feed, scheduler_of, waits
+from sampan.scheduler.extenders.deciding import decide
+from sampan.scheduler.extenders.extenders import Extenders
+from sampan.scheduler.extenders.wire import ExtenderError
+from sampan.scheduler.feed import Feed, asks_alike, scheduler_of, waits
 from sampan.scheduler.framework import Rejected
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.making_ready import MakingReady
@@ -75,7 +79,8 @@ class Scheduler:
         volumes = Volumes(self._follow, self.queue.happened)
         handle = Handle(client, clock, volumes, owners.selector, self._namespace_labels)
         self._nominated = Nominations(self._room_freed)
-        shared = Shared(self.state, self._nominated, Budgets(self._follow), chance or Random())
+        self._extenders = Extenders(configuration.extenders, lambda name: self._nodes.get(Key("", name)))
+        shared = Shared(self.state, self._nominated, Budgets(self._follow), chance or Random(), self._extenders)
         self._served = served(configuration, handle, shared)
         self._making_ready = MakingReady()
         self._evictions = Evictions(self.queue, self._nominated, self._making_ready.interrupt)
@@ -96,12 +101,15 @@ class Scheduler:
                 await informer.synced()
             if ready is not None:
                 ready.set()
-            while True:
-                await self._writing.acquire()
-                waiting = await self.queue.pop()
-                writing = await self._schedule(waiting)
-                group.create_task(self._write(writing), name=f"schedule {waiting.pod.key}")
-                await asyncio.sleep(0)  # the queue may be long: let writers and informers have their turn
+            try:
+                while True:
+                    await self._writing.acquire()
+                    waiting = await self.queue.pop()
+                    writing = await self._schedule(waiting)
+                    group.create_task(self._write(writing), name=f"schedule {waiting.pod.key}")
+                    await asyncio.sleep(0)  # the queue may be long: let writers and informers have their turn
+            finally:
+                await self._extenders.close()
 
     def _follow(self, kind: Kind) -> Informer:
         self._followed.append(self._informers.of(kind))
@@ -110,21 +118,27 @@ class Scheduler:
     # One pod
 
     async def _schedule(self, waiting: Waiting) -> Coroutine[Any, Any, None]:
-        """Decide, at once, and return what remains to be written.
+        """Decide, and return what remains to be written. No other pod is decided meanwhile.
 
-        Only what comes before, and the search for whom to preempt after it, let others have their turn.
+        At once, but for looking ahead, for extenders that have a say, and for the search for whom to preempt.
         """
         by = self._by(waiting.pod)
         try:
             if by.decider.is_new(waiting.pod) and not await self._look_ahead(waiting, by):
                 return _nothing()
             pod = waiting.pod
-            outcome = self._decide(pod, by)
+            asks = self._extenders.decide_about(pod)
+            outcome = await self._ask(waiting, by) if asks else self._decide(pod, by)
+            if outcome is None:
+                return _nothing()
             if isinstance(outcome, Unschedulable):
                 return await self._reject(waiting, by, outcome)
+        except ExtenderError as error:
+            return self._give_up(waiting, by, str(error))
         except Exception as error:
             log.exception("scheduling %s failed", waiting.pod.key)
             return self._give_up(waiting, by, f"running the plugins: {error!r}")
+        self.queue.take_back(waiting)
         try:
             by.cycle.reserve(pod, self.state.assume(pod, outcome))
         except Rejected as error:
@@ -156,12 +170,27 @@ class Scheduler:
             return node.name
         return by.decider.decide(pod)
 
+    async def _ask(self, waiting: Waiting, by: Served) -> str | Unschedulable | None:
+        """As `_decide`, with the extenders; None where the pod has gone meanwhile, or asks for something else."""
+        pod = waiting.pod
+        self.queue.hold_undecided(waiting)
+        outcome = await decide(pod, by.decider, self._extenders, self.state.node(self._nominated.node_of(pod)))
+        if asks_alike(waiting.pod.object, pod.object) and self.queue.is_held(waiting):
+            return outcome
+        self.queue.release(waiting, again=True)
+        return None
+
     async def _bind(self, waiting: Waiting, node: str) -> None:
         pod, by = waiting.pod, self._by(waiting.pod)
         try:
             if not by.cycle.is_quick(pod) and not await self._make_ready(pod, by, node):
                 return
-            await by.effects.bind(pod, node)
+            if await self._extenders.bind(pod, node):
+                by.effects.tell_bound(pod, node)
+            else:
+                await by.effects.bind(pod, node)
+        except ExtenderError as error:
+            await self._fail(waiting, f"binding rejected: {error}")
         except Rejected as error:
             await self._fail(waiting, str(error))
         except (APIError, OSError) as error:

@@ -6,8 +6,9 @@ the search goes on where the last one ended (percentageOfNodesToScore). Called b
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import NamedTuple
 
 from sampan.reconcile.pace import Pace
 from sampan.scheduler.fitting import Fitting
@@ -44,6 +45,11 @@ class Unschedulable:
         """Whether any node could take the pod if other pods went."""
         return any(rejection.resolvable for rejection in self.rejections.values())
 
+    def after(self, *earlier: Mapping[str, Rejection], elsewhere: Rejection | None) -> "Unschedulable":
+        """Where this came last, of nodes that had been found feasible: with the nodes that were out before."""
+        rejections = {name: found for part in (*earlier, self.rejections) for name, found in part.items()}
+        return replace(self, rejections=rejections, elsewhere=elsewhere)
+
     def message(self) -> str:
         """Upstream's summary: how many nodes for each reason."""
         if not self.nodes:
@@ -59,10 +65,19 @@ class Unschedulable:
         return summary(self.nodes, reasons)
 
 
+class Feasible(NamedTuple):
+    """The nodes that a pod could go to, what is known of each, and why others are out."""
+
+    nodes: list[NodeInfo]
+    verdicts: list[Verdict]
+    rejections: dict[str, Rejection]
+    elsewhere: Rejection | None = None
+
+
 def summary(nodes: int, reasons: Mapping[str, int]) -> str:
     """`0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.`"""
     texts = sorted(f"{count} {reason}" for reason, count in reasons.items() if count)
-    return f"0/{nodes} nodes are available: {', '.join(texts)}."
+    return f"0/{nodes} nodes are available:" + (f" {', '.join(texts)}." if texts else "")
 
 
 def sample_size(nodes: int, percentage: int = 0) -> int:
@@ -73,13 +88,23 @@ def sample_size(nodes: int, percentage: int = 0) -> int:
 
 
 class Decider:
-    """Decides on the state as it is at the moment of the call, and on what pods have been promised."""
+    """Decides on the state as it is at the moment of the call, and on what pods have been promised.
+
+    `extended` says that others will judge the nodes too, so that one is not as good as another though no plugin scores.
+    """
 
     def __init__(
-        self, state: ClusterState, profile: Profile, chance: Random, nominations: Nominations | None = None
+        self,
+        state: ClusterState,
+        profile: Profile,
+        chance: Random,
+        nominations: Nominations | None = None,
+        *,
+        extended: bool = False,
     ) -> None:
         self._state = state
         self._profile = profile
+        self._compares = extended or profile.scores
         self._chance = chance
         self._nominations = nominations or Nominations()
         self._memo = Memo()
@@ -105,18 +130,38 @@ class Decider:
 
     def decide(self, pod: PodInfo) -> str | Unschedulable:
         """The name of the node for a pod, or why there is none."""
+        found = self.find(pod)
+        if isinstance(found, Unschedulable):
+            return found
+        if len(found.nodes) == 1:
+            return found.nodes[0].name
+        return self.choose(found.nodes, self.score(pod, found))
+
+    def find(self, pod: PodInfo) -> Feasible | Unschedulable:
+        """Enough of the nodes that a pod could go to."""
         self._forget_old_nodes()
-        total = len(self._state.nodes)
         checks = self._checks(pod)
         if isinstance(checks, Refusal):
-            return Unschedulable(total, refusal=checks)
+            return Unschedulable(len(self._state.nodes), refusal=checks)
         candidates, elsewhere = self._candidates(pod)
-        feasible, verdicts, rejections = self._filter(self._fitting(pod, checks), candidates)
+        wanted = self._enough(candidates)
+        feasible, verdicts, rejections = self._filter(self._fitting(pod, checks), candidates, wanted)
+        self._start += len(feasible) + len(rejections)
         if not feasible:
-            return Unschedulable(total, rejections, elsewhere)
-        if len(feasible) == 1:
-            return feasible[0].name
-        return self._choose(feasible, self._score(pod, feasible, verdicts))
+            return Unschedulable(len(self._state.nodes), rejections, elsewhere)
+        return Feasible(feasible, verdicts, rejections, elsewhere)
+
+    def find_among(self, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Feasible | Unschedulable:
+        """Those of some nodes that are still there and that the pod could still go to."""
+        self._forget_old_nodes()
+        checks = self._checks(pod)
+        if isinstance(checks, Refusal):
+            return Unschedulable(len(self._state.nodes), refusal=checks)
+        there = [node for node in nodes if self._state.node(node.name) is node]
+        feasible, verdicts, rejections = self._filter(self._fitting(pod, checks), there, len(there))
+        if not feasible:
+            return Unschedulable(len(self._state.nodes), rejections)
+        return Feasible(feasible, verdicts, rejections)
 
     def fits(self, pod: PodInfo, node: NodeInfo) -> bool:
         """Whether a pod could go to a node."""
@@ -146,11 +191,10 @@ class Decider:
         return (nodes if start == 0 else [*nodes[start:], *nodes[:start]]), None
 
     def _filter(
-        self, fitting: Fitting, candidates: Sequence[NodeInfo]
+        self, fitting: Fitting, candidates: Sequence[NodeInfo], wanted: int
     ) -> tuple[list[NodeInfo], list[Verdict], dict[str, Rejection]]:
         pod, checks, promised = fitting.pod, fitting.checks, fitting.promised
         known = self._memo.of(pod)
-        wanted = self._enough(candidates)
         feasible: list[NodeInfo] = []
         verdicts: list[Verdict] = []
         rejections: dict[str, Rejection] = {}
@@ -169,12 +213,11 @@ class Decider:
             verdicts.append(verdict)
             if len(feasible) == wanted:
                 break
-        self._start += len(feasible) + len(rejections)
         return feasible, verdicts, rejections
 
     def _enough(self, candidates: Sequence[NodeInfo]) -> int:
         """How many feasible nodes end the search."""
-        return sample_size(len(candidates), self._profile.percentage) if self._profile.scores else 1
+        return sample_size(len(candidates), self._profile.percentage) if self._compares else 1
 
     def _checks(self, pod: PodInfo) -> list[NodeCheck] | Refusal:
         checks = []
@@ -186,7 +229,9 @@ class Decider:
                 checks.append(check)
         return checks
 
-    def _score(self, pod: PodInfo, nodes: Sequence[NodeInfo], verdicts: Sequence[Verdict]) -> list[int]:
+    def score(self, pod: PodInfo, found: Feasible) -> list[int]:
+        """How good each of the nodes is."""
+        nodes, verdicts, *_ = found
         totals = [verdict.score for verdict in verdicts]
         for index, (plugin, weight) in enumerate(self._profile.relative_scores):
             counts = [verdict.counts[index] for verdict in verdicts]
@@ -198,7 +243,7 @@ class Decider:
                 _add(totals, scores, weight)
         return totals
 
-    def _choose(self, nodes: Sequence[NodeInfo], totals: Sequence[int]) -> str:
+    def choose(self, nodes: Sequence[NodeInfo], totals: Sequence[int]) -> str:
         """One of the best, at random."""
         best = max(totals)
         return self._chance.choice([node for node, total in zip(nodes, totals, strict=True) if total == best]).name

@@ -84,6 +84,11 @@ class DryRun:
                 return
             yield
 
+    @property
+    def candidates(self) -> Sequence[Preemption]:
+        """As they were found, in no order."""
+        return [candidate for *_, candidate in self._ranking]
+
     def best(self, fitting: Fitting, node: Callable[[str], NodeInfo | None]) -> Preemption | None:
         """The candidate that does the least harm, as things are now: of those that come first, each is tried anew."""
         for _ in range(_TRIED_ANEW):

@@ -35,6 +35,10 @@ class Effects:
             "target": {"kind": "Node", "name": node},
         }
         await self._client.create(POD, binding, subresource="binding")
+        self.tell_bound(pod, node)
+
+    def tell_bound(self, pod: PodInfo, node: str) -> None:
+        """Say by event that the pod is assigned."""
         self._recorder.event(pod.object, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node}")
 
     async def report_failure(self, pod: PodInfo, reason: str, message: str, nominated: str | None = None) -> None:

@@ -60,7 +60,7 @@ class Feed:
             self._nominated.put(pod, nominated)  # by the scheduler that was here before, or by somebody else
         else:
             self._nominated.refresh(pod)
-        if old is None or pod.key not in self._queue or _asks(old) != _asks(new):
+        if old is None or pod.key not in self._queue or not asks_alike(old, new):
             self._queue.add(pod)
         else:
             self._queue.refresh(pod)
@@ -68,7 +68,7 @@ class Feed:
     def _pod_assigned(self, old: Object | None, new: Object) -> None:
         key, place = key_of(new), new["spec"]["nodeName"]
         was_there = self._state.place_of(key) == place and not self._state.is_assumed(key)
-        if was_there and old is not None and _asks(old) == _asks(new):
+        if was_there and old is not None and asks_alike(old, new):
             self._state.refresh_pod(new)
             return
         self._queue.remove(key)
@@ -102,6 +102,11 @@ def waits(pod: Object, schedulers: Container[str]) -> bool:
 
 def _nominated(pod: Object) -> str:
     return (pod.get("status") or {}).get("nominatedNodeName") or ""
+
+
+def asks_alike(old: Object, new: Object) -> bool:
+    """Whether nothing has changed that matters to a pod's placement."""
+    return _asks(old) == _asks(new)
 
 
 def _asks(pod: Object) -> tuple[object, ...]:

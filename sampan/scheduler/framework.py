@@ -17,6 +17,7 @@ from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 
 MAX_SCORE = 100
+EXTENDERS = "Extenders"  # to be blamed in a plugin's place
 
 
 class Rejection(NamedTuple):

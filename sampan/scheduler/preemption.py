@@ -7,13 +7,16 @@ Rules: docs page Pod Priority and Preemption; upstream's DefaultPreemption.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
 from sampan.reconcile.pace import Pace
 from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.decision import Decider, Unschedulable, summary
-from sampan.scheduler.dry_run import DryRun, Limits, Preemption
+from sampan.scheduler.dry_run import DryRun, Limits, Preemption, harm
+from sampan.scheduler.extenders.extenders import Extenders
+from sampan.scheduler.extenders.wire import ExtenderError
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
@@ -44,6 +47,7 @@ class Preemptor:
         budgets: Budgets,
         chance: Random,
         limits: Limits = _DEFAULTS,
+        extenders: Extenders | None = None,
     ) -> None:
         self._state = state
         self._decider = decider
@@ -51,12 +55,15 @@ class Preemptor:
         self._budgets = budgets
         self._chance = chance
         self._limits = limits
+        self._extenders = extenders or Extenders()
 
     async def find(self, pod: PodInfo, failure: Unschedulable) -> Preemption | NoPreemption:
         """What to do for a pod that no node can take."""
         if reason := self._ineligible(pod, failure):
             return NoPreemption(f"preemption: {reason}", nominated=True)
         run = await self._search(pod, self._hopeful(failure)) if failure.has_hope else None
+        if run is not None and run.candidates and self._extenders.preempt_for(pod):
+            return await self._agreed(pod, run.candidates)
         fitting = self._decider.fitting(pod)
         if run is not None and fitting is not None and (best := run.best(fitting, self._state.node)):
             return best
@@ -64,6 +71,17 @@ class Preemptor:
         tried = run.tried if run is not None else 0
         return NoPreemption(
             "preemption: " + summary(failure.nodes, reasons + Counter({NOT_HELPFUL: failure.nodes - tried}))
+        )
+
+    async def _agreed(self, pod: PodInfo, candidates: Sequence[Preemption]) -> Preemption | NoPreemption:
+        """The best of what extenders leave. They have the last word on who goes, so nothing is tried anew."""
+        try:
+            left = await self._extenders.preempt(pod, candidates, self._state.node)
+        except ExtenderError as error:
+            return NoPreemption(f"preemption: {error}", nominated=True)
+        there = [one for one in left if (node := self._state.node(one.node)) and _are_on(one.victims, node)]
+        return min(
+            there, key=harm, default=NoPreemption("preemption: no candidate node for preemption", nominated=True)
         )
 
     def _ineligible(self, pod: PodInfo, failure: Unschedulable) -> str:
@@ -89,3 +107,7 @@ class Preemptor:
         for _ in run.steps(nodes, self._chance.randrange(len(nodes))):
             await pace.keep()
         return run
+
+
+def _are_on(pods: Sequence[PodInfo], node: NodeInfo) -> bool:
+    return all(pod.key in node.pods for pod in pods)

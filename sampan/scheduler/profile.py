@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.configuration.configuration import ProfileConfiguration
 from sampan.scheduler.framework import (
+    EXTENDERS,
     ClusterFilter,
     ClusterScore,
     Narrowing,
@@ -137,7 +138,9 @@ class Profile:
         return bool(self.node_scores or self.relative_scores or self.cluster_scores)
 
     def events_for(self, plugins: frozenset[str]) -> frozenset[ClusterEvent]:
-        """What may let a pod be scheduled that some plugins rejected; everything where none is to blame."""
+        """What may let a pod be scheduled that some plugins rejected; everything where no plugin is to blame."""
+        if EXTENDERS in plugins:
+            return frozenset(ClusterEvent)
         blamed = [p.events for p in (*self.node_filters, *self.cluster_filters) if p.name in plugins]
         return frozenset().union(*blamed) if blamed else frozenset(ClusterEvent)
 

@@ -35,6 +35,7 @@ class Waiting:
     ready_at: float = 0.0  # when the back-off is over
     held: bool = False  # something is being done for it: no attempt before that is done
     called: bool = False  # something has happened meanwhile that may help it
+    missed: frozenset[ClusterEvent] = frozenset()  # all that has happened meanwhile
 
 
 class SchedulingQueue:
@@ -86,8 +87,10 @@ class SchedulingQueue:
         return waiting
 
     def park(self, waiting: Waiting, helpful: frozenset[ClusterEvent]) -> None:
-        """No node fits: wait for one of some events."""
+        """No node fits: wait for one of some events, which may have come while the pod was held."""
         waiting.helpful = helpful
+        if waiting.held:
+            waiting.called = bool(waiting.missed & helpful)
         self._parked[waiting.pod.key] = waiting
         self._timers.add_after(waiting.pod.key, LONGEST_PARKED)
 
@@ -98,8 +101,14 @@ class SchedulingQueue:
         self._back_off(waiting)
 
     def hold(self, waiting: Waiting) -> None:
-        """Keep a parked pod where it is until it is released, whatever happens."""
-        waiting.held, waiting.called = True, False
+        """Keep a parked pod where it is until it is released, whatever happens; it may be held already."""
+        if not waiting.held:
+            waiting.held, waiting.called, waiting.missed = True, False, frozenset()
+
+    def hold_undecided(self, waiting: Waiting) -> None:
+        """Hold a pod that is still being decided about: whatever happens may matter."""
+        self.park(waiting, frozenset(ClusterEvent))
+        self.hold(waiting)
 
     def is_held(self, waiting: Waiting) -> bool:
         """Whether a pod that was held still is: it may be gone."""
@@ -124,6 +133,7 @@ class SchedulingQueue:
         """Bring back the pods that some events may help; of these, where it is given, those that it `concerns`."""
         for waiting in [waiting for waiting in self._parked.values() if waiting.helpful & events]:
             if concerns is None or concerns(waiting.pod):
+                waiting.missed |= events
                 del self._parked[waiting.pod.key]
                 self._return(waiting)
 

@@ -14,6 +14,7 @@ from sampan.scheduler.configuration.configuration import Configuration, ProfileC
 from sampan.scheduler.decision import Decider
 from sampan.scheduler.dry_run import Limits
 from sampan.scheduler.effects import Effects
+from sampan.scheduler.extenders.extenders import Extenders
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.preemption import Preemptor
@@ -29,6 +30,7 @@ class Shared:
     nominations: Nominations
     budgets: Budgets
     chance: Random
+    extenders: Extenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,15 @@ def served(configuration: Configuration, handle: Handle, shared: Shared) -> Mapp
 def _one(configuration: ProfileConfiguration, handle: Handle, shared: Shared) -> Served:
     name, profile = configuration.name, profile_of(configuration, handle)
     recorder = EventRecorder(handle.client, name, handle.clock)
-    decider = Decider(shared.state, profile, shared.chance, shared.nominations)
+    extended = shared.extenders.judges
+    decider = Decider(shared.state, profile, shared.chance, shared.nominations, extended=extended)
     args = configuration.arguments["DefaultPreemption"]
     limits = Limits(args["minCandidateNodesPercentage"], args["minCandidateNodesAbsolute"])
     return Served(
         name,
         profile,
         decider,
-        Preemptor(shared.state, decider, shared.nominations, shared.budgets, shared.chance, limits),
+        Preemptor(shared.state, decider, shared.nominations, shared.budgets, shared.chance, limits, shared.extenders),
         BindingCycle(profile),
         recorder,
         Effects(handle.client, recorder, handle.clock, name),

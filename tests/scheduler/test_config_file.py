@@ -7,6 +7,7 @@ import pytest
 from sampan.machinery.component_config import Malformed
 from sampan.scheduler.configuration.config_file import ConfigFileError, configuration, read
 from sampan.scheduler.configuration.configuration import Configuration
+from sampan.scheduler.configuration.extender import TLSConfiguration
 from sampan.scheduler.configuration.merging import ProfileError
 
 HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
@@ -83,6 +84,16 @@ profiles:
             'profiles[1].schedulerName: Duplicate value: "profiles[0].schedulerName"',
         ),
         (
+            "extenders: [{prioritizeVerb: p, bindVerb: b, managedResources: [{name: cpu}, {name: a.b/c}]}, "
+            "{bindVerb: b, managedResources: [{name: a.b/c}]}]",
+            "[extenders[0].weight: Invalid value: 0: must have a positive weight applied to it, "
+            'extenders[0].managedResources[0].name: Invalid value: "cpu": is an invalid extended resource name, '
+            'extenders[1].managedResources[0].name: Invalid value: "a.b/c": duplicate extender managed resource name, '
+            'extenders: Invalid value: "found 2 extenders implementing bind": only one extender can implement bind]',
+        ),
+        ("extenders: [{url: x}]", 'strict decoding error: unknown field "extenders[0].url"'),
+        ("extenders: [{httpTimeout: soon}]", 'time: invalid duration "soon"'),
+        (
             "profiles: [{plugins: {filter: {enabled: [{name: EBSLimits}]}}}]",
             'profiles[0].plugins.filter.enabled[0]: Invalid value: "EBSLimits": was invalid in version '
             '"kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")',
@@ -103,6 +114,35 @@ def test_what_can_not_be_is_told_in_upstreams_words(text: str, why: str) -> None
     with pytest.raises((Malformed, ProfileError)) as error:
         said(text)
     assert str(error.value) == why
+
+
+def test_extenders_and_what_they_keep_from_the_scheduler(tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.yaml"
+    file.write_text(
+        HEAD
+        + """
+profiles: [{pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [a.b/c]}}]}]
+extenders:
+- urlPrefix: https://gpus.example.com/scheduler
+  filterVerb: filter
+  prioritizeVerb: prioritize
+  weight: 5
+  httpTimeout: 250ms
+  nodeCacheCapable: true
+  enableHTTPS: true
+  tlsConfig: {caFile: ca.pem, certData: eA==, serverName: gpus}
+  managedResources: [{name: example.com/gpu, ignoredByScheduler: true}, {name: example.com/npu}]
+- urlPrefix: http://127.0.0.1:9
+  ignorable: true
+"""
+    )
+    found = read(file)
+    first, second = found.extenders
+    assert (first.filter_verb, first.weight, first.timeout, first.node_cache_capable) == ("filter", 5, 0.25, True)
+    assert first.tls == TLSConfiguration(server_name="gpus", ca_file=str(tmp_path / "ca.pem"), cert_data=b"x")
+    assert [tuple(one) for one in first.managed_resources] == [("example.com/gpu", True), ("example.com/npu", False)]
+    assert (second.timeout, second.ignorable, second.managed_resources) == (5.0, True, ())
+    assert found.profiles[0].arguments["NodeResourcesFit"]["ignoredResources"] == ["example.com/gpu"]
 
 
 ARGS = "profiles: [{pluginConfig: [{name: %s, args: %s}]}]"

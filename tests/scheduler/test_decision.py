@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sampan.machinery.selectors import from_labels
 from sampan.scheduler import decision
-from sampan.scheduler.decision import Decider, Unschedulable, sample_size
+from sampan.scheduler.decision import Decider, Feasible, Unschedulable, sample_size
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.profile import default_profile
@@ -98,13 +98,11 @@ def test_large_clusters_are_sampled(nodes: int, size: int) -> None:
 def test_the_search_goes_on_where_it_ended() -> None:
     state = cluster(*(node(f"n{number:03}") for number in range(250)))
     choose = decider(state)
-    fitting = choose.fitting(info())
-    assert fitting is not None
     seen: set[str] = set()
     for number in range(3):
-        feasible, _, _ = choose._filter(fitting, choose._candidates(info())[0])
-        assert len(feasible) == 120, number
-        seen.update(found.name for found in feasible)
+        found = choose.find(info())
+        assert isinstance(found, Feasible) and len(found.nodes) == 120, number
+        seen.update(node.name for node in found.nodes)
     assert len(seen) == 250
 
 

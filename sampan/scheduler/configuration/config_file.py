@@ -18,6 +18,8 @@ from sampan.scheduler.configuration.argument_errors import argument_errors
 from sampan.scheduler.configuration.arguments import DEFAULT_ARGUMENTS, FIT, GROUP, SHAPES, VERSION, decoded, whole
 from sampan.scheduler.configuration.configuration import Configuration, ProfileConfiguration
 from sampan.scheduler.configuration.defaults import with_default_fields
+from sampan.scheduler.configuration.extender import SHAPE as EXTENDER
+from sampan.scheduler.configuration.extender import ExtenderConfiguration, extender_of
 from sampan.scheduler.configuration.merging import MULTI_POINT, Enabled, PluginSet, ProfileError, expanded
 from sampan.scheduler.configuration.merging import with_defaults as with_default_plugins
 from sampan.scheduler.configuration.points import POINTS
@@ -48,10 +50,14 @@ _SHAPE: Mapping[str, Any] = {
     "podInitialBackoffSeconds": int,
     "podMaxBackoffSeconds": int,
     "profiles": [_PROFILE],
+    "extenders": [EXTENDER],
     "delayCacheUntilActive": bool,
 }
 # The numbers of 64 bits; others have 32.
-_LONG = re.compile(r"pod(Initial|Max)BackoffSeconds|bindTimeoutSeconds|(scoringStrategy\.)?resources\[\d+\]\.weight")
+_LONG = re.compile(
+    r"pod(Initial|Max)BackoffSeconds|bindTimeoutSeconds|(scoringStrategy\.)?resources\[\d+\]\.weight"
+    r"|extenders\[\d+\]\.weight"
+)
 
 
 class ConfigFileError(ValueError):
@@ -61,20 +67,22 @@ class ConfigFileError(ValueError):
 def read(path: Path) -> Configuration:
     """The configuration in a file. Raises ConfigFileError."""
     try:
-        return configuration(path.read_bytes())
+        return configuration(path.read_bytes(), path.parent)
     except OSError as error:
         raise ConfigFileError(f"open {path}: {(error.strerror or str(error)).lower()}") from error
     except (Malformed, ProfileError) as error:
         raise ConfigFileError(f"{path}: {error}") from error
 
 
-def configuration(text: bytes) -> Configuration:
-    """The configuration in a text. Raises Malformed, ProfileError."""
+def configuration(text: bytes, directory: Path = Path()) -> Configuration:
+    """The configuration in a text; other files are named relative to `directory`. Raises Malformed, ProfileError."""
     fields = with_default_fields(_decoded(text))
     if errors := aggregated(errors_of(fields)):
         raise Malformed(errors)
+    extenders = tuple(extender_of(one, directory) for one in fields.get("extenders") or ())
     return Configuration(
-        profiles=tuple(_profile(one, fields) for one in fields["profiles"]),
+        profiles=tuple(_profile(one, fields, _ignored(extenders)) for one in fields["profiles"]),
+        extenders=extenders,
         first_back_off=fields["podInitialBackoffSeconds"],
         longest_back_off=fields["podMaxBackoffSeconds"],
     )
@@ -135,10 +143,17 @@ def _numbers(value: Any, path: str) -> Iterator[tuple[str, int]]:
         yield path, value
 
 
-def _profile(tree: Mapping[str, Any], everywhere: Mapping[str, Any]) -> ProfileConfiguration:
+def _ignored(extenders: Sequence[ExtenderConfiguration]) -> list[str]:
+    """Resources that are the extenders' own affair."""
+    return [one.name for extender in extenders for one in extender.managed_resources if one.ignored_by_scheduler]
+
+
+def _profile(tree: Mapping[str, Any], everywhere: Mapping[str, Any], ignored: Sequence[str]) -> ProfileConfiguration:
     name = tree["schedulerName"]
     sets = {point: _plugin_set(said) for point, said in (tree.get("plugins") or {}).items()}
     arguments = {**DEFAULT_ARGUMENTS, **{one["name"]: one["args"] for one in _arguments_in(tree) if "args" in one}}
+    if ignored:  # takes the place of what is said of the plugin, as upstream
+        arguments[FIT] = {**arguments[FIT], "ignoredResources": ignored}
     try:
         merged = with_default_plugins(sets)
         _check_fit(arguments, merged)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sampan.scheduler.configuration.arguments import DEFAULT_ARGUMENTS
+from sampan.scheduler.configuration.extender import ExtenderConfiguration
 from sampan.scheduler.configuration.merging import DEFAULT_PLUGINS, Plugins
 
 DEFAULT_NAME = "default-scheduler"
@@ -27,3 +28,4 @@ class Configuration:
     profiles: tuple[ProfileConfiguration, ...] = (ProfileConfiguration(),)
     first_back_off: int = 1
     longest_back_off: int = 10
+    extenders: tuple[ExtenderConfiguration, ...] = ()

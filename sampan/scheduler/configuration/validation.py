@@ -10,6 +10,7 @@ from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import ROOT, Path, duplicate, invalid, required
 from sampan.scheduler.configuration.argument_errors import argument_errors
 from sampan.scheduler.configuration.arguments import FIT
+from sampan.scheduler.configuration.extender import extender_errors
 from sampan.scheduler.configuration.points import POINTS
 
 Tree = Mapping[str, Any]
@@ -33,6 +34,7 @@ def errors_of(tree: Tree) -> Iterator[FieldError | str]:
         yield invalid("podInitialBackoffSeconds", first, "must be greater than 0")
     if longest < first:
         yield invalid("podMaxBackoffSeconds", longest, "must be greater than or equal to PodInitialBackoffSeconds")
+    yield from extender_errors(tree.get("extenders") or (), Path("extenders"))
 
 
 def _election(tree: Tree, path: Path) -> Iterator[FieldError | str]:

@@ -78,7 +78,8 @@ class PodTopologySpread:
         """`defaults` take the place of upstream's constraints for pods without any."""
         self._owner_selector = owner_selector
         self._system_defaulted = defaults is None
-        self._default_constraints = SYSTEM_DEFAULTS if defaults is None else defaults
+        listed = SYSTEM_DEFAULTS if defaults is None else defaults
+        self._defaults = [(one["whenUnsatisfiable"], _compile(one, {})) for one in listed]  # but for the selector
 
     def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | None:
         constraints = self._constraints(pod, "DoNotSchedule")
@@ -99,10 +100,10 @@ class PodTopologySpread:
     def _constraints(self, pod: PodInfo, when: str) -> list[Constraint]:
         """The pod's own, or the default ones for whatever it belongs to."""
         if own := pod.spec.get("topologySpreadConstraints"):
-            return [_compile(constraint, pod) for constraint in own if constraint.get("whenUnsatisfiable") == when]
-        found = [constraint for constraint in self._default_constraints if constraint["whenUnsatisfiable"] == when]
+            return [_compile(one, pod.labels) for one in own if one.get("whenUnsatisfiable") == when]
+        found = [constraint for its_when, constraint in self._defaults if its_when == when]
         selector = self._owner_selector(pod) if found else None
-        return [] if selector is None else [replace(_compile(one, pod), selector=selector) for one in found]
+        return [] if selector is None else [replace(constraint, selector=selector) for constraint in found]
 
 
 class SpreadCheck:
@@ -224,9 +225,9 @@ def _as_scores(costs: Sequence[int], compared: Sequence[bool]) -> list[int]:
     ]
 
 
-def _compile(constraint: Mapping[str, Any], pod: PodInfo) -> Constraint:
+def _compile(constraint: Mapping[str, Any], labels: Mapping[str, str]) -> Constraint:
     selector = from_label_selector(constraint.get("labelSelector"))
-    same = [Requirement(k, "=", (pod.labels[k],)) for k in constraint.get("matchLabelKeys") or () if k in pod.labels]
+    same = [Requirement(k, "=", (labels[k],)) for k in constraint.get("matchLabelKeys") or () if k in labels]
     return Constraint(
         constraint["topologyKey"],
         constraint["maxSkew"],
