@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -185,7 +185,15 @@ def free_port() -> int:
 
 @contextmanager
 def kubernetes(apiserver: Path, etcd: Path) -> Iterator[Server]:
-    """kube-apiserver on an etcd of its own."""
+    """The same, once it is ready."""
+    with launched(apiserver, etcd) as server:
+        uvloop.run(ready(server.port))
+        yield server
+
+
+@contextmanager
+def launched(apiserver: Path, etcd: Path) -> Iterator[Server]:
+    """kube-apiserver on an etcd of its own, which get ready in a while."""
     with tempfile.TemporaryDirectory() as name:
         folder, port, storage, peers = Path(name), free_port(), free_port(), free_port()
         PKI(directory=folder, server_hosts=["127.0.0.1"], node_name="n", node_hosts=["127.0.0.1"]).ensure()
@@ -200,7 +208,6 @@ def kubernetes(apiserver: Path, etcd: Path) -> Iterator[Server]:
         server += ["--service-account-issuer=https://kubernetes.default.svc"]
         server += [f"--service-account-{use}-file={folder / 'sa.key'}" for use in ("key", "signing-key")]
         with process(store, folder / "etcd.log") as below, process(server, folder / "apiserver.log") as above:
-            uvloop.run(ready(port))
             yield Server(port, (above, below))
 
 
@@ -217,9 +224,10 @@ async def ready(port: int) -> None:
         while True:
             with suppress(OSError, EOFError):
                 reader, writer = await opened(port)
-                writer.write(api.http("GET", "/readyz"))
-                if await answered(reader) == 200:
-                    return
+                with closing(writer):
+                    writer.write(api.http("GET", "/readyz"))
+                    if await answered(reader) == 200:
+                        return
             await asyncio.sleep(0.2)
 
 

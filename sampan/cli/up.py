@@ -58,6 +58,11 @@ def register(subparsers: Any) -> None:
     audit_flags.add_audit(command)
     add_flags(command, "controllers", CONTROLLERS, of="kube-controller-manager")
     command.add_argument("--scheduler-config", metavar="FILE", help="kube-scheduler's --config: its profiles")
+    for component in ("scheduler", "controller-manager"):
+        says = f"run no {component}: another one does its work"
+        command.add_argument(
+            f"--disable-{component}", nargs="?", const=True, type=truth, metavar="true|false", help=says
+        )
     command.add_argument("--install", action="store_true", help="install missing Debian packages")
     command.add_argument("--foreground", action="store_true", help="stay; Ctrl-C takes the cluster down")
     command.set_defaults(run=run)
@@ -158,6 +163,8 @@ def wishes_of(arguments: argparse.Namespace) -> Any:
         audit=audit_flags.given(arguments),
         controllers=given(arguments, CONTROLLERS),
         scheduler_config=arguments.scheduler_config,
+        disable_scheduler=arguments.disable_scheduler,
+        disable_controller_manager=arguments.disable_controller_manager,
     )
 
 

@@ -30,6 +30,7 @@ def kept(wishes: Wishes, existing: ClusterConfig | None = None) -> dict[str, Any
         **_encryption(wishes),
         **_simulation(wishes),
         **_scheduler(wishes),
+        **_disabled(wishes),
         "authentication": _authentication(wishes, authentication),
         "authorization": _authorization(wishes, authorization),
         "audit": _audit(wishes, audit),
@@ -138,6 +139,12 @@ def _scheduler(wishes: Wishes) -> dict[str, Any]:
     """What was said about the scheduler; an empty text takes back what was said before."""
     file = wishes.scheduler_config
     return {} if file is None else {"scheduler_config": str(Path(file).absolute()) if file else ""}
+
+
+def _disabled(wishes: Wishes) -> dict[str, Any]:
+    """Which components are to be somebody else's."""
+    said = {"scheduler": wishes.disable_scheduler, "controller_manager": wishes.disable_controller_manager}
+    return {f"disable_{name}": wish for name, wish in said.items() if wish is not None}
 
 
 def _check_scheduler(config: ClusterConfig) -> None:

@@ -96,10 +96,10 @@ async def control_plane(
         stack.push_async_callback(api.stop)
         report("API server")
         cluster = Cluster(config, pki, api, store, clock, encryption, renewed)
-        api.services.components |= {
-            "controller-manager": partial(_unready, cluster.ready("controllers")),
-            "scheduler": partial(_unready, cluster.ready("scheduler")),
-        }
+        if not config.disable_controller_manager:
+            api.services.components["controller-manager"] = partial(_unready, cluster.ready("controllers"))
+        if not config.disable_scheduler:
+            api.services.components["scheduler"] = partial(_unready, cluster.ready("scheduler"))
         yield cluster
 
 
@@ -156,17 +156,19 @@ def _api_config(
 
 
 def control_plane_tasks(cluster: Cluster) -> list[Task]:
-    """Controllers, scheduler, and the store's upkeep."""
-    clock = cluster.clock
-    asking = cluster.client(authenticated("system:kube-scheduler"))
-    scheduler = Scheduler(asking, clock, configuration=configuration_of(cluster.config))
-    encryption: list[Task] = []
+    """Controllers and scheduler, where they are not somebody else's, and the store's upkeep."""
+    clock, config = cluster.clock, cluster.config
+    tasks: list[Task] = []
     if cluster.encryption:
-        encryption.append(("encryption", partial(cluster.encryption.run, cluster.store.reread)))
+        tasks.append(("encryption", partial(cluster.encryption.run, cluster.store.reread)))
+    if not config.disable_controller_manager:
+        tasks.append(("controllers", partial(_control, cluster, cluster.ready("controllers"))))
+    if not config.disable_scheduler:
+        asking = cluster.client(authenticated("system:kube-scheduler"))
+        scheduler = Scheduler(asking, clock, configuration=configuration_of(config))
+        tasks.append(("scheduler", partial(scheduler.run, cluster.ready("scheduler"))))
     return [
-        *encryption,
-        ("controllers", partial(_control, cluster, cluster.ready("controllers"))),
-        ("scheduler", partial(scheduler.run, cluster.ready("scheduler"))),
+        *tasks,
         ("compactor", partial(compactor.run, cluster.store, clock, cluster.api.config.metrics)),
         ("storage", cluster.store.wait_failed),
     ]

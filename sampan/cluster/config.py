@@ -61,6 +61,8 @@ class ClusterConfig:
     audit: Mapping[str, str] = field(default_factory=dict)  # what was said by flags --audit-*, by their names
     controllers: Mapping[str, Any] = field(default_factory=dict)  # flags of kube-controller-manager, by name
     scheduler_config: str = ""  # a file
+    disable_scheduler: bool = False  # somebody else's does its work
+    disable_controller_manager: bool = False  # the same
     legacy_discovery: str = "auto"  # who sees versions that upstream has removed: "auto", "always" or "never"
 
     @property

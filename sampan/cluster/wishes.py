@@ -25,6 +25,8 @@ class Wishes:
     encryption_provider_config: str | None = None
     encryption_reload: bool | None = None
     scheduler_config: str | None = None
+    disable_scheduler: bool | None = None
+    disable_controller_manager: bool | None = None
     authentication: Mapping[str, Any] = field(default_factory=dict)
     authorization: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, str] = field(default_factory=dict)  # the flags --audit-* that were given

@@ -9,7 +9,8 @@
 For controllers that work on any kind: garbage collection, namespace deletion, quota. Discovery is read again when a
 CustomResourceDefinition or another server's APIService changes, and every half minute, as upstream's garbage collector
 does (servers behind an APIService change without a word). A group whose server does not answer keeps the kinds it had,
-is told in `failed`, and asked for again soon.
+is told in `failed`, and asked for again soon. Built-in kinds that the server has not, as upstream's has no
+PodSecurityPolicies any more, are left out.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from sampan.client.informer import Informers
 from sampan.kinds.apiextensions.custom_resource_definition import KIND as DEFINITION
 from sampan.kinds.apiregistration.api_service import KIND as API_SERVICE
 from sampan.kinds.registry import builtin_catalogue
-from sampan.machinery.errors import APIError
+from sampan.machinery.errors import APIError, NotFound
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.machinery.meta import Object
 from sampan.reconcile.clock import Clock
@@ -43,6 +44,7 @@ class Discovery:
         self._client, self._clock = client, clock
         self.builtin = builtin_catalogue()
         self._others: dict[tuple[str, str], Kind] = {}  # (group, plural) -> kind
+        self._served: dict[str, bool] = {}  # whether a path of a built-in kind that is not told is there all the same
         self._callbacks: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
@@ -97,7 +99,9 @@ class Discovery:
     async def _ask(self) -> None:
         waiting, self._waiting = self._waiting, []
         try:
-            self._take(await self._client.transport.request("GET", "/apis", accept=_ACCEPT))
+            document = await self._client.transport.request("GET", "/apis", accept=_ACCEPT)
+            await self._look_for_untold(document)
+            self._take(document)
             answered = True
         except (APIError, OSError) as error:
             log.warning("discovery failed: %r", error)
@@ -105,6 +109,22 @@ class Discovery:
         for one in waiting:
             if not one.done():
                 one.set_result(answered)
+
+    async def _look_for_untold(self, document: Object) -> None:
+        """Ask, once each, for built-in kinds that are not told of: legacy ones are served without a word, or not."""
+        told = dict(kinds_of(document))
+        for kind in self.builtin.kinds:
+            group = kind.storage.group
+            if group and (group, kind.plural) not in told and kind.path() not in self._served:
+                resources = await self._resources(kind.storage.api_version)
+                self._served |= {one.path(): one.plural in resources for one in self.builtin.kinds if _same(one, kind)}
+
+    async def _resources(self, version: str) -> set[str]:
+        try:
+            told = await self._client.transport.request("GET", f"/apis/{version}")
+        except NotFound:
+            return set()
+        return {resource["name"] for resource in told.get("resources") or ()}
 
     def _take(self, document: Object) -> None:
         self.failed = tuple(_stale(document))
@@ -116,15 +136,25 @@ class Discovery:
             if self.builtin.stored(*place) is None and not self._serves(kind)
         }
         self._synced.set()
-        if found != self._others:
+        builtin = [
+            kind
+            for kind in self.builtin.kinds
+            if (kind.storage.group, kind.plural) in told or self._served.get(kind.path(), True)
+        ]
+        if found != self._others or len(builtin) + len(found) != len(self.kinds):
             self._others = found
-            self.kinds = (*self.builtin.kinds, *found.values())
+            self.kinds = (*builtin, *found.values())
             for callback in self._callbacks:
                 callback()
 
     def _serves(self, kind: Kind) -> bool:
         """Whether this is another group's view of a built-in kind, as that of Events is."""
         return all((v.group, v.version, kind.plural) in self.builtin.by_resource for v in kind.versions)
+
+
+def _same(one: Kind, other: Kind) -> bool:
+    """Whether both are stored in the same version of the same group."""
+    return one.storage.api_version == other.storage.api_version
 
 
 def is_local(trigger: Object) -> bool:

@@ -11,6 +11,8 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.kinds.apps.deployment import KIND as DEPLOYMENT
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.registry import builtin_catalogue
+from sampan.machinery.errors import NotFound
 from sampan.machinery.kind import Kind, ServedVersion
 from sampan.reconcile.discovery import Discovery, is_local, kinds_of
 from sampan.storage.memory import MemoryStore
@@ -112,7 +114,7 @@ class Stale:
         self.transport = self
 
     async def request(self, method: str, path: str, **options: object) -> object:
-        self.asked += 1
+        self.asked += path == "/apis"
         return {
             "items": [{"metadata": {"name": "a.example.com"}, "versions": [{"version": "v1", "freshness": "Stale"}]}]
         }
@@ -125,5 +127,31 @@ async def test_a_group_that_does_not_answer_is_asked_for_every_five_seconds_and_
     running = asyncio.ensure_future(discovery.run())
     await clock.advance(599)
     assert (client.asked, discovery.failed) == (120, ("a.example.com/v1",))
+    running.cancel()
+    await asyncio.wait([running])
+
+
+class Another:
+    """An API server of upstream's: legacy kinds of ours are not there, others are without being told of."""
+
+    def __init__(self) -> None:
+        self.transport = self
+
+    async def request(self, method: str, path: str, **options: object) -> object:
+        if path == "/apis":
+            return {"items": []}
+        if path in ("/apis/policy/v1beta1", "/apis/coordination.k8s.io/v1beta1"):
+            raise NotFound("the server could not find the requested resource")
+        builtin = builtin_catalogue().kinds
+        return {"resources": [{"name": k.plural} for k in builtin if f"/apis/{k.api_version}" == path]}
+
+
+async def test_kinds_that_the_server_has_not_are_left_out() -> None:
+    clock, client = VirtualClock(), Another()
+    discovery = Discovery(cast(Client, client), Informers(cast(Client, client), sleep=clock.sleep), clock)
+    running = asyncio.ensure_future(discovery.run())
+    await discovery.synced()
+    names = {kind.name for kind in discovery.kinds}
+    assert {kind.name for kind in discovery.builtin.kinds} - names == {"PodSecurityPolicy", "LeaseCandidate"}
     running.cancel()
     await asyncio.wait([running])

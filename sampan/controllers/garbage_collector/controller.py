@@ -75,7 +75,13 @@ class GarbageCollector(Controller):
         self.discovery.on_change(self._follow)
         for kind in self.discovery.kinds:
             if _is_collectable(kind):
-                self._start(kind, self.watch(kind, None))
+                self._start(kind, self.informers.of(kind))
+
+    async def synced(self) -> None:
+        """Wait until every kind that the server has was listed."""
+        await self.discovery.synced()
+        for informer in list(self.followed.values()):
+            await informer.synced()
 
     def _start(self, kind: Kind, informer: Informer) -> None:
         self.followed[kind.path()] = informer
