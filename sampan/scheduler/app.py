@@ -85,7 +85,8 @@ class Scheduler:
         self._making_ready = MakingReady()
         self._evictions = Evictions(self.queue, self._nominated, self._making_ready.interrupt)
         self._writing = asyncio.Semaphore(_WRITERS)
-        self._feed = Feed(self.state, self.queue, self._nominated, self._wants, self._making_ready.stop)
+        left = self._making_ready.stop
+        self._feed = Feed(self.state, self.queue, self._nominated, self._wants, self._holds, left)
         self._nodes.on_change(self._feed.node_changed)
         self._pods.on_change(self._feed.pod_changed)
 
@@ -266,13 +267,15 @@ class Scheduler:
         """The pod as it is now, if it is the same one and waits for a node from here."""
         now = self._pods.get(pod.key)
         same = now is not None and now["metadata"].get("uid") == pod.uid
-        return PodInfo(now) if now is not None and same and waits(now, self._served) else None
+        return self._wants(now) if now is not None and same else None
 
     def _wants(self, pod: Object) -> PodInfo | None:
-        """A pod that waits for a node from here, if it may have one now."""
-        info = PodInfo(pod) if waits(pod, self._served) else None
-        held = info is not None and any(plugin.holds(info) for plugin in self._by(info).profile.pre_enqueues)
-        return None if held else info
+        """A pod that waits for a node from here."""
+        return PodInfo(pod) if waits(pod, self._served) else None
+
+    def _holds(self, pod: PodInfo) -> bool:
+        """Whether it may not have one yet."""
+        return any(plugin.holds(pod) for plugin in self._by(pod).profile.pre_enqueues)
 
     def _room_freed(self, pod: PodInfo) -> None:
         """Room that was kept for a pod is there for others that had to leave it alone."""

@@ -15,7 +15,10 @@ from sampan.scheduler.state import ClusterState
 
 
 class Feed:
-    """`wants` says which pods wait for a node from here; `left` is told of pods that have gone."""
+    """`wants` says which pods wait for a node from here, `held` which of them may not have one yet.
+
+    `left` is told of pods that have gone.
+    """
 
     def __init__(
         self,
@@ -23,12 +26,14 @@ class Feed:
         queue: SchedulingQueue,
         nominated: Nominations,
         wants: Callable[[Object], PodInfo | None],
+        held: Callable[[PodInfo], bool],
         left: Callable[[Key], None],
     ) -> None:
         self._state = state
         self._queue = queue
         self._nominated = nominated
         self._wants = wants
+        self._held = held
         self._left = left
 
     def node_changed(self, old: Object | None, new: Object | None) -> None:
@@ -60,7 +65,9 @@ class Feed:
             self._nominated.put(pod, nominated)  # by the scheduler that was here before, or by somebody else
         else:
             self._nominated.refresh(pod)
-        if old is None or pod.key not in self._queue or not asks_alike(old, new):
+        if self._held(pod):
+            self._queue.remove(pod.key)
+        elif old is None or pod.key not in self._queue or not asks_alike(old, new):
             self._queue.add(pod)
         else:
             self._queue.refresh(pod)

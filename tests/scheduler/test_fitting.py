@@ -64,21 +64,22 @@ def _says(state: ClusterState, new: PodInfo, nominations: Nominations | None = N
     return fitting.rejection(found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(OTHERS, max_size=8), st.data(), APPS, WISHES)
 def test_pods_that_are_gone_and_put_back(
     others: list[dict[str, Any]], data: st.DataObject, app: str, wish: dict[str, Any]
 ) -> None:
-    state = _cluster()
+    tried, state = _cluster(), _cluster()
     there = [_pod(f"p{n}", each["app"], each["wish"], cpu=each["cpu"]) for n, each in enumerate(others)]
     for one, each in zip(there, others, strict=True):
+        tried.put_pod(one, each["where"])
         state.put_pod(one, each["where"])
     here = [one for one, each in zip(there, others, strict=True) if each["where"] == "x0"]
     gone = data.draw(st.lists(st.sampled_from(here), unique_by=lambda p: p.key)) if here else []
     new = _pod("new", app, wish, cpu="1")
-    fitting = Decider(state, PROFILE, Random(1)).fitting(new)
+    fitting = Decider(tried, PROFILE, Random(1)).fitting(new)
     assert fitting is not None
-    found = state.node("x0")
+    found = tried.node("x0")
     assert found is not None
     trial = Trial(fitting, found, gone)
     for one in gone:
@@ -93,7 +94,7 @@ def test_pods_that_are_gone_and_put_back(
         assert trial.rejection() == _says(state, new)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(OTHERS, max_size=6), st.lists(OTHERS, min_size=1, max_size=3), APPS, WISHES)
 def test_pods_that_are_nominated(
     others: list[dict[str, Any]], expected: list[dict[str, Any]], app: str, wish: dict[str, Any]

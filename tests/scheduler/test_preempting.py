@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from sampan.machinery.errors import InternalError
 from sampan.machinery.meta import Key, Object
 from sampan.machinery.tree import with_changes
@@ -178,11 +180,15 @@ async def test_a_nomination_is_taken_back_where_the_pod_fits_nowhere(running: Ru
         assert nominated(api, "p") == ""
 
 
+@pytest.mark.parametrize("waits", [{"nodeSelector": {"ready": "true"}}, {"schedulingGates": [{"name": "later"}]}])
 async def test_whoever_is_nominated_from_outside_has_the_node_kept_for_it(
-    running: Running, clock: VirtualClock
+    running: Running, clock: VirtualClock, waits: Object
 ) -> None:
-    """KEP-5278: an autoscaler says where a pod will run. When the pod goes, so does its claim to the room."""
-    api = FakeAPI(node("a"), expected := pod("expected", cpu="3", priority=5, nodeSelector={"ready": "true"}))
+    """KEP-5278: an autoscaler says where a pod will run, even of one that is gated.
+
+    When the pod goes, so does its claim to the room.
+    """
+    api = FakeAPI(node("a"), expected := pod("expected", cpu="3", priority=5, **waits))
     async with running(api):
         api.put(with_changes(expected, {("status", "nominatedNodeName"): "a"}))
         await clock.advance(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,6 +17,8 @@ from sampan.kinds.core.persistent_volume import KIND as VOLUME
 from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
+from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
+from sampan.kinds.scheduling.priority_class import KIND as PRIORITY_CLASS
 from sampan.kinds.storage.storage_class import KIND as STORAGE_CLASS
 from sampan.machinery.meta import Object, annotations_of
 from sampan.reconcile.clock import SystemClock
@@ -97,10 +100,12 @@ async def test_a_claim_that_waits_is_given_its_volume_before_the_pod_its_node(cl
             if ref := event.object["spec"].get("claimRef"):
                 break
     assert ref["name"] == "c"
-    assert not (await client.get(POD, "kubia", "default"))["spec"].get("nodeName")
+    waiting = await client.get(POD, "kubia", "default")
+    assert not waiting["spec"].get("nodeName") and waiting["status"]["nominatedNodeName"] == "here"
     done = {"metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}, "spec": {"volumeName": "v"}}
     await client.patch(CLAIM, "c", done, "default")
-    assert (await seen(client, "kubia", "True"))["spec"]["nodeName"] == "here"
+    bound = await seen(client, "kubia", "True")
+    assert bound["spec"]["nodeName"] == "here" and "nominatedNodeName" not in bound["status"]
 
 
 async def test_a_pod_that_goes_while_its_claim_is_waited_for_leaves_nothing_behind(client: Client) -> None:
@@ -121,3 +126,60 @@ async def test_a_pod_that_goes_while_its_claim_is_waited_for_leaves_nothing_behi
     other = {"metadata": {"name": "other", "namespace": "default"}, "spec": {"containers": [main]}}
     await client.create(POD, other)
     assert (await seen(client, "other", "True"))["spec"]["nodeName"] == "here"
+
+
+def pod(name: str, cpu: str, **more: Any) -> Object:
+    """`more`: labels; anything else goes into the spec."""
+    meta = {"name": name, "namespace": "default", "labels": more.pop("labels", {})}
+    main = {"name": "main", "image": "app", "resources": {"requests": {"cpu": cpu}}}
+    return {"metadata": meta, "spec": {"containers": [main], **more}}
+
+
+async def event_about(client: Client, name: str, reason: str) -> str:
+    """Its message, once it is there."""
+    async with asyncio.timeout(20), client.watch(EVENT, "default", resource_version="0") as events:
+        async for event in events:
+            if (event.object["involvedObject"]["name"], event.object["reason"]) == (name, reason):
+                return str(event.object["message"])
+    raise AssertionError("the watch ended")
+
+
+async def test_a_pod_makes_room_where_no_budget_is_broken(client: Client) -> None:
+    await client.create(PRIORITY_CLASS, {"metadata": {"name": "high"}, "value": 100})
+    selector = {"matchLabels": {"app": "db"}}
+    spec = {"selector": selector, "minAvailable": 1}
+    await client.create(BUDGET, {"metadata": {"name": "db", "namespace": "default"}, "spec": spec})
+    for name, labels in (("db", {"app": "db"}), ("web", {"app": "web"})):
+        await add_node(client, f"with-{name}", "1")
+        await client.create(POD, pod(name, "1", labels=labels))
+        await seen(client, name, "True")
+    high = await client.create(POD, pod("high", "1", priorityClassName="high"))
+    told = f"Preempted by pod {high['metadata']['uid']} on node with-web"
+    assert await event_about(client, "web", "Preempted") == told
+    going = await client.get(POD, "web", "default")
+    assert [c["reason"] for c in going["status"]["conditions"] if c["type"] == "DisruptionTarget"] == [
+        "PreemptionByScheduler"
+    ]
+    assert (await client.get(POD, "high", "default"))["status"]["nominatedNodeName"] == "with-web"
+    await client.delete(POD, "web", "default", grace_period=0)
+    assert (await seen(client, "high", "True"))["spec"]["nodeName"] == "with-web"
+
+
+async def test_a_pod_that_is_not_bound_yet_makes_room_without_being_deleted(client: Client) -> None:
+    await client.create(PRIORITY_CLASS, {"metadata": {"name": "high"}, "value": 100})
+    await add_node(client, "here", "1")
+    late = {"provisioner": "example.com/never", "volumeBindingMode": "WaitForFirstConsumer"}
+    await client.create(STORAGE_CLASS, {"metadata": {"name": "late"}, **late})
+    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": "late", "resources": {"requests": {"storage": "1Gi"}}}
+    await client.create(CLAIM, {"metadata": {"name": "c", "namespace": "default"}, "spec": spec})
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    await client.create(POD, pod("low", "1", volumes=[volume]))
+    async with asyncio.timeout(20), client.watch(CLAIM, "default", resource_version="0") as events:
+        async for event in events:
+            if annotations_of(event.object).get("volume.kubernetes.io/selected-node") == "here":
+                break
+    await client.create(POD, pod("high", "1", priorityClassName="high"))
+    assert (await seen(client, "high", "True"))["spec"]["nodeName"] == "here"
+    assert (await event_about(client, "low", "Preempted")).endswith(" on node here (in kube-scheduler memory).")
+    low = await seen(client, "low", "False")
+    assert "deletionTimestamp" not in low["metadata"]
