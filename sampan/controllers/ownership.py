@@ -5,7 +5,7 @@ by the controllers of ReplicaSets, ReplicationControllers, Deployments, DaemonSe
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sampan.client.api import Client
@@ -74,13 +74,20 @@ class Children:
     """The objects of one kind that those of another control; `watch`es them for a controller, by the owners' keys."""
 
     def __init__(
-        self, controller: Controller, owners: Informer, kind: Kind, selector_of: Callable[[Object], Selector]
+        self,
+        controller: Controller,
+        owners: Informer,
+        kind: Kind,
+        selector_of: Callable[[Object], Selector],
+        finalizers: Sequence[str] = (),
     ) -> None:
+        """`finalizers` are given to what is adopted."""
         self.informer = controller.informers.of(kind)
         self.writes = OwnWrites(self.informer)
         self._client = controller.client
         self._owners = owners
         self._selector_of = selector_of
+        self._finalizers = {"finalizers": list(finalizers)} if finalizers else {}
         index_by_namespace(owners)
         index_by_controller(self.informer)
         controller.watch(kind, self._owner_or_candidates(owned_by(owners.kind)))
@@ -111,7 +118,7 @@ class Children:
             await _assert_alive(self._client, self._owners.kind, owner)
         for obj in found.release:
             await _release(self._client, kind, obj, meta["uid"])
-        adopted = [await _adopt(self._client, kind, obj, owner) for obj in found.adopt]
+        adopted = [await _adopt(self._client, kind, obj, owner, self._finalizers) for obj in found.adopt]
         return found.owned + [obj for obj in adopted if obj is not None]
 
 
@@ -125,8 +132,8 @@ async def _assert_alive(client: Client, kind: Kind, owner: Object) -> None:
         raise NotFound(f"{key} has just been deleted at {fresh['metadata']['deletionTimestamp']}")
 
 
-async def _adopt(client: Client, kind: Kind, obj: Object, owner: Object) -> Object | None:
-    patch = {"metadata": {"uid": obj["metadata"]["uid"], "ownerReferences": [controller_ref(owner)]}}
+async def _adopt(client: Client, kind: Kind, obj: Object, owner: Object, more: Object) -> Object | None:
+    patch = {"metadata": {"uid": obj["metadata"]["uid"], "ownerReferences": [controller_ref(owner)], **more}}
     try:
         return await _patch(client, kind, obj, patch)
     except NotFound:

@@ -4,6 +4,7 @@
     count.py       how its pods have ended (pure)
     ending.py      whether it is over, and why (pure)
     pods.py        what a pod of a Job looks like, and how one has ended (pure)
+    strays.py      pods that no Job will count any more
     controller.py  reads, asks these, and writes
 
 Rules: docs, Jobs; upstream's pkg/controller/job.

@@ -5,29 +5,25 @@ spec.managedBy are left to whoever that is.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from sampan.controllers.job import pods as job_pods
 from sampan.controllers.job.count import FAILURE_COUNT, index_failures
 from sampan.controllers.job.plan import Plan, plan
+from sampan.controllers.job.strays import StrayPods, untrack
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
 from sampan.controllers.ownership import Children
 from sampan.controllers.pod_control import PodControl, at_once, pod_from_template, slow_start
 from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.core.pod import KIND as POD
-from sampan.machinery.errors import NotFound
-from sampan.machinery.meta import Key, Object, is_deleting, key_of
+from sampan.machinery.meta import Key, Object, is_deleting
 from sampan.machinery.selectors import Selector, from_label_selector
 from sampan.machinery.tree import semantic_equal
 from sampan.reconcile.action import WAIT, Action
-from sampan.reconcile.controller import Context, Controller, owned_by
+from sampan.reconcile.controller import Context, Controller
 
 OURS = "kubernetes.io/job-controller"
-JOB_INDEX = "job"
 INDEX_VARIABLE = "JOB_COMPLETION_INDEX"
-
-_job_of = owned_by(JOB)
 
 
 def selector_of(job: Object) -> Selector:
@@ -75,15 +71,17 @@ class JobController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.jobs = self.watch(JOB)
-        self.pods = Children(self, self.jobs, POD, selector_of)
-        self.pods.informer.add_index(JOB_INDEX, lambda pod: map(str, _job_of(pod)))
+        self.pods = Children(self, self.jobs, POD, selector_of, [job_pods.TRACKING])
         self.control = PodControl(self.client, self.recorder)
+        self.strays = StrayPods(context)
+
+    async def background(self) -> None:
+        await self.strays.run()
 
     async def reconcile(self, key: Key) -> Action:
         job = self.jobs.get(key)
         if job is None:
             self.pods.writes.forget(key)
-            await self._release(self._left_behind(key))
             return WAIT
         if job["spec"].get("managedBy", OURS) != OURS:
             return WAIT
@@ -93,10 +91,6 @@ class JobController(Controller):
         decided = plan(job, pods, self.clock.now())
         await self._apply(key, job, pods, decided)
         return decided.then
-
-    def _left_behind(self, key: Key) -> list[Object]:
-        """The pods of a Job that is gone: nobody will count them any more."""
-        return [pod for pod in self.pods.informer.by(JOB_INDEX, str(key)) if job_pods.is_tracked(pod)]
 
     async def _apply(self, key: Key, job: Object, pods: Sequence[Object], decided: Plan) -> None:
         """The order matters: the status first, then what it accounts for."""
@@ -113,14 +107,7 @@ class JobController(Controller):
 
     async def _release(self, pods: Iterable[Object]) -> None:
         """Take the finalizer off: their end is in the books."""
-        await at_once(map(self._untrack, pods))
-
-    async def _untrack(self, pod: Object) -> None:
-        key, meta = key_of(pod), pod["metadata"]
-        left = [name for name in meta.get("finalizers") or () if name != job_pods.TRACKING]
-        patch = {"metadata": {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "finalizers": left}}
-        with suppress(NotFound):
-            await self.client.patch(POD, key.name, patch, key.namespace)
+        await at_once(untrack(self.client, pod) for pod in pods)
 
     async def _delete(self, key: Key, job: Object, pod: Object) -> None:
         await self.control.delete(pod, job)
