@@ -6,6 +6,7 @@ form that differs in its status.
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -15,6 +16,8 @@ from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 
 _FINISHED = ("Succeeded", "Failed")
 
+
+_LABEL_KEYS = b"atchLabelKeys"  # terms with these mean pods with labels like one's own
 
 LabelSet = frozenset[tuple[str, str]]
 
@@ -31,7 +34,6 @@ class PodInfo:
 
     __slots__ = (
         "claims",
-        "has_affinity",
         "has_anti_affinity",
         "key",
         "label_set",
@@ -48,6 +50,7 @@ class PodInfo:
         "terminating",
         "terms",
         "uid",
+        "wishes",
     )
 
     def __init__(self, pod: Object) -> None:
@@ -68,11 +71,11 @@ class PodInfo:
         self.ports = tuple(host_ports(spec))
         affinity = spec.get("affinity") or {}
         anti = affinity.get("podAntiAffinity") or {}
-        self.has_affinity = bool(affinity.get("podAffinity") or anti)
+        self.wishes = self._wishes(affinity.get("podAffinity"), anti)
         self.has_anti_affinity = bool(anti.get("requiredDuringSchedulingIgnoredDuringExecution"))
         self.claims = tuple(_claims(self.key.name, spec))
         self.signature = _signature(spec)
-        self.terms: dict[tuple[str, str], Any] = {}  # compiled affinity terms: inter_pod_affinity.py fills it in
+        self.terms = _terms(self.wishes)
 
     def __repr__(self) -> str:
         return f"PodInfo({self.key})"
@@ -81,6 +84,13 @@ class PodInfo:
     def namespace(self) -> str:
         """The pod's namespace."""
         return self.key.namespace
+
+    def _wishes(self, near: Any, apart: Any) -> bytes:
+        """What the pod wants of the places of other pods; equal for pods that want the same, empty where nothing."""
+        if not near and not apart:
+            return b""
+        said = orjson.dumps((self.key.namespace, near, apart))
+        return said + orjson.dumps(sorted(self.label_set)) if _LABEL_KEYS in said else said
 
     @property
     def is_preempted(self) -> bool:
@@ -99,6 +109,22 @@ class PodInfo:
     def uses_claim(self, name: str) -> bool:
         """Whether a volume of the pod's is the claim of this name."""
         return any(claim.name == name for claim in self.claims)
+
+
+class Terms(dict[tuple[str, str], Any]):
+    """Compiled affinity terms, of all pods that wish the same: pod_affinity.py fills it in."""
+
+    __slots__ = ("__weakref__",)
+
+
+_in_use: WeakValueDictionary[bytes, Terms] = WeakValueDictionary()
+
+
+def _terms(wishes: bytes) -> Terms:
+    found = _in_use.get(wishes)
+    if found is None:
+        found = _in_use[wishes] = Terms()
+    return found
 
 
 def is_finished(pod: Object) -> bool:

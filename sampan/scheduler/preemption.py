@@ -6,6 +6,7 @@ change in between: what has been found is looked at once more, and what is answe
 Rules: docs page Pod Priority and Preemption; upstream's DefaultPreemption.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
@@ -99,6 +100,7 @@ class Preemptor:
         return [n for name, r in failure.rejections.items() if r.resolvable and (n := self._state.node(name))]
 
     async def _search(self, pod: PodInfo, nodes: list[NodeInfo]) -> DryRun | None:
+        await asyncio.sleep(0)  # the decision has taken its time
         fitting = self._decider.fitting(pod)
         if fitting is None or not nodes:
             return None
@@ -106,6 +108,7 @@ class Preemptor:
         pace = Pace()
         for _ in run.steps(nodes, self._chance.randrange(len(nodes))):
             await pace.keep()
+        await asyncio.sleep(0)
         return run
 
 

@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from sampan.machinery.meta import Key, Object, key_of
+from sampan.scheduler.affine import Affine
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.counts import MatchCounts
 from sampan.scheduler.node_info import NodeInfo
@@ -27,7 +28,7 @@ class ClusterState:
 
     def __init__(self) -> None:
         self.counts = MatchCounts()
-        self.affine: dict[Key, PodInfo] = {}  # assigned pods with affinity or anti-affinity to others
+        self.affine = Affine()
         self.images: dict[str, dict[str, int]] = {}  # image name -> node name -> bytes
         self.layout = 0  # moves when nodes come, go, or change their labels
         self._nodes: dict[str, NodeInfo] = {}
@@ -114,8 +115,7 @@ class ClusterState:
         self.counts.change(pod, node, 1)
         for use in pod.claims:
             self._claim_users.setdefault(Key(pod.namespace, use.name), set()).add(pod.key)
-        if pod.has_affinity:
-            self.affine[pod.key] = pod
+        self.affine.change(pod, node, 1)
 
     def refresh_pod(self, obj: Object) -> None:
         """An assigned pod changed in its status only."""
@@ -128,13 +128,13 @@ class ClusterState:
         if place is None:
             return None
         self._assumed.discard(key)
-        self.affine.pop(key, None)
         node = self._nodes[place]
         pod = node.pods[key]
         node.remove(key)
         self._touch(node)
         self._forget_claims(pod)
         self.counts.change(pod, node, -1)
+        self.affine.change(pod, node, -1)
         if not node.known and not node.pods:
             del self._nodes[place]
         return pod

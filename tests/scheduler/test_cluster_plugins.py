@@ -10,6 +10,7 @@ from sampan.machinery.selectors import EVERYTHING, Selector, from_labels
 from sampan.scheduler.plugins.image_locality import ImageLocality
 from sampan.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from sampan.scheduler.plugins.pod_topology_spread import PodTopologySpread
+from sampan.scheduler.pod_affinity import REQUIRED
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 from tests.scheduler.objects import HOSTNAME, ZONE, cluster, info, node, pod
@@ -257,3 +258,21 @@ def test_what_pods_that_are_there_require_counts_as_it_is_configured() -> None:
     assert scored(InterPodAffinity(lambda name: {}, 100, ignore_preferences=True), new, state) is None
     picky = info(labels=WEB, affinity=near(weight=1))
     assert scored(InterPodAffinity(lambda name: {}, 100, ignore_preferences=True), picky, state) is not None
+
+
+def test_pods_that_want_the_same_are_looked_at_together() -> None:
+    term = {"topologyKey": ZONE, "labelSelector": {"matchLabels": WEB}}
+    by_label = {"affinity": {"podAffinity": {REQUIRED: [term | {"matchLabelKeys": ["version"]}]}}}
+    apart = {"affinity": {"podAntiAffinity": {REQUIRED: [term]}}}
+    state = cluster(
+        node("a", zone="x"),
+        node("b", zone="y"),
+        *(pod(f"apart-{n}", node="ab"[n % 2], labels={"n": str(n)}, **apart) for n in range(4)),
+        *(pod(f"by-label-{n}", node="a", labels={"version": str(n % 2)}, **by_label) for n in range(3)),
+        pod("elsewhere", node="a", namespace="other", **apart),
+        pod("plain", node="a"),
+    )
+    assert sorted(sum(nodes.values()) for _, nodes in state.affine) == [1, 1, 2, 4]
+    for name in [f"apart-{n}" for n in range(4)] + ["by-label-1"]:
+        state.remove_pod(info(name).key)
+    assert sorted(sum(nodes.values()) for _, nodes in state.affine) == [1, 2]
