@@ -64,7 +64,9 @@ def balance(resources: Sequence[Weighed]) -> Score:
 
     75 is no difference.
     """
-    names = [name for name, _ in resources if name in (CPU, MEMORY, STORAGE) or _is_scalar(name)]
+    names = [name for name, _ in resources if name in _ALWAYS or _is_scalar(name)]
+    if len(names) == 2 and _ALWAYS.issuperset(names):
+        return _balance_of_two(*names)
 
     def score(pod: PodInfo, node: NodeInfo) -> int:
         asked = pod.requests
@@ -82,7 +84,32 @@ def balance(resources: Sequence[Weighed]) -> Score:
     return score
 
 
+def _balance_of_two(one: str, other: str) -> Score:
+    """The same, of two that count for every pod, as by default: half the time, and asked for every kind of pod."""
+
+    def score(pod: PodInfo, node: NodeInfo) -> int:
+        asked, used, offered = pod.requests, node.requested, node.allocatable
+        more, more_other = asked.get(one, 0), asked.get(other, 0)
+        if not more and not more_other:
+            return 0
+        of_one, of_other = offered.get(one, 0), offered.get(other, 0)
+        if not of_one or not of_other:
+            return _NO_DIFFERENCE
+        taken, taken_other = used.get(one, 0), used.get(other, 0)
+        before = _evenness_of_two(taken / of_one, taken_other / of_other)
+        after = _evenness_of_two((taken + more) / of_one, (taken_other + more_other) / of_other)
+        return (MAX_SCORE + (MAX_SCORE // 2 + after - before)) // 2
+
+    return score
+
+
+def _evenness_of_two(one: float, other: float) -> int:
+    difference = (one if one < 1 else 1.0) - (other if other < 1 else 1.0)
+    return int((1 - abs(difference) / 2) * MAX_SCORE)
+
+
 _ALWAYS = frozenset({CPU, MEMORY, STORAGE})
+_NO_DIFFERENCE = 3 * MAX_SCORE // 4
 
 
 def _is_scalar(name: str) -> bool:

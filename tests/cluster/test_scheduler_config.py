@@ -34,6 +34,15 @@ def test_the_file_is_kept_until_it_is_taken_back(homes: Path) -> None:
     assert configuration_of(asked(homes, "--scheduler-config", "")).profiles[0].name == "default-scheduler"
 
 
+def test_a_file_of_an_extender_that_is_missing_is_named(homes: Path) -> None:
+    file = homes / "scheduler.yaml"
+    file.write_text(FILE + "extenders: [{urlPrefix: 'https://x', tlsConfig: {caFile: ca.pem}}]\n")
+    with pytest.raises(LifecycleError) as refused:
+        asked(homes, "--scheduler-config", str(file))
+    why = f"couldn't build extenders: open {homes}/ca.pem: no such file or directory"
+    assert str(refused.value).startswith(f"--scheduler-config: {file}: {why}")
+
+
 def test_a_broken_file_is_named_with_what_is_wrong(tmp_path: Path) -> None:
     place, file = Place(tmp_path / "home"), tmp_path / "scheduler.yaml"
     file.write_text(FILE + "extra: 1\n")

@@ -93,6 +93,7 @@ profiles:
         ),
         ("extenders: [{url: x}]", 'strict decoding error: unknown field "extenders[0].url"'),
         ("extenders: [{httpTimeout: soon}]", 'time: invalid duration "soon"'),
+        ("leaderElection: {leaderElect: false, retryPeriod: '2'}", 'time: missing unit in duration "2"'),
         (
             "profiles: [{plugins: {filter: {enabled: [{name: EBSLimits}]}}}]",
             'profiles[0].plugins.filter.enabled[0]: Invalid value: "EBSLimits": was invalid in version '

@@ -67,6 +67,7 @@ def test_the_balance_is_of_what_a_pod_changes() -> None:
     assert score(info(memory="4Gi"), cluster(node("n"), *uneven).nodes[0]) == 87
     assert score(info(cpu="2"), cluster(node("n"), *uneven).nodes[0]) == 62
     assert score(info(), cluster(node("n")).nodes[0]) == 0
+    assert score(info(cpu="1"), cluster(node("n", memory="0")).nodes[0]) == 75
     three = balance([*DEFAULT_RESOURCES, Weighed(GPU)])
     assert three(PodInfo(asking(**{GPU: "8"})), with_gpus()) == (150 + 52 - 100) // 2
 
@@ -96,3 +97,14 @@ shapes = st.lists(st.integers(0, 100), min_size=1, max_size=5, unique=True).flat
 @given(shapes, amounts, amounts)
 def test_a_score_is_one_whatever_the_numbers(shape: Shape, requested: int, offered: int) -> None:
     assert 0 <= ratio_by(shape)(requested, offered) <= MAX_SCORE
+
+
+@given(amounts, amounts, amounts, amounts, amounts, amounts)
+def test_the_balance_of_two_is_that_of_many(
+    asked: int, more: int, used: int, taken: int, cpu: int, memory: int
+) -> None:
+    new, target = info(), NodeInfo("n")
+    new.requests, target.requested = {"cpu": asked, "memory": more}, {"cpu": used, "memory": taken}
+    target.allocatable = {"cpu": cpu, "memory": memory}
+    of_many = balance([*DEFAULT_RESOURCES, Weighed(GPU)])
+    assert balance(DEFAULT_RESOURCES)(new, target) == of_many(new, target)

@@ -131,5 +131,5 @@ def _data(text: str) -> bytes:
 def _seconds(text: str) -> float:
     try:
         return parse_duration(text) if text else 0.0
-    except ValueError:
-        raise Malformed(f'time: invalid duration "{text}"') from None
+    except ValueError as error:
+        raise Malformed(str(error)) from None

@@ -5,6 +5,7 @@ k8s.io/component-base/config/validation.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sampan.machinery.component_config import Malformed
 from sampan.machinery.durations import parse_duration
 from sampan.machinery.errors import FieldError
 from sampan.machinery.paths import ROOT, Path, duplicate, invalid, required
@@ -21,7 +22,7 @@ _NO_MORE = f'was invalid in version "{_VERSION}" (KubeSchedulerConfiguration is 
 
 
 def errors_of(tree: Tree) -> Iterator[FieldError | str]:
-    """Of a whole configuration, with its defaults."""
+    """Of a whole configuration, with its defaults. Raises Malformed for what is no duration."""
     if (burst := (tree.get("clientConnection") or {}).get("burst", 0)) < 0:
         yield invalid("clientConnection.burst", burst, "must be non-negative")
     yield from _election(tree["leaderElection"], Path("leaderElection"))
@@ -38,13 +39,8 @@ def errors_of(tree: Tree) -> Iterator[FieldError | str]:
 
 
 def _election(tree: Tree, path: Path) -> Iterator[FieldError | str]:
-    times = {}
-    for name in ("leaseDuration", "renewDeadline", "retryPeriod"):
-        try:
-            times[name] = parse_duration(tree[name])
-        except ValueError:
-            yield invalid(path.child(name), tree[name], "is no duration")
-    if not tree["leaderElect"] or len(times) < 3:
+    times = {name: _seconds(tree[name]) for name in ("leaseDuration", "renewDeadline", "retryPeriod")}
+    if not tree["leaderElect"]:
         return
     for name, seconds in times.items():
         if seconds <= 0:
@@ -53,6 +49,13 @@ def _election(tree: Tree, path: Path) -> Iterator[FieldError | str]:
         yield invalid(path.child("leaseDuration"), tree["renewDeadline"], "must be greater than `RenewDeadline`")
     if tree["resourceLock"] != "leases":
         yield invalid(path.child("resourceLock"), tree["resourceLock"], 'resourceLock value must be "leases"')
+
+
+def _seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:  # which upstream meets while decoding
+        raise Malformed(str(error)) from None
 
 
 def _percentage(tree: Tree, path: Path) -> Iterator[FieldError | str]:
