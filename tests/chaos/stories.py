@@ -21,7 +21,7 @@ from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
 from sampan.kubelet.simulated.script import PREFIX
 from sampan.machinery.errors import NotFound, TooManyRequests
 from sampan.machinery.kind import Kind
-from sampan.machinery.meta import Object, controller_of, is_deleting
+from sampan.machinery.meta import Object, controller_of, is_deleting, labels_of
 from tests.chaos.world import World
 from tests.controllers.cluster import NS
 
@@ -160,6 +160,8 @@ async def job(world: World, app: str, mode: str) -> None:
     world.rules[app] = rule
     spec: Object = {"completions": completions, "parallelism": parallelism, "completionMode": mode}
     spec |= {"backoffLimit": 100, "podReplacementPolicy": "Failed"}
+    if mode == "Indexed" and chance.random() < 0.5:
+        spec["backoffLimitPerIndex"] = 5
     crashes = {"crashes": "1"} if chance.random() < 0.3 else {}
     spec["template"] = template(app, restart=chance.choice(("Never", "OnFailure")) if not crashes else "OnFailure")
     spec["template"]["metadata"]["annotations"] = {PREFIX + "complete": "1-8"} | {
@@ -275,7 +277,7 @@ async def clear(world: World, app: str) -> None:
     """Delete what was left behind."""
     for kind in (REPLICA_SET, POD):
         for one in (await world.client.list(kind, NS)).items:
-            if one["metadata"]["labels"]["app"] == app:
+            if labels_of(one).get("app") == app:
                 with suppress(NotFound):
                     await world.client.delete(kind, one["metadata"]["name"], NS)
 

@@ -23,7 +23,7 @@ from sampan.controllers.cron_job.plan import plan
 from sampan.controllers.deployment.revision import revision_of
 from sampan.controllers.deployment.rollout import is_scaling
 from sampan.controllers.deployment.status import has_timed_out
-from sampan.controllers.job.count import index_failures
+from sampan.controllers.job.indexes import failures_before
 from sampan.controllers.job.pods import index_of
 from sampan.controllers.pods import deletion_cost
 from sampan.controllers.ttl_after_finished import expires_in
@@ -240,6 +240,6 @@ def test_cron_jobs_of_any_last_time(schedule: str, time: str, deadline: int | No
 @given(st.sampled_from(TEXTS))
 def test_annotations_are_numbers_of_64_bits_or_none(text: str) -> None:
     obj = {"metadata": {"annotations": dict.fromkeys(ANNOTATIONS, text)}, "spec": {"replicas": 1}}
-    assert revision_of(obj) < 2**63 and abs(deletion_cost(obj)) <= 2**31 and index_failures(obj) < 2**31
+    assert revision_of(obj) < 2**63 and abs(deletion_cost(obj)) <= 2**31 and sum(failures_before(obj)) < 2**32
     assert index_of(obj) is None or text.lstrip("+").isdecimal()
     assert is_scaling({"spec": {"replicas": 1}}, [obj]) == (integer_of(text, 32) not in (None, 1, -1, -(2**31)))

@@ -13,6 +13,7 @@ from sampan.kinds.batch.job import KIND as JOB
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.pod import KIND as POD
 from sampan.machinery.meta import Object, annotations_of, format_time
+from sampan.reconcile.action import after
 from sampan.testing.clock import EPOCH
 from tests.controllers.cluster import NS, Cluster
 
@@ -127,6 +128,7 @@ def job(status: Object | None = None, **spec: Any) -> Object:
     return {"metadata": {"name": "j", "namespace": "ns"}, "spec": full, "status": status or {}}
 
 
+NOTE = "batch.kubernetes.io/job-index-"
 LATER = EPOCH + timedelta(hours=1)
 
 
@@ -179,10 +181,36 @@ def test_indexes_fail_one_by_one() -> None:
         }
         return pod("a", "Failed", meta={"annotations": notes})
 
-    assert list(plan(job(**spec), [attempt(0)], LATER).create) == [0, 1]
+    first = plan(job(**spec), [attempt(0)], LATER)
+    assert list(first.create) == [0, 1]
+    assert (first.failures[0].annotations(), list(first.release)) == ({f"{NOTE}failure-count": "1"}, [])
+    soon = EPOCH + timedelta(seconds=4)
+    waiting = plan(job(**spec), [attempt(0), at_work(1)], soon)
+    assert (list(waiting.create), waiting.then) == ([], after(6.0)), "each index backs off by itself"
+    replaced = plan(job(first.status, **spec), [failed := attempt(0), at_work(0), at_work(1)], LATER)
+    assert list(replaced.release) == [failed], "its count has been passed on"
+    ignored = {"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [1]}}]}
+    forgiven = plan(job(**spec, podFailurePolicy=ignored), [attempt(1)], LATER)
+    noted = {f"{NOTE}failure-count": "1", f"{NOTE}ignored-failure-count": "1"}
+    assert forgiven.failures[0].annotations() == noted
     second = plan(job(**spec), [attempt(1)], LATER)
     assert second.status["failedIndexes"] == "0"
     assert list(second.create) == [1]
+
+
+def at_work(index: int, uid: str = "") -> Object:
+    notes = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return pod(uid or f"w{index}", "Running", meta={"annotations": notes})
+
+
+def test_no_index_is_worked_on_twice() -> None:
+    spec = {"completionMode": "Indexed", "completions": 2, "parallelism": 3}
+    unnumbered = pod("none", "Running")
+    made = plan(job(**spec), [at_work(0, "a"), at_work(0, "b"), at_work(1), at_work(7), unnumbered], LATER)
+    gone = [one["metadata"]["uid"] for one in made.delete]
+    assert sorted(gone) in (["a", "none", "w7"], ["b", "none", "w7"])
+    shrunk = plan(job(**{**spec, "completions": 1}), [at_work(0), at_work(1)], LATER)
+    assert [one["metadata"]["uid"] for one in shrunk.delete] == ["w1"]
 
 
 def test_a_success_policy_ends_early() -> None:

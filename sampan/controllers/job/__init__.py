@@ -2,6 +2,7 @@
 
     plan.py        what is created and deleted next (pure)
     count.py       how its pods have ended (pure)
+    indexes.py     what is done for each index of an indexed Job (pure)
     ending.py      whether it is over, and why (pure)
     pods.py        what a pod of a Job looks like, and how one has ended (pure)
     strays.py      pods that no Job will count any more

@@ -4,11 +4,11 @@ How pods ended is read in pods.py, counted in count.py, and judged in ending.py.
 spec.managedBy are left to whoever that is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sampan.controllers.job import pods as job_pods
-from sampan.controllers.job.count import FAILURE_COUNT, index_failures
+from sampan.controllers.job.indexes import Failures, is_limited
 from sampan.controllers.job.plan import Plan, plan
 from sampan.controllers.job.strays import StrayPods, untrack
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN
@@ -31,7 +31,7 @@ def selector_of(job: Object) -> Selector:
     return from_label_selector(job["spec"].get("selector"))
 
 
-def pod_for(job: Object, index: int | None, failures: int = 0) -> Object:
+def pod_for(job: Object, index: int | None, failures: Failures = Failures()) -> Object:  # noqa: B008 - a constant
     """A pod of the Job; `failures` of the same index before it, where there is a limit per index."""
     pod = pod_from_template(job["spec"]["template"], job, job["metadata"]["namespace"])
     meta = pod["metadata"]
@@ -39,8 +39,7 @@ def pod_for(job: Object, index: int | None, failures: int = 0) -> Object:
     if index is None:
         return pod
     notes = {**(meta.get("annotations") or {}), job_pods.INDEX: str(index)}
-    if job["spec"].get("backoffLimitPerIndex") is not None:
-        notes[FAILURE_COUNT] = str(failures)
+    notes |= failures.annotations() if is_limited(job) else {}
     labels = {**(meta.get("labels") or {}), job_pods.INDEX: str(index)}
     name = f"{job['metadata']['name']}-{index}"
     meta = {**meta, "annotations": notes, "labels": labels, "generateName": f"{name}-"}
@@ -89,10 +88,10 @@ class JobController(Controller):
             return OWN_WRITES_UNSEEN
         pods = await self.pods.of(job)
         decided = plan(job, pods, self.clock.now())
-        await self._apply(key, job, pods, decided)
+        await self._apply(key, job, decided)
         return decided.then
 
-    async def _apply(self, key: Key, job: Object, pods: Sequence[Object], decided: Plan) -> None:
+    async def _apply(self, key: Key, job: Object, decided: Plan) -> None:
         """The order matters: the status first, then what it accounts for."""
         if not semantic_equal(decided.status, job.get("status")):
             await self.client.update(JOB, {**job, "status": decided.status}, subresource="status")
@@ -103,7 +102,7 @@ class JobController(Controller):
             return
         await at_once(self._delete(key, job, pod) for pod in decided.delete)
         waiting = iter(decided.create)
-        await slow_start(len(decided.create), lambda: self._create(key, job, pods, next(waiting)))
+        await slow_start(len(decided.create), lambda: self._create(key, job, next(waiting), decided.failures))
 
     async def _release(self, pods: Iterable[Object]) -> None:
         """Take the finalizer off: their end is in the books."""
@@ -113,7 +112,6 @@ class JobController(Controller):
         await self.control.delete(pod, job)
         self.pods.writes.deleted(key, pod)
 
-    async def _create(self, key: Key, job: Object, pods: Sequence[Object], index: int | None) -> None:
-        ended = [pod for pod in pods if index is not None and job_pods.index_of(pod) == index]
-        failures = max((index_failures(pod) + 1 for pod in ended), default=0)
-        self.pods.writes.created(key, await self.control.create(pod_for(job, index, failures), job))
+    async def _create(self, key: Key, job: Object, index: int | None, failures: Mapping[int, Failures]) -> None:
+        before = failures.get(-1 if index is None else index, Failures())
+        self.pods.writes.created(key, await self.control.create(pod_for(job, index, before), job))

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from sampan.controllers.job import pods as job_pods
+from sampan.controllers.job.indexes import failures_before
 from sampan.controllers.job.pods import FAILED, IGNORED, SUCCEEDED, index_of, is_indexed, parse_indexes
-from sampan.machinery.meta import Object, integer_of
+from sampan.machinery.meta import Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,5 @@ def _failed_indexes(job: Object, failures: Sequence[Object]) -> set[int]:
         index
         for pod in failures
         if (index := index_of(pod)) is not None
-        and (index_failures(pod) >= limit or job_pods.verdict(job, pod).action == "FailIndex")
+        and (failures_before(pod).counted >= limit or job_pods.verdict(job, pod).action == "FailIndex")
     }
-
-
-FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
-
-
-def index_failures(pod: Object) -> int:
-    """How often the pod's index had failed before this pod."""
-    text = (pod["metadata"].get("annotations") or {}).get(FAILURE_COUNT, "0")
-    return max(integer_of(text, 32) or 0, 0)

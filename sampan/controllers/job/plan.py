@@ -5,14 +5,15 @@ follows when no pod is left running (KEP-3998). How pods are counted is in count
 ending.py. Rules: docs, Jobs; upstream's pkg/controller/job.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sampan.controllers.job import pods as job_pods
 from sampan.controllers.job.count import Count, count
 from sampan.controllers.job.ending import FAILURE_TARGET, Ending, deadline_left, ending_of
+from sampan.controllers.job.indexes import Failures, failures_with, is_limited, superfluous, to_replace, waits
 from sampan.controllers.job.pods import FAILED, SUCCEEDED, format_indexes, index_of, is_indexed
 from sampan.controllers.pod_control import BURST
 from sampan.controllers.pods import first_to_delete, is_active, is_finished, is_ready
@@ -33,6 +34,7 @@ class Plan:
     release: Sequence[Object] = ()
     delete: Sequence[Object] = ()
     create: Sequence[int | None] = ()  # the index of each new pod; None where pods have none
+    failures: Mapping[int, Failures] = field(default_factory=dict)  # of indexes among these, so far
     events: Sequence[PlannedEvent] = ()
     then: Action = WAIT
 
@@ -86,7 +88,8 @@ def _suspend(job: Object, pods: Sequence[Object], counted: Count, now: datetime)
         events = [PlannedEvent("Normal", SUSPENDED, "Job suspended")]
     status["conditions"] = _conditioned(status["conditions"], SUSPENDED, TRUE, "JobSuspended", "Job suspended", now)
     status.pop("startTime", None)
-    return Plan(status, counted.release, [pod for pod in pods if is_active(pod)], events=events)
+    active = [pod for pod in pods if is_active(pod)]
+    return Plan(status, _releasable(job, pods, counted), active, events=events)
 
 
 def _run(job: Object, pods: Sequence[Object], counted: Count, now: datetime) -> Plan:
@@ -100,17 +103,47 @@ def _run(job: Object, pods: Sequence[Object], counted: Count, now: datetime) -> 
     left = deadline_left({**job, "status": status}, now)
     deadline = after(left) if left is not None else WAIT
     active = [pod for pod in pods if is_active(pod)]
-    surplus = len(active) - _wanted_active(job, len(active), counted)
-    if surplus > 0:
-        gone = first_to_delete(active, active, surplus, now)
-        return Plan(status, counted.release, gone, events=events, then=deadline)
-    resume = job_pods.back_off_until(pods, job) if surplus < 0 else None
-    if resume is not None and resume > now.timestamp():
-        wait = resume - now.timestamp()
-        return Plan(status, counted.release, events=events, then=after(wait if left is None else min(wait, left)))
-    blocked = len(_leaving(job, pods))
-    create = _new_indexes(job, pods, counted, min(BURST, max(0, -surplus - blocked)))
-    return Plan(status, counted.release, create=create, events=events, then=deadline)
+    lacking = _wanted_active(job, len(active), counted) - len(active)
+    made = Plan(status, _releasable(job, pods, counted), events=events, then=deadline)
+    if gone := _surplus(job, active, -lacking, now):
+        return replace(made, delete=gone)
+    return _create(job, pods, counted, made, lacking - len(_leaving(job, pods)), now)
+
+
+def _create(job: Object, pods: Sequence[Object], counted: Count, made: Plan, lacking: int, now: datetime) -> Plan:
+    """The plan with the pods that may be made now, or with a look at when the next one may be."""
+    if lacking <= 0:
+        return made
+    failed = to_replace(job, pods, counted.completed | counted.failed_indexes)
+    held, wait = waits(job, failed, now), _pause(job, pods, now)
+    wanted = [] if wait else _new_indexes(job, pods, counted, min(BURST, lacking))
+    create = [index for index in wanted if index not in held]
+    if wait or (wanted and not create):
+        wait = wait or min(held[index] for index in wanted if index is not None)
+        left = made.then.requeue_after
+        return replace(made, then=after(wait if left is None else min(wait, left)))
+    return replace(made, create=create, failures={i: failures_with(job, failed[i]) for i in create if i in failed})
+
+
+def _releasable(job: Object, pods: Sequence[Object], counted: Count) -> tuple[Object, ...]:
+    """The pods that have been counted, but for those whose count of failures is still to be passed on."""
+    kept = to_replace(job, pods, counted.completed | counted.failed_indexes).values()
+    return tuple(pod for pod in counted.release if all(pod is not one for one in kept))
+
+
+def _surplus(job: Object, active: Sequence[Object], number: int, now: datetime) -> list[Object]:
+    """At least `number` pods that are to go, those first that an indexed Job has no use for."""
+    gone = superfluous(job, active, now) if is_indexed(job) else []
+    if len(gone) < number:
+        left = [pod for pod in active if all(pod is not one for one in gone)]
+        gone += first_to_delete(left, active, number - len(gone), now)
+    return gone[:BURST]
+
+
+def _pause(job: Object, pods: Sequence[Object], now: datetime) -> float:
+    """Seconds until a pod may be made at all."""
+    resume = None if is_limited(job) else job_pods.back_off_until(pods, job)
+    return max(0.0, resume - now.timestamp()) if resume is not None else 0.0
 
 
 def _wanted_active(job: Object, active: int, counted: Count) -> int:

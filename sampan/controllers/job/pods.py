@@ -156,4 +156,9 @@ def back_off_until(pods: Sequence[Object], job: Object) -> float | None:
         failures += 1
     if not failures:
         return None
-    return float(known[-1][0] + min(10.0 * 2.0 ** min(failures - 1, 20), 600.0))
+    return float(known[-1][0] + pause_after(failures))
+
+
+def pause_after(failures: int) -> float:
+    """Seconds until what has failed so often in a row is tried again."""
+    return float(min(10.0 * 2.0 ** min(failures - 1, 20), 600.0))
