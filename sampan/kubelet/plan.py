@@ -23,6 +23,7 @@ from sampan.kubelet.records import Container, PodRuntime, Sandbox, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, failed_probe, is_started
 from sampan.machinery.meta import Object
 
+ENDS_SHOW = timedelta(seconds=1)  # for so long an end is told as such, before a back-off takes its place
 KEPT_INSTANCES = 2  # the present one and the one before, for `kubectl logs --previous`
 
 
@@ -230,10 +231,14 @@ def _restart(situation: Situation, spec: Object, instance: Container, found: Pla
     if allowed is None or allowed <= situation.now:
         found.actions.append(StartContainer(name, _next_count(situation, name)))
         return
+    found.wake(allowed)
+    shown = (instance.finished or situation.now) + ENDS_SHOW
+    if shown > situation.now:
+        found.wake(shown)
+        return
     wait = go_duration(situation.restarts.wait(key))
     message = f"back-off {wait} restarting failed container={name} pod={full_name(situation.pod)}"
     found.waiting[name] = ("CrashLoopBackOff", message)
-    found.wake(allowed)
 
 
 def _next_count(situation: Situation, name: str) -> int:

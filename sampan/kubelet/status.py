@@ -23,7 +23,7 @@ from sampan.kubelet.podspec import (
 from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
-from sampan.machinery.tree import deep_copy
+from sampan.machinery.tree import deep_copy, get_path
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _LOST: Object = {
@@ -162,7 +162,7 @@ def _one(seen: Observation, spec: Object, field_name: str) -> Object:
         "restartCount": latest.restart_count if latest else int((before or {}).get("restartCount") or 0),
         "ready": False,
         "started": False,
-        "state": _state(seen, spec, latest),
+        "state": _state(seen, spec, latest, before),
         "lastState": {},
     }
     if latest is None and before is not None:
@@ -194,7 +194,13 @@ def _forgotten(before: Object) -> Object:
     return before | {"ready": False, "started": False}
 
 
-def _state(seen: Observation, spec: Object, latest: Container | None) -> Object:
+def _is_backing_off(before: Object, latest: Container) -> bool:
+    """A restart that had to wait is shown as waiting until it has happened."""
+    same = before.get("containerID") == f"containerd://{latest.id}"
+    return same and get_path(before, ("state", "waiting", "reason")) == "CrashLoopBackOff"
+
+
+def _state(seen: Observation, spec: Object, latest: Container | None, before: Object | None) -> Object:
     name = spec["name"]
     if latest and latest.state is State.RUNNING:
         return {"running": {"startedAt": _time(latest.started)}}
@@ -202,7 +208,8 @@ def _state(seen: Observation, spec: Object, latest: Container | None) -> Object:
     if name in seen.waiting and not over:
         return {"waiting": _reasoned(*seen.waiting[name])}
     if latest and latest.state is State.EXITED:
-        return {"terminated": terminated(latest)}
+        waits = not over and before and _is_backing_off(before, latest)
+        return before["state"] if before and waits else {"terminated": terminated(latest)}
     if latest and latest.state is State.UNKNOWN:
         return {"terminated": _lost(latest)}
     before_init = init_containers(seen.pod) and not initialized(seen.pod, seen.runtime)

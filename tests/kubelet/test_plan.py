@@ -80,6 +80,13 @@ def test_a_second_crash_has_to_wait() -> None:
     assert found.wake_at == NOW + timedelta(seconds=6)
 
 
+def test_an_end_is_told_before_the_back_off() -> None:
+    restarts = RestartBackoff()
+    restarts.advance("u1/main", NOW - timedelta(seconds=5))
+    found = planned(pod(), runtime(ran(code=1, count=1, ago=0.25)), restarts=restarts)
+    assert (found.actions, found.waiting, found.wake_at) == ([], {}, NOW + timedelta(seconds=0.75))
+
+
 def test_the_restart_count_survives_the_loss_of_the_runtimes_records() -> None:
     old = {"containerStatuses": [{"name": "main", "restartCount": 4, "containerID": "containerd://x"}]}
     assert planned(pod(status=old), runtime()).actions == [StartContainer("main", 5)]

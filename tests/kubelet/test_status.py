@@ -126,6 +126,15 @@ def test_a_crash_loop_shows_the_wait_and_the_last_end() -> None:
     assert (container["restartCount"], container["ready"], container["started"]) == (1, False, False)
 
 
+def test_a_back_off_shows_until_the_next_start() -> None:
+    waiting = {"main": ("CrashLoopBackOff", "back-off 10s")}
+    before = status_of(pod(), runtime(ran(code=2, count=1)), waiting=waiting)
+    after = status_of(pod(status=before), runtime(ran(code=2, count=1)))["containerStatuses"][0]
+    assert after == before["containerStatuses"][0]
+    another = status_of(pod(status=before), runtime(ran(code=2, count=2)))["containerStatuses"][0]
+    assert another["state"]["terminated"]["exitCode"] == 2
+
+
 def test_an_end_by_itself_is_the_state_and_the_one_before_the_last_state() -> None:
     container = status_of(pod(), runtime(ran(code=2, count=1), ran(code=1)))["containerStatuses"][0]
     assert container["state"]["terminated"] | {"startedAt": "", "finishedAt": ""} == {

@@ -24,7 +24,8 @@ def test_a_start_and_a_crash() -> None:
         ("Normal Started", "Started container main"),
     ]
     move(motion, script, NOW + timedelta(seconds=1))
-    held = move(motion, script, NOW + timedelta(seconds=2))
+    assert not told(pod(), move(motion, script, NOW + timedelta(seconds=2)))
+    held = move(motion, script, NOW + timedelta(seconds=3))
     back_off = "Back-off restarting failed container main in pod web_default(u1)"
     assert told(pod(), held) == [("Warning BackOff", back_off)]
 

@@ -139,9 +139,11 @@ PROBED = spec_of("main", readinessProbe={"initialDelaySeconds": 5, "successThres
                 (0, "Pending main:ContainerCreating"),
                 (2, "Running main:running+"),
                 (3, "Running main:running+"),  # the first restart is at once
-                (4, "Running main:CrashLoopBackOff"),
+                (4, "Running main:Error"),  # which shows for a second
+                (5, "Running main:CrashLoopBackOff"),
                 (14, "Running main:running+"),
-                (15, "Running main:CrashLoopBackOff"),
+                (15, "Running main:Error"),
+                (16, "Running main:CrashLoopBackOff"),
                 (35, "Running main:running+"),
             ],
             id="crashes, with upstream's waits",
