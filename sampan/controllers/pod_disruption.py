@@ -27,8 +27,9 @@ def disruption(pod: Object, reason: str, message: str, now: datetime) -> Object:
     }
 
 
-async def tell(client: Client, pod: Object, condition: Object, **status: str) -> None:
+async def tell(client: Client, pod: Object, condition: Object | None, **status: str) -> None:
     """Put the condition, and more of the status, onto this very pod. Raises NotFound; Conflict if it is another now."""
     metadata = pod["metadata"]
-    patch = {"metadata": {"uid": metadata["uid"]}, "status": {**status, "conditions": [condition]}}
+    told = {"conditions": [condition]} if condition else {}
+    patch = {"metadata": {"uid": metadata["uid"]}, "status": {**status, **told}}
     await client.patch(POD, metadata["name"], patch, metadata["namespace"], type="strategic", subresource="status")

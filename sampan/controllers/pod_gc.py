@@ -125,8 +125,9 @@ class PodGarbageCollector(Controller):
         pod = removal.pod
         key = key_of(pod)
         with suppress(NotFound):
-            if removal.message and not is_finished(pod):
-                reason = disruption(pod, "DeletionByPodGC", removal.message, self.clock.now())
+            if not is_finished(pod):  # whoever keeps it by a finalizer until it has ended must see that it has
+                message, now = removal.message, self.clock.now()
+                reason = disruption(pod, "DeletionByPodGC", message, now) if message else None
                 await tell(self.client, pod, reason, phase="Failed")
             await self.client.delete(POD, key.name, key.namespace, grace_period=0, uid=pod["metadata"]["uid"])
 

@@ -30,7 +30,7 @@ from sampan.testing.clock import VirtualClock
 from tests.controllers.cluster import NS, ROOT_CA, Cluster, Identities, signing_key
 
 CONTROLLERS = ("deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset", "job", "disruption")
-CONTROLLERS += ("garbage-collector", "serviceaccount", "node-lifecycle")
+CONTROLLERS += ("garbage-collector", "pod-garbage-collector", "serviceaccount", "node-lifecycle")
 CONFIG = Config(root_ca=ROOT_CA, controllers=tuple(f"{name}-controller" for name in CONTROLLERS), kube_api_qps=-1)
 PARTS = ("controllers", "scheduler")
 STEP, PATIENCE = 1.0, 3000  # seconds of virtual time, and how many of them a round may take

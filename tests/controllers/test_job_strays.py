@@ -65,3 +65,18 @@ async def test_a_pod_that_is_adopted_counts(cluster: Cluster, phase: str) -> Non
     job = await cluster.one(JOB, "batch", lambda job: {"Complete", "Failed"} & set(conditions(job)))
     assert job["status"].get(phase.lower()) == 1
     assert [one["metadata"]["name"] for one in await cluster.pods(untracked(1))] == ["mine"]
+
+
+async def test_a_pod_that_was_never_scheduled_does_not_hold_up_its_job(cluster: Cluster) -> None:
+    """It is deleted, but kept by its finalizer, and no kubelet will say that it has ended."""
+    body = batch(podReplacementPolicy="Failed")
+    body["spec"]["template"]["metadata"] = {"annotations": {"test/start": "never"}}
+    await cluster.create(JOB, body)
+    [pod] = await cluster.pods(lambda pods: len(pods) == 1)
+    finalizers = [*pod["metadata"]["finalizers"], "example.com/hold"]  # or the test's kubelet would delete it at once
+    await cluster.patch(POD, pod["metadata"]["name"], {"metadata": {"finalizers": finalizers}})
+    await cluster.client.delete(POD, pod["metadata"]["name"], NS)
+    await cluster.one(POD, pod["metadata"]["name"], lambda one: one["status"]["phase"] == "Failed")
+    await cluster.pods(lambda pods: len(pods) == 1)
+    job = await cluster.one(JOB, "batch", lambda job: job["status"].get("failed") == 1)
+    assert conditions(job) == {}
