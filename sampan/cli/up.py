@@ -21,6 +21,7 @@ def register(subparsers: Any) -> None:
     command: argparse.ArgumentParser = subparsers.add_parser("up", help="bring a cluster up")
     add_name(command)
     command.add_argument("--control-plane-only", action="store_true", help="no node: needs neither root nor containerd")
+    command.add_argument("--nodes", type=_number, metavar="N", help="each further one in a network of its own")
     command.add_argument(
         "--simulate-nodes", type=_number, metavar="N", help="nodes without containers: need neither root nor containerd"
     )
@@ -149,6 +150,7 @@ def wishes_of(arguments: argparse.Namespace) -> Any:
         api_port=arguments.api_port,
         listen=arguments.listen,
         control_plane_only=arguments.control_plane_only,
+        nodes=arguments.nodes,
         simulate_nodes=arguments.simulate_nodes,
         simulate_config=arguments.simulate_config,
         legacy_discovery=arguments.legacy_discovery,

@@ -22,6 +22,7 @@ from sampan.cluster import authentication, authorization
 from sampan.cluster.admission import admission_of
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.controller_flags import settings
+from sampan.cluster.further import kept_ranges
 from sampan.cluster.key_material import advertised_address, key_material, listen_addresses, pki_of
 from sampan.cluster.pki import PKI
 from sampan.cluster.scheduler import configuration_of
@@ -196,7 +197,7 @@ def _controllers_config(cluster: Cluster) -> ControllersConfig:
         load_balancer_pool=(cluster.config.lb_pool,) if cluster.config.has_nodes else (),
         cluster_cidr=cluster.config.pod_cidr,
         service_cluster_ip_range=cluster.config.service_cidr,
-        kept_node_cidrs=(cluster.config.node_pod_cidr,),
+        kept_node_cidrs=kept_ranges(cluster.config),
         sign_token=cluster.api.services.authenticator.service_accounts.keys.sign,
         **settings(cluster.config.controllers),
     )

@@ -45,6 +45,7 @@ class ClusterConfig:
     lb_pool: str  # CIDR from which LoadBalancer addresses are taken
     listen: str = ""  # "" is loopback and the node's address
     control_plane_only: bool = False
+    nodes: Mapping[str, int] = field(default_factory=dict)  # beside the first: name -> number (further.py)
     simulate_nodes: int | None = None  # 0: there were some; None: there never were
     simulate_config: str = ""  # a file
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config

@@ -3,13 +3,17 @@
 Called by components.py, at a start and whenever certificates have been renewed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from ipaddress import IPv4Network
 
 from sampan.apiserver.config import KeyMaterial
 from sampan.cluster.config import ClusterConfig
-from sampan.cluster.pki import PKI
+from sampan.cluster.further import FurtherNode, further_nodes
+from sampan.cluster.pki import PKI, Wanted
+
+PROXY_USER = "system:kube-proxy"
+PROXY_PAIR = "kube-proxy"  # one for all further nodes; the first one's proxy needs none
 
 
 def pki_of(config: ClusterConfig, now: Callable[[], datetime]) -> PKI:
@@ -24,8 +28,21 @@ def pki_of(config: ClusterConfig, now: Callable[[], datetime]) -> PKI:
         server_hosts=list(hosts),
         node_name=config.name,
         node_hosts=[config.name, config.node_ip],
+        further=list(_further(config)),
         now=now,
     )
+
+
+def kubelet_pair(node: FurtherNode) -> str:
+    """The certificate of a further node's kubelet, as a client and as a server."""
+    return f"kubelet-{node.name}"
+
+
+def _further(config: ClusterConfig) -> Iterator[Wanted]:
+    for node in further_nodes(config):
+        yield Wanted(kubelet_pair(node), f"system:node:{node.name}", ("system:nodes",), (node.name, node.address))
+    if config.nodes:
+        yield Wanted(PROXY_PAIR, PROXY_USER)
 
 
 def key_material(pki: PKI) -> KeyMaterial:

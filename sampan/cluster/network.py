@@ -164,16 +164,17 @@ class Network:
     async def down(self) -> None:
         """Remove what `up`, the CNI plugin and the proxy made on this machine. Raises NetworkError, OSError."""
         config = self.config
-        routes = json.loads(await _run("ip", "-json", "-4", "route", "show", "proto", ROUTE_PROTOCOL) or "[]")
-        links = json.loads(await _run("ip", "-json", "-4", "address", "show", "to", f"{config.gateway}/32") or "[]")
+        routes = json.loads(await run("ip", "-json", "-4", "route", "show", "proto", ROUTE_PROTOCOL) or "[]")
+        links = json.loads(await run("ip", "-json", "-4", "address", "show", "to", f"{config.gateway}/32") or "[]")
         routes = [route | {"protocol": ROUTE_PROTOCOL} for route in routes]  # `ip` omits what it was asked for
         await _batch(tear_down_commands(config, routes, links))
         with Nft() as nft:
             await nft.delete_table(config.table)
         release_forwarding(config.run_dir, config.name)
-        self._forget_addresses()
+        self.forget()
 
-    def _forget_addresses(self) -> None:
+    def forget(self) -> None:
+        """Remove the files about addresses; all that there is to do where a whole network namespace has gone."""
         config = self.config
         for directory in (config.ipam_dir, config.cni_conf_dir):
             shutil.rmtree(directory, ignore_errors=True)
@@ -188,17 +189,16 @@ class Network:
 
 async def _batch(lines: Sequence[str]) -> None:
     if lines:
-        await _run("ip", "-batch", "-", text="\n".join(lines) + "\n")
+        await run("ip", "-batch", "-", text="\n".join(lines) + "\n")
 
 
-async def _run(*command: str, text: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    out, err = await process.communicate(text.encode())
-    if process.returncode:
-        raise NetworkError(f"{' '.join(command)}: {err.decode().strip()}")
-    return out.decode()
+async def run(*command: str, text: str = "") -> str:
+    """What a command prints; raises NetworkError with its own words."""
+    # in a thread: uvloop's streams fail where a command ends before it has been written to
+    done = await asyncio.to_thread(subprocess.run, command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NetworkError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _ip(*arguments: str) -> str:

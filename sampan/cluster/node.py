@@ -9,7 +9,10 @@ from pathlib import Path
 
 from sampan.cluster.config import ClusterConfig
 from sampan.cluster.containerd import Containerd, ContainerdOptions
+from sampan.cluster.further import FurtherNode, further_nodes
+from sampan.cluster.namespace import disconnect
 from sampan.cluster.network import Network, NetworkConfig
+from sampan.cluster.node_supervisor import end_all
 from sampan.cluster.registry import registry_hosts
 from sampan.kubelet import cgroups
 from sampan.kubelet.mounting import unmount_below
@@ -55,11 +58,40 @@ def cgroup_root(config: ClusterConfig) -> str:
     return f"/sampan-{config.name}"
 
 
-def write_registry_hosts(config: ClusterConfig) -> None:
-    """Point containerd at the cluster's own registry first, whatever registry an image names."""
-    directory = config.directory / "registries" / "_default"
+def write_hosts(state: Path, registry_port: int) -> None:
+    """Point a node's containerd at the cluster's own registry first, whatever registry an image names."""
+    directory = state / "registries" / "_default"
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "hosts.toml").write_text(registry_hosts(config.registry_port))
+    (directory / "hosts.toml").write_text(registry_hosts(registry_port))
+
+
+def further_network(node: FurtherNode) -> Network:
+    """A further node's network, as it is inside of its namespace: what it does not know is its machine's to route."""
+    cluster = node.cluster
+    return Network(
+        NetworkConfig(
+            name=node.unique,
+            state=node.directory / "network",
+            pod_cidr=node.pod_cidr,
+            node_pod_cidr=node.pod_cidr,
+            service_cidr=cluster.service_cidr,
+            lb_pool=cluster.lb_pool,
+            run_dir=node.directory / "run",  # the namespace is nobody else's
+        )
+    )
+
+
+def further_containerd(node: FurtherNode) -> Containerd:
+    """A further node's containerd, not yet running."""
+    options = ContainerdOptions(
+        cni_conf_dir=further_network(node).config.cni_conf_dir, registry_dir=node.directory / "registries"
+    )
+    return Containerd(node.directory, options)
+
+
+def further_kubelet_directory(node: FurtherNode) -> Path:
+    """Where a further node's kubelet keeps volumes and logs."""
+    return node.directory / "kubelet"
 
 
 def tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
@@ -68,7 +100,18 @@ def tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
 
 
 async def _tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
+    await end_all(config)
+    for node in further_nodes(config):
+        await _tear_down_further(node, say)
     await containerd_of(config).stop_everything(say)
     unmount_below(kubelet_directory(config))
     cgroups.remove(cgroup_root(config))
     await network_of(config).down()
+
+
+async def _tear_down_further(node: FurtherNode, say: Callable[[str], None]) -> None:
+    await further_containerd(node).stop_everything(say)
+    unmount_below(further_kubelet_directory(node))
+    cgroups.remove(node.cgroup_root)
+    await disconnect(node)  # with all that its network had
+    further_network(node).forget()

@@ -11,6 +11,8 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.cluster.components import Cluster, Report, Task
 from sampan.cluster.config import ClusterConfig
+from sampan.cluster.further import further_nodes
+from sampan.cluster.key_material import PROXY_USER
 from sampan.cluster.log_files import keep_bounded
 from sampan.cluster.manifests import meter_roles, proxy_role
 from sampan.cluster.network_watch import keep_up
@@ -20,11 +22,12 @@ from sampan.cluster.node import (
     kubelet_directory,
     network_of,
     node_port_addresses,
-    write_registry_hosts,
+    write_hosts,
 )
 from sampan.cluster.node_role import mark_control_plane
+from sampan.cluster.node_supervisor import supervise, write_credentials
 from sampan.cluster.pki import PKI
-from sampan.cluster.registry import Registry
+from sampan.cluster.registry import serve_registry
 from sampan.dns.config import DNSConfig
 from sampan.dns.objects import ACCOUNT as DNS_ACCOUNT
 from sampan.dns.objects import dns_objects
@@ -39,9 +42,7 @@ from sampan.machinery.meta import Object
 from sampan.metrics.app import Meter
 from sampan.proxy.config import ProxyConfig
 from sampan.proxy.proxy import Proxy
-from sampan.transport.server import HTTPServer
 
-PROXY_USER = "system:kube-proxy"
 METER_USER = "system:sampan-metrics"
 
 
@@ -54,7 +55,7 @@ async def network(config: ClusterConfig, report: Report) -> None:
 async def tasks(cluster: Cluster, report: Report) -> list[Task]:
     """containerd brought up; then the images' registry, kubelet, proxy and DNS to run."""
     config, clock = cluster.config, cluster.clock
-    write_registry_hosts(config)
+    write_hosts(config.directory, config.registry_port)
     containerd = containerd_of(config)
     await containerd.ensure_running()
     report("containerd")
@@ -69,13 +70,28 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
         ("containerd", containerd.supervise),
         ("log of containerd", partial(keep_bounded, containerd.log_file, clock)),
         ("node role", partial(mark_control_plane, cluster.api.local_client(), cluster.node_name, clock.sleep)),
-        ("image registry", partial(_serve_registry, config)),
+        ("image registry", partial(serve_registry, config.directory / "images", config.registry_port)),
         ("kubelet", partial(kubelet.run, cluster.ready("kubelet").set)),
         ("proxy", partial(proxy.run, cluster.ready("proxy").set)),
         ("DNS", partial(dns.run, cluster.ready("DNS").set)),
         ("provisioner", partial(provision, provisioner, clock, cluster.node_name, config.directory / "volumes")),
         ("metrics", meter.run),
+        *_further(cluster),
     ]
+
+
+def _further(cluster: Cluster) -> list[Task]:
+    """The processes of further nodes, and what provides their claims: their directories are on this machine as well."""
+    config, clock = cluster.config, cluster.clock
+    credentials = partial(write_credentials, config, cluster.pki)
+    credentials()
+    cluster.on_renewal.append(credentials)
+    tasks: list[Task] = []
+    for node in further_nodes(config):
+        client, volumes = cluster.account_client(PROVISIONER_ACCOUNT), node.directory / "volumes"
+        tasks.append((f"node {node.name}", partial(supervise, node, clock)))
+        tasks.append((f"provisioner of {node.name}", partial(provision, client, clock, node.name, volumes)))
+    return tasks
 
 
 def _node_client(cluster: Cluster) -> Client:
@@ -135,29 +151,23 @@ def objects(config: ClusterConfig) -> list[Object]:
     return [*proxy_role(PROXY_USER), *meter_roles(METER_USER), *dns, *provisioner_objects()]
 
 
-async def _serve_registry(config: ClusterConfig) -> None:
-    server = HTTPServer(Registry(config.directory / "images"))
-    await server.start("127.0.0.1", config.registry_port)
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
-        await server.stop()
-
-
 async def wait_ready(cluster: Cluster, report: Report) -> None:
-    """Wait for the Ready condition of the node, and report it."""
-    ready = asyncio.Event()
+    """Wait for the Ready condition of each node, and report it."""
+    waiting, ready = {cluster.node_name, *cluster.config.nodes}, asyncio.Event()
 
     def look(old: Object | None, new: Object | None) -> None:
         conditions = (new or {}).get("status", {}).get("conditions") or ()
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
+        is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        if new and is_ready and (name := new["metadata"]["name"]) in waiting:
+            waiting.remove(name)
+            report(f"node {name} Ready")
+        if not waiting:
             ready.set()
 
     informers = Informers(cluster.api.local_client(), sleep=cluster.clock.sleep)
-    informer = informers.of(NODE, fields=f"metadata.name={cluster.node_name}")
+    informer = informers.of(NODE)
     informer.on_change(look)
     async with asyncio.TaskGroup() as group:
         following = group.create_task(informer.run())
         await ready.wait()
         following.cancel()
-    report(f"node {cluster.node_name} Ready")

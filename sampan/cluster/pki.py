@@ -49,6 +49,7 @@ class PKI:
     server_hosts: Sequence[str]
     node_name: str
     node_hosts: Sequence[str]
+    further: Sequence[Wanted] = ()  # of further nodes
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def ensure(self) -> frozenset[str]:
@@ -92,6 +93,7 @@ class PKI:
         yield Wanted("apiserver-kubelet-client", "kube-apiserver-kubelet-client", ("system:masters",))
         yield Wanted("admin", "kubernetes-admin", ("system:masters",))
         yield Wanted("front-proxy-client", "front-proxy-client", authority="front-proxy-ca")
+        yield from self.further
 
     def _authority(self, name: str, common_name: str) -> tuple[Authority, bool]:
         """The authority, and whether its certificate is new."""

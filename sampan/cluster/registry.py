@@ -1,16 +1,19 @@
 """A pull-only image registry on loopback, serving the cluster's own OCI layout.
 
 containerd asks it before any other registry (registry_hosts), so an image that `sampan image build` or `load` took in
-is pulled like any other, `imagePullPolicy: Always` included, with no network. Runs inside the server process.
+is pulled like any other, `imagePullPolicy: Always` included, with no network. Runs inside the server process, and
+inside those of further nodes, whose loopback is another.
 Protocol: OCI distribution-spec v1.1, the pull category.
 """
 
+import asyncio
 import json
 from pathlib import Path
 
 from sampan.cluster.image_layout import Layout, Reference
 from sampan.cluster.oci import MANIFEST
 from sampan.transport.messages import Request, Response
+from sampan.transport.server import HTTPServer
 
 
 def registry_hosts(port: int) -> str:
@@ -65,6 +68,16 @@ def _namespace(request: Request) -> str:
         if key == "ns" and value:
             return value
     return "docker.io"
+
+
+async def serve_registry(directory: Path, port: int) -> None:
+    """Serve the images below a directory on loopback until cancelled."""
+    server = HTTPServer(Registry(directory))
+    await server.start("127.0.0.1", port)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await server.stop()
 
 
 def _error(status: int, code: str, message: str) -> Response:

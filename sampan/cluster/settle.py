@@ -28,6 +28,7 @@ from sampan.cluster.config import (
     home,
     load,
 )
+from sampan.cluster.further import NodesError, planned
 from sampan.cluster.lifecycle import LifecycleError, kubeconfig_path
 from sampan.cluster.network import node_address
 from sampan.cluster.ranges import host_networks, pick_ranges
@@ -100,7 +101,9 @@ def _again(wishes: Wishes, existing: ClusterConfig) -> ClusterConfig:
             f"cluster {existing.name} has a real node; simulated ones go with a control plane alone. Make another:\n"
             f"    sampan up --name NAME --simulate-nodes {wishes.simulate_nodes}"
         )
+    nodes = _nodes(wishes, existing)
     config = existing.with_changes(
+        nodes=nodes,
         control_plane_only=wishes.control_plane_only or existing.control_plane_only,
         listen=wishes.listen or existing.listen,
         kubeconfig=wishes.kubeconfig or existing.kubeconfig,
@@ -139,6 +142,7 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         service_cidr=ranges.service_cidr,
         dns_ip=ranges.dns_ip,
         lb_pool=ranges.lb_pool,
+        nodes=_nodes(wishes, None),
         listen=wishes.listen,
         control_plane_only=wishes.control_plane_only or wishes.simulate_nodes is not None,
         kubeconfig=wishes.kubeconfig,
@@ -146,6 +150,26 @@ def _new(wishes: Wishes, directory: Path) -> ClusterConfig:
         cluster_signing_duration=wishes.cluster_signing_duration or "8760h",
         **api_flags.kept(wishes),
     )
+
+
+def _nodes(wishes: Wishes, existing: ClusterConfig | None) -> dict[str, int]:
+    """The further nodes that the cluster is to have."""
+    alone = (
+        wishes.control_plane_only or wishes.simulate_nodes is not None or bool(existing and existing.control_plane_only)
+    )
+    if wishes.nodes is not None and alone:
+        raise LifecycleError("--nodes asks for real nodes: they go neither with simulated ones nor with none")
+    before = existing.nodes if existing else {}
+    try:
+        nodes = planned(wishes.name, before, wishes.nodes)
+    except NodesError as error:
+        raise LifecycleError(str(error)) from None
+    if existing and nodes != before and process.server_pid(existing) is not None:
+        raise LifecycleError(
+            f"cluster {existing.name} runs with {1 + len(before)} nodes. To have others it has to start anew:\n"
+            f"    sampan down --name {existing.name}"
+        )
+    return nodes
 
 
 def _check_room(name: str, directory: Path) -> None:

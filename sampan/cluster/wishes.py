@@ -15,6 +15,7 @@ class Wishes:
     api_port: int | None = None
     listen: str = ""
     control_plane_only: bool = False
+    nodes: int | None = None  # real ones, with the first
     simulate_nodes: int | None = None
     simulate_config: str | None = None
     legacy_discovery: str = ""

@@ -134,3 +134,21 @@ def test_a_damaged_kubeconfig_does_not_keep_a_cluster_from_being_deleted(homes: 
         delete(config, lambda _: None)
     assert not config.directory.exists()
     assert kubeconfig.read_text() == "a: ["
+
+
+def test_nodes_are_kept_and_added_while_the_cluster_is_down(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settle(Wishes("a", nodes=2)).nodes == {"a-2": 1}
+    assert settle(Wishes("a")).nodes == {"a-2": 1}
+    assert settle(Wishes("a", nodes=3)).nodes == {"a-2": 1, "a-3": 2}
+    with pytest.raises(LifecycleError, match="--nodes 2: cluster a has 3"):
+        settle(Wishes("a", nodes=2))
+    monkeypatch.setattr("sampan.cluster.process.server_pid", lambda config: 1)
+    assert settle(Wishes("a", nodes=3)).nodes == {"a-2": 1, "a-3": 2}
+    with pytest.raises(LifecycleError, match=r"(?s)runs with 3 nodes.*sampan down --name a"):
+        settle(Wishes("a", nodes=4))
+
+
+@pytest.mark.parametrize("other", [{"control_plane_only": True}, {"simulate_nodes": 3}])
+def test_real_nodes_go_with_no_others(homes: Path, other: dict[str, int]) -> None:
+    with pytest.raises(LifecycleError, match="they go neither with simulated ones nor with none"):
+        settle(Wishes("a", nodes=2, **other))  # type: ignore[arg-type]

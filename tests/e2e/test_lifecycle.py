@@ -31,9 +31,9 @@ class Life:
         self.directory = home() / self.name
         self.environment = os.environ | {"SAMPAN_HOME": str(home()), "KUBECONFIG": str(folder / "kubeconfig")}
 
-    def sampan(self, command: str) -> str:
-        words = [sys.executable, "-m", "sampan.cli.app", command, "--name", self.name]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
+    def sampan(self, *words: str) -> str:
+        command = [sys.executable, "-m", "sampan.cli.app", *words, "--name", self.name]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -66,10 +66,11 @@ class Life:
                 continue
             if any(mark in words for mark in marks) and path.parent.name != str(os.getpid()):
                 found.append(f"process {words}")
-        gateway = config.pod_cidr.rsplit(".", 1)[0]
-        for command in (["nft", "list", "tables"], ["ip", "-4", "route"], ["ip", "-4", "-o", "address"]):
+        pods = config.pod_cidr.rsplit(".", 2)[0]
+        tables, namespaces = ["nft", "list", "tables"], ["ip", "netns"]
+        for command in (tables, namespaces, ["ip", "-4", "route"], ["ip", "-4", "-o", "address"]):
             lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-            ours = (marks[1], config.service_cidr, f"{gateway}.", config.lb_pool)
+            ours = (marks[1], config.service_cidr, f"{pods}.", config.lb_pool)
             found += [line for line in lines if any(mark in line for mark in ours)]
         found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/*{marks[1]}*")]
         return found
