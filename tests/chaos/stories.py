@@ -73,9 +73,12 @@ def settled(wanted: int) -> Callable[[Object | None], bool]:
     return holds
 
 
+def images(world: World, app: str) -> list[str]:
+    return [pod["spec"]["containers"][0]["image"] for pod in active(world.pods_of(app))]
+
+
 def check_images(world: World, app: str, wanted: int, version: int) -> None:
-    images = [pod["spec"]["containers"][0]["image"] for pod in active(world.pods_of(app))]
-    assert images == [f"app:{version}"] * wanted, images
+    assert images(world, app) == [f"app:{version}"] * wanted, images(world, app)
 
 
 def rounded(share: Any, of: int, *, up: bool) -> int:
@@ -309,7 +312,9 @@ async def daemon(world: World, app: str) -> None:
         return status.get("observedGeneration") == one["metadata"]["generation"] and counts == (3, 3, 3)
 
     await world.reached(DAEMON_SET, app, rolled_out)
-    check_images(world, app, 3, version)
+    while images(world, app) != [f"app:{version}"] * 3:  # what was deleted last may not have been noticed yet
+        await world.clock.sleep(1)
+    await world.reached(DAEMON_SET, app, rolled_out)
     del world.rules[app]
     await end(world, DAEMON_SET, app)
 

@@ -84,7 +84,7 @@ def test_a_replica_set_of_2017(kubectl: Kubectl) -> None:
         assert text in described
     assert described.count("Created pod: kubia-") == 3
     kubectl("delete", "rs", "kubia")
-    eventually(lambda: not kubectl.names("pods", "--field-selector=status.phase=Running"), "pods to go")
+    eventually(lambda: not kubectl.ready_pods("app=kubia"), "its pods to be on their way out")
 
 
 @pytest.mark.parametrize(
