@@ -33,6 +33,8 @@ from sampan.kubelet.node_status import NodeReporter
 from sampan.kubelet.orphans import pods_on_disk, remove_orphan, remove_traces
 from sampan.kubelet.pod_certificates import PodCertificates
 from sampan.kubelet.podspec import uid_of
+from sampan.kubelet.resize.ledger import Ledger
+from sampan.kubelet.resize.reviews import review
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.runtime_state import RuntimeState
 from sampan.kubelet.server import KubeletServer
@@ -81,6 +83,7 @@ class Kubelet:
             handlers=Handlers(self.cri, clock),
             runtime=Runtime(self.cri),
             images=Images(self.cri, clock),
+            ledger=Ledger(config.pod_dir),
             volumes=Volumes(config, self._origins(client, sources, recorder), clock, lambda: self._allocatable),
             sources=sources,
             recorder=recorder,
@@ -119,6 +122,7 @@ class Kubelet:
                 await self._services.synced()
                 await self._pods.synced()
                 self._pods.on_change(lambda old, new: self._on_pod(group, old, new))
+                self._pods.on_change(lambda old, new: self._review())
                 group.create_task(self._reporter.run(), name="node heartbeats")
                 group.create_task(self._follow(), name="containerd events")
                 group.create_task(self._relist(), name="relist")
@@ -141,11 +145,19 @@ class Kubelet:
         if worker is not None:
             worker.update(new)
             return
-        refused = refusal(new, self._allocatable, self.pods()) if is_new(new) else None
+        refused = refusal(new, self._allocatable, self._allocated()) if is_new(new) else None
         worker = self._workers[uid_of(new)] = PodWorker(self.services, new)
         if refused is not None:
             worker.refuse(*refused)
         group.create_task(self._work(worker), name=f"pod {new['metadata']['namespace']}/{new['metadata']['name']}")
+
+    def _allocated(self) -> list[Object]:
+        return [worker.allocated() for worker in self._workers.values() if worker.counts]
+
+    def _review(self) -> None:
+        """Resize what can be resized now."""
+        if any(worker.wish() for worker in self._workers.values()):
+            review([worker for worker in self._workers.values() if worker.counts], self._allocatable)
 
     async def _work(self, worker: PodWorker) -> None:
         """Run a worker to its end; a bug in it must not take the node down."""

@@ -22,14 +22,29 @@ def is_v2(root: Path = ROOT) -> bool:
 def create(path: str, limits: Limits, root: Path = ROOT) -> None:
     """Make a cgroup and set its limits; parents are made without. Raises OSError."""
     if is_v2(root):
-        _create_v2(root, path.strip("/"), limits)
+        _create_v2(root, path.strip("/"))
+    else:
+        for controller in _v1_settings(limits):
+            if (root / controller).is_dir():
+                (root / controller / path.strip("/")).mkdir(parents=True, exist_ok=True)
+    update(path, limits, root)
+
+
+def update(path: str, limits: Limits, root: Path = ROOT) -> None:
+    """Set the limits of a cgroup that there is; raises OSError."""
+    if is_v2(root):
+        _write(root / path.strip("/"), _v2_settings(limits))
         return
     for controller, settings in _v1_settings(limits).items():
         if (root / controller).is_dir():
-            directory = root / controller / path.strip("/")
-            directory.mkdir(parents=True, exist_ok=True)
-            for name, value in settings.items():
-                (directory / name).write_text(value)
+            _write(root / controller / path.strip("/"), settings)
+
+
+def memory_usage(path: str, root: Path = ROOT) -> int:
+    """The bytes that its processes use, caches included; raises OSError."""
+    name = path.strip("/")
+    file = root / name / "memory.current" if is_v2(root) else root / "memory" / name / "memory.usage_in_bytes"
+    return int(file.read_text())
 
 
 def remove(path: str, root: Path = ROOT) -> bool:
@@ -64,15 +79,18 @@ def shares_to_weight(shares: int) -> int:
     return 1 + (shares - 2) * 9999 // 262_142
 
 
-def _create_v2(root: Path, path: str, limits: Limits) -> None:
+def _create_v2(root: Path, path: str) -> None:
     current = root
     for part in path.split("/"):
         _delegate(current)
         current = current / part
         current.mkdir(exist_ok=True)
-    for name, value in _v2_settings(limits).items():
+
+
+def _write(directory: Path, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
         with contextlib.suppress(FileNotFoundError):  # a controller that this machine does not have
-            (current / name).write_text(value)
+            (directory / name).write_text(value)
 
 
 def _delegate(directory: Path) -> None:

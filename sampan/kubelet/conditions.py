@@ -7,9 +7,10 @@ Types, reasons and messages: docs "Pod Lifecycle", section Pod conditions. Condi
 from datetime import datetime
 
 from sampan.kubelet.podspec import containers, init_containers, is_sidecar
+from sampan.kubelet.resize.state import CONDITIONS as OF_RESIZES
 from sampan.machinery.meta import Object, format_time
 
-OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", *OF_RESIZES)
 Finding = tuple[bool, str, str]  # status, reason, message
 _TRUE: Finding = (True, "", "")
 

@@ -14,7 +14,7 @@ from sampan.kubelet.config import KubeletConfig
 from sampan.kubelet.expansion import expand
 from sampan.kubelet.pod_env import ConfigError
 from sampan.kubelet.podspec import container_hash, full_name
-from sampan.kubelet.resources import PERIOD, container_limits, oom_score
+from sampan.kubelet.resources import PERIOD, container_limits, effective_resources, oom_score
 from sampan.kubelet.sandbox_config import namespace_options, supplemental_groups
 from sampan.machinery.meta import Object
 
@@ -81,7 +81,7 @@ def _annotations(made: Prepared) -> dict[str, str]:
 
 
 def _resources(made: Prepared) -> Any:
-    limits = container_limits(made.spec)
+    limits = container_limits({"resources": effective_resources(made.spec, made.pod["spec"].get("resources"))})
     return pb.LinuxContainerResources(
         cpu_shares=limits.cpu_shares,
         cpu_period=PERIOD,

@@ -12,6 +12,7 @@ from sampan.kubelet.handlers import Handlers
 from sampan.kubelet.images import Images
 from sampan.kubelet.podspec import field_path
 from sampan.kubelet.probe_metrics import ProbeMetrics
+from sampan.kubelet.resize.ledger import Ledger
 from sampan.kubelet.runtime import Runtime
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.volumes.manager import Volumes
@@ -34,6 +35,7 @@ class KubeletContext:
     handlers: Handlers
     runtime: Runtime
     images: Images
+    ledger: Ledger
     volumes: Volumes
     sources: SourceReader
     recorder: EventRecorder

@@ -129,6 +129,10 @@ class CRI:
         listed = await self._call("ListContainers", filter=pb.ContainerFilter(label_selector=labels or {}))
         return list(listed.containers)
 
+    async def update_container(self, container: str, resources: Any) -> None:
+        """Give a container that runs other resources; what is 0 in them stays as it is."""
+        await self._call("UpdateContainerResources", container_id=container, linux=resources)
+
     async def reopen_log(self, container: str) -> None:
         """Open the log file anew, after it was renamed."""
         await self._call("ReopenContainerLog", container_id=container)

@@ -15,9 +15,11 @@ from sampan.kubelet.backoff import RestartBackoff
 from sampan.kubelet.context import KubeletContext
 from sampan.kubelet.cri import CRIError
 from sampan.kubelet.plan import (
+    RESIZE,
     Action,
     KillContainer,
     RemoveContainer,
+    Resize,
     StartContainer,
     StartSandbox,
     StopSandbox,
@@ -26,6 +28,7 @@ from sampan.kubelet.plan import (
 )
 from sampan.kubelet.podspec import all_containers, full_name, grace_period, uses_host_network
 from sampan.kubelet.records import PodRuntime
+from sampan.kubelet.resize.apply import ResizeError, carry_out
 from sampan.kubelet.resources import cgroup_parent, pod_limits
 from sampan.kubelet.sandbox_config import sandbox_config
 from sampan.kubelet.start import Start, StartError
@@ -42,6 +45,7 @@ T = TypeVar("T")
 RUNTIME_RETRY = 1.0
 START_RETRY = {"ErrImagePull": 3.0, "CreateContainerConfigError": 5.0}  # then ImagePullBackOff shows, as upstream
 DEFAULT_RETRY = 10.0
+RESIZE_RETRY = 10.0
 SETUP_RETRY = (0.5, 122.0)  # volumes and sandboxes: first and longest wait
 
 
@@ -52,6 +56,8 @@ class Operations:
         self.context = context
         self.waiting: dict[str, tuple[str, str]] = {}  # why a container is not running, by its name
         self.restarts = RestartBackoff()
+        self.resizing: set[str] = set()  # containers that were ended to start with other resources
+        self.resize_error = ""  # why what is allocated has not reached the containers
         self._wake = wake
         self._ended = ended  # told the id of a container that has been stopped
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -86,6 +92,13 @@ class Operations:
             if key not in names:
                 task.cancel()
 
+    def retry_resize(self) -> None:
+        """Something else has been allocated: what went wrong before does not matter any more."""
+        if self.resize_error:
+            self.resize_error = ""
+            if waiting := self._tasks.get(RESIZE):
+                waiting.cancel()
+
     def launch(self, group: asyncio.TaskGroup, pod: Object, runtime: PodRuntime, action: Action) -> None:
         """Begin an action on a pod, as its runtime was seen when it was planned."""
         match action:
@@ -95,6 +108,8 @@ class Operations:
                 doing = self._start_container(pod, runtime, action)
             case KillContainer():
                 doing = self._kill(pod, runtime, action)
+            case Resize():
+                doing = self._resize(pod, runtime)
             case StopSandbox():
                 doing = self.context.cri.stop_sandbox(action.id)
             case RemoveContainer():
@@ -144,11 +159,21 @@ class Operations:
         if not self.context.config.systemd_cgroup:
             path = cgroup_parent(pod, self.context.config.cgroup_root, False)
             await asyncio.to_thread(cgroups.create, path, pod_limits(pod))
+        self.context.ledger.set_cgroup(pod, pod_limits(pod))
+
+    async def _resize(self, pod: Object, runtime: PodRuntime) -> None:
+        try:
+            await self._unless_halted(carry_out(self.context, pod, runtime))
+            self.resize_error = ""
+        except ResizeError as error:
+            self.resize_error = str(error)
+            self._wake()
+            await self._unless_halted(self.context.clock.sleep(RESIZE_RETRY))
 
     async def _start_container(self, pod: Object, runtime: PodRuntime, action: StartContainer) -> None:
         spec = next(spec for spec in all_containers(pod) if spec["name"] == action.name)
         previous = runtime.latest(action.name)
-        if previous is not None and previous.finished is not None:
+        if previous is not None and previous.finished is not None and previous.id not in self.resizing:
             self.restarts.advance(backoff_key(pod, action.name), self.context.clock.now())
         assert runtime.sandbox is not None, "plan() starts containers in a sandbox that is ready"
         config = sandbox_config(pod, runtime.sandbox.attempt, self.context.config, self.context.resolver)
@@ -156,6 +181,7 @@ class Operations:
         try:
             image = await self._unless_halted(start.image())
             await start.run(image, action.restart_count)
+            self.resizing -= {container.id for container in runtime.instances(action.name)}
             self.waiting.pop(action.name, None)
         except StartError as error:
             self.waiting[action.name] = (error.reason, str(error))
@@ -166,6 +192,8 @@ class Operations:
     async def _kill(self, pod: Object, runtime: PodRuntime, action: KillContainer) -> None:
         spec = next((spec for spec in all_containers(pod) if spec["name"] == action.name), None)
         self.context.tell(pod, "Normal", "Killing", action.message, action.name)
+        if action.resize:
+            self.resizing.add(action.id)
         grace = self._grace(pod, spec, action)
         await end_container(self.context, pod, spec, action.id, pod_ip(self.context, pod, runtime), grace)
         self._ended(action.id)

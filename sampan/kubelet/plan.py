@@ -20,10 +20,13 @@ from sampan.kubelet.podspec import (
     uid_of,
 )
 from sampan.kubelet.records import Container, PodRuntime, Sandbox, State
+from sampan.kubelet.resize.changes import is_due, needs_restart, resizable
+from sampan.kubelet.resize.ledger import Record
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, failed_probe, is_started
 from sampan.machinery.meta import Object
 
 ENDS_SHOW = timedelta(seconds=1)  # for so long an end is told as such, before a back-off takes its place
+RESIZE = "resize of the pod"  # its key in Situation.busy; no container can be called that
 KEPT_INSTANCES = 2  # the present one and the one before, for `kubectl logs --previous`
 
 
@@ -50,6 +53,7 @@ class KillContainer:
     name: str
     message: str
     probe: str = ""  # the probe that failed; its own grace period then counts
+    resize: bool = False  # it is to start again with other resources, whatever its restart policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +70,28 @@ class RemoveContainer:
     id: str
 
 
-Action = StartSandbox | StartContainer | KillContainer | StopSandbox | RemoveContainer
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Let the pod's cgroup and the containers that run have what they have been allocated (resize/)."""
+
+
+Action = StartSandbox | StartContainer | KillContainer | StopSandbox | RemoveContainer | Resize
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Everything that plan() may know."""
 
-    pod: Object
+    pod: Object  # with what it has been allocated
     runtime: PodRuntime
     now: datetime
     stopping: bool = False  # deleted, finished or past its deadline: nothing may be started
     busy: frozenset[str] = frozenset()  # operations under way: "sandbox", container names, container and sandbox ids
     verdicts: Verdicts = field(default_factory=dict)
     restarts: RestartBackoff = field(default_factory=RestartBackoff)
+    record: Record | None = None  # what its containers run with; None where nothing is resized
+    resize_failed: bool = False  # the last time
+    resizing: frozenset[str] = frozenset()  # ids of containers that have been ended to start with other resources
 
 
 @dataclass(slots=True)
@@ -161,11 +173,38 @@ def _run(situation: Situation, sandbox: Sandbox, found: Plan) -> None:
     for spec in ephemeral_containers(situation.pod):
         if situation.runtime.latest(spec["name"]) is None:
             found.actions.append(StartContainer(spec["name"], 0))
+    if _is_resized_first(situation, found):
+        return
     past_init = initialized(situation.pod, situation.runtime)
     if _initialize(situation, sandbox, past_init, found):
         for spec in containers(situation.pod):
             _keep(situation, spec, situation.runtime.latest(spec["name"]), found)
     _forget_old(situation, found)
+
+
+def _is_resized_first(situation: Situation, found: Plan) -> bool:
+    """Ask for what a resize needs, whether containers have to wait for it: no one has more than the pod as a whole.
+
+    Those that are to start anew end first, then all others get what they are allocated. Where that has failed, the
+    rest of the pod goes on until the next attempt.
+    """
+    record, pod, runtime = situation.record, situation.pod, situation.runtime
+    if record is None:
+        return False
+    outdated = [
+        (latest, spec["name"])
+        for spec in resizable(pod)
+        if (latest := runtime.latest(spec["name"])) is not None
+        and latest.state is State.RUNNING
+        and needs_restart(pod, record, spec)
+    ]
+    found.actions += [
+        KillContainer(c.id, n, f"Container {n} resize requires restart", resize=True) for c, n in outdated
+    ]
+    if outdated or not is_due(pod, record, runtime):
+        return bool(outdated)
+    found.actions.append(Resize())
+    return not situation.resize_failed
 
 
 def _initialize(situation: Situation, sandbox: Sandbox, past_init: bool, found: Plan) -> bool:
@@ -204,7 +243,9 @@ def _keep(situation: Situation, spec: Object, instance: Container | None, found:
     if instance is None or instance.state is State.CREATED:
         found.actions.append(StartContainer(spec["name"], _next_count(situation, spec["name"])))
     elif instance.state is State.EXITED:
-        if should_restart(situation.pod, spec, instance):
+        if instance.id in situation.resizing:
+            found.actions.append(StartContainer(spec["name"], _next_count(situation, spec["name"])))
+        elif should_restart(situation.pod, spec, instance):
             _restart(situation, spec, instance, found)
     elif why := _reason_to_kill(situation, spec, instance):
         found.actions.append(why)
@@ -286,6 +327,8 @@ def subject(action: Action) -> str:
             return "sandbox"
         case StartContainer():
             return action.name
+        case Resize():
+            return RESIZE
         case _:
             return action.id
 

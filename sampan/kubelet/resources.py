@@ -16,6 +16,7 @@ MIN_SHARES, MAX_SHARES = 2, 262_144
 MIN_QUOTA, MAX_QUOTA = 1_000, (1 << 44) - 1  # microseconds; the kernel refuses more
 MAX_MEMORY = (1 << 63) - 1  # bytes, in CRI and in the kernel
 SYSTEM_CRITICAL = 2_000_000_000
+CPU_AND_MEMORY = ("cpu", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,19 @@ def container_limits(container: Object) -> Limits:
     return _limits(_amounts(resources.get("requests") or {}, limits), _amounts(limits))
 
 
+def effective_resources(container: Object, pod: Object | None) -> Object:
+    """A container's resources; without a limit of its own, that of the pod as a whole holds for it (KEP-2837)."""
+    own: Object = container.get("resources") or {}
+    whole = (pod or {}).get("limits") or {}
+    added = {name: whole[name] for name in CPU_AND_MEMORY if name in whole and name not in (own.get("limits") or {})}
+    return own | {"limits": added | (own.get("limits") or {})} if added else own
+
+
 def pod_limits(pod: Object) -> Limits:
-    """The settings of the pod's cgroup: sums, or the greatest init container; limits only where all have one."""
+    """The settings of the pod's cgroup: sums, or the greatest init container; limits only where all have one.
+
+    What the pod asks for as a whole takes the place of the sums.
+    """
     members = [*containers(pod), *(c for c in init_containers(pod) if is_sidecar(c))]
     firsts = [c for c in init_containers(pod) if not is_sidecar(c)]
     asked = {name: max(_sum(members, name), _most(firsts, name)) for name in ("cpu", "memory")}
@@ -44,6 +56,9 @@ def pod_limits(pod: Object) -> Limits:
         each = [_limit(c, name) for c in (*members, *firsts)]
         if all(each):
             bounds[name] = max(sum(_limit(c, name) for c in members), max((_limit(c, name) for c in firsts), default=0))
+    whole = pod["spec"].get("resources") or {}
+    asked |= _amounts(whole.get("requests") or {})
+    bounds |= {name: amount for name, amount in _amounts(whole.get("limits") or {}).items() if amount}
     return _limits(asked, bounds)
 
 

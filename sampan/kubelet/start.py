@@ -16,6 +16,7 @@ from sampan.kubelet.hooks import HookFailed, hook_of, run_hook
 from sampan.kubelet.images import ImageError
 from sampan.kubelet.pod_env import ConfigError, EnvContext, environment, wanted
 from sampan.kubelet.records import PodRuntime, Sandbox
+from sampan.kubelet.resources import effective_resources
 from sampan.kubelet.stop import end_container
 from sampan.kubelet.volumes.content import VolumeError
 from sampan.kubelet.volumes.mounts import container_mounts
@@ -62,6 +63,8 @@ class Start:
         """Create, start and postStart; returns the container's id. Raises StartError."""
         config = await self._config(image, restart_count)
         identity = await self._create(config)
+        given = effective_resources(self._spec, self._pod["spec"].get("resources"))
+        self._context.ledger.took(self._pod, self._spec["name"], given)  # before it runs and is compared
         self._tell("Normal", "Created", f"Created container: {self._spec['name']}")
         try:
             await self._context.cri.start_container(identity)

@@ -21,6 +21,8 @@ from sampan.kubelet.podspec import (
     uses_host_network,
 )
 from sampan.kubelet.records import Container, PodRuntime, State
+from sampan.kubelet.resize.state import ResizeState, resize_conditions
+from sampan.kubelet.resources import CPU_AND_MEMORY
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import deep_copy, get_path
@@ -41,7 +43,7 @@ Waiting = Mapping[str, tuple[str, str]]  # container -> (reason, message)
 class Observation:
     """What status is made of."""
 
-    pod: Object  # with the last status
+    pod: Object  # with the last status, and what it has been allocated
     runtime: PodRuntime
     now: datetime
     host_ip: str
@@ -49,6 +51,8 @@ class Observation:
     verdicts: Verdicts = field(default_factory=dict)
     verdict: tuple[str, str] | None = None  # (reason, message) of a pod that the kubelet itself ended: Failed
     over: bool = False  # it is being deleted, nothing runs any more, and nothing will
+    resize: ResizeState = field(default_factory=ResizeState)
+    taken: Mapping[str, Object] = field(default_factory=dict)  # container -> resources that the runtime has given it
 
 
 def pod_status(seen: Observation) -> Object:
@@ -80,6 +84,8 @@ def pod_status(seen: Observation) -> Object:
     sandbox = seen.runtime.sandbox
     has_network = bool(sandbox and sandbox.ready and (sandbox.ips or uses_host_network(pod)))
     status["conditions"] = conditions(pod, status, has_network, seen.now)
+    if status["phase"] not in ("Succeeded", "Failed"):
+        status["conditions"] += resize_conditions(pod, seen.resize, seen.now)
     return status
 
 
@@ -171,7 +177,8 @@ def _one(seen: Observation, spec: Object, field_name: str) -> Object:
         status["containerID"] = f"containerd://{latest.id}"
         _add_history(status, instances, before)
         _add_readiness(status, seen, spec, latest, field_name)
-    return status | _allocation(spec) | _volume_mounts(spec)
+    runs = latest is not None and latest.state is State.RUNNING
+    return status | _allocation(spec, seen.taken.get(name) if runs else None) | _volume_mounts(spec)
 
 
 def _add_memory(status: Object, seen: Observation, spec: Object, before: Object) -> None:
@@ -255,13 +262,30 @@ def _add_readiness(status: Object, seen: Observation, spec: Object, latest: Cont
         status["ready"] = _succeeded(status)
 
 
-def _allocation(spec: Object) -> Object:
-    """What was given to it: allocatedResources and resources (KEP-1287); no resources, no fields."""
+def _allocation(spec: Object, taken: Object | None) -> Object:
+    """What it is allocated: allocatedResources; what it runs with: resources (KEP-1287). No resources, no fields."""
     resources = {name: deep_copy(given) for name, given in (spec.get("resources") or {}).items() if given}
     if not resources:
         return {"resources": {}}
     requests = resources.get("requests")
-    return {"resources": resources} | ({"allocatedResources": dict(requests)} if requests else {})
+    allocated = {"allocatedResources": dict(requests)} if requests else {}
+    return {"resources": _in_force(resources, taken)} | allocated
+
+
+def _in_force(resources: Object, taken: Object | None) -> Object:
+    """Allocated resources with the CPU and memory that the runtime has given; with them all where that is unknown."""
+    if taken is None:
+        return resources
+    found: Object = {}
+    for part, given in resources.items():
+        if part not in ("requests", "limits"):
+            found[part] = given
+            continue
+        kept = {name: amount for name, amount in given.items() if name not in CPU_AND_MEMORY}
+        has = taken.get(part) or {}
+        if merged := kept | {name: has[name] for name in CPU_AND_MEMORY if name in has}:
+            found[part] = merged
+    return found
 
 
 def _volume_mounts(spec: Object) -> Object:

@@ -20,6 +20,8 @@ from sampan.kubelet.probe_metrics import Probed
 from sampan.kubelet.probes import Kind as ProbeKind
 from sampan.kubelet.probes import Prober
 from sampan.kubelet.records import Container, PodRuntime, State
+from sampan.kubelet.resize.decision import Wish
+from sampan.kubelet.resize.pod_resize import PodResize
 from sampan.kubelet.status import Observation, pod_status
 from sampan.kubelet.status_writer import StatusWriter
 from sampan.kubelet.steadiness import steady_at
@@ -52,6 +54,8 @@ class PodWorker:
         self._released = False
         self._prober = Prober(context.handlers, context.clock, self._wake.set, self._tell_probe, self._count_probe)
         self._adopted = False
+        self.resize = PodResize(context, pod, lambda: self.pod)
+        self.resize.follow()
 
     # Called by app.py
 
@@ -59,6 +63,32 @@ class PodWorker:
     def pod(self) -> Object:
         """The pod with its newest status."""
         return self._writer.current()
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is among the pods that share what the node has."""
+        return not self.removed and self._verdict is None
+
+    # How it is resized: called by resize/reviews.py
+
+    def allocated(self) -> Object:
+        """The pod with what it has been allocated, which is all that the rest of this works with."""
+        return self.resize.allocated(self.pod)
+
+    def wish(self) -> Wish | None:
+        """What its spec asks for beyond that."""
+        return None if is_deleting(self._pod) else self.resize.wish
+
+    def give(self) -> None:
+        """It may have that."""
+        self.resize.give()
+        self._operations.retry_resize()
+        self._wake.set()
+
+    def defer(self, message: str) -> None:
+        """There is no room for that."""
+        if self.resize.defer(message):
+            self._wake.set()
 
     def refuse(self, reason: str, message: str) -> None:
         """There is no room for it here: it has failed, and nothing of it is started. To be called before `run`."""
@@ -70,6 +100,7 @@ class PodWorker:
         shorter = is_deleting(self._pod) and grace_period(pod) < grace_period(self._pod)
         self._pod = pod
         self._writer.rebase(pod)
+        self.resize.follow()
         if shorter:
             self._operations.cancel_kills(pod)
         self._wake.set()
@@ -116,13 +147,18 @@ class PodWorker:
             await self._sleep_until(found.wake_at)
 
     def _step(self, group: asyncio.TaskGroup, runtime: PodRuntime) -> Plan:
-        pod, now = self._writer.current(), self.context.clock.now()
+        pod, now = self.allocated(), self.context.clock.now()
         limit = self._check_deadline(pod, now)
         stopping = self._check_stopping(pod)
         self._adopt_once(pod, runtime)
         self._probe(group, pod, runtime, stopping)
         doing = self._operations
-        found = plan(Situation(pod, runtime, now, stopping, doing.busy, self._prober.verdicts, doing.restarts))
+        record, ended = self.resize.record, frozenset(doing.resizing)
+        verdicts, failed = self._prober.verdicts, bool(doing.resize_error)
+        found = plan(
+            Situation(pod, runtime, now, stopping, doing.busy, verdicts, doing.restarts, record, failed, ended)
+        )
+        self.resize.look(pod, runtime, doing.resize_error, stopping=stopping)
         for action in found.actions:
             doing.launch(group, pod, runtime, action)
         self._tell_backoff(pod, runtime, found)
@@ -161,6 +197,8 @@ class PodWorker:
             self._prober.verdicts,
             self._verdict,
             over=found.stopped and is_deleting(pod),
+            resize=self.resize.state,
+            taken=self.resize.record.containers,
         )
         status = pod_status(seen)
         self._writer.want(status)
@@ -200,7 +238,7 @@ class PodWorker:
             if self._operations.halted or "sandbox" in self._operations.busy:
                 continue
             try:
-                await self.context.volumes.prepare(self._writer.current())
+                await self.context.volumes.prepare(self.allocated())
             except (VolumeError, APIError, OSError) as error:
                 self.context.tell(self._pod, "Warning", "FailedMount", str(error))
 
@@ -259,6 +297,7 @@ class PodWorker:
         await forget_pod(self.context, pod, runtime)
         self.context.images.forget(self.uid)
         self.context.probe_metrics.forget(self.uid)
+        self.context.ledger.forget(self.uid)
         return True
 
     async def _delete(self, pod: Object) -> None:

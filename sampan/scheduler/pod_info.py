@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import orjson
 
 from sampan.kinds.core.host_ports import host_ports
-from sampan.kinds.core.pod_requests import CPU, MEMORY, Amounts, requested
+from sampan.kinds.core.pod_requests import CPU, MEMORY, Amounts, requested_by
 from sampan.machinery.meta import Key, Object, is_deleting, key_of, labels_of
 
 _FINISHED = ("Succeeded", "Failed")
@@ -64,8 +64,8 @@ class PodInfo:
         self.node_name: str = spec.get("nodeName") or ""
         self.priority: int = spec.get("priority") or 0
         self.terminating = is_deleting(pod)
-        self.requests: Amounts = requested(spec)
-        assumed = requested(spec, assume_defaults=True)
+        self.requests: Amounts = requested_by(pod)
+        assumed = requested_by(pod, assume_defaults=True)
         self.score_cpu = assumed.get(CPU, 0)  # what scoring counts, see pod_requests.DEFAULT_CPU
         self.score_memory = assumed.get(MEMORY, 0)
         self.ports = tuple(host_ports(spec))

@@ -58,7 +58,7 @@ def effective(pod: Object, field: Field) -> Resources:
     total: Resources = {}
     for part in _views(pod, field):
         raise_to(total, part)
-    total.update(_of_pod(spec.get("resources"), field))
+    total.update(_of_whole(pod, field))
     for name, amount in resources(spec.get("overhead")).items():
         if field == "requests" or (name in total and total[name].nano):
             add(total, {name: amount})
@@ -88,6 +88,19 @@ def _summed(spec: Object, own: Callable[[Object], Resources]) -> Resources:
 def _of_pod(amounts: Object | None, field: Field) -> Resources:
     found = resources((amounts or {}).get(field))
     return {name: amount for name, amount in found.items() if is_pod_level(name)}
+
+
+def _of_whole(pod: Object, field: Field) -> Resources:
+    """What the pod asks for as a whole, or is granted or has by its status, whatever is the most."""
+    status = pod.get("status") or {}
+    asked = _of_pod(pod["spec"].get("resources"), field)
+    if not asked or not status.get("resources"):
+        return asked
+    total = {} if _is_infeasible(pod) else dict(asked)
+    raise_to(total, _of_pod(status["resources"], field))
+    if field == "requests":
+        raise_to(total, _of_pod({field: status.get("allocatedResources")}, field))
+    return total
 
 
 def _views(pod: Object, field: Field) -> Iterator[Resources]:
