@@ -295,3 +295,13 @@ def is_valid(tree: Any) -> bool:
         (element == DOT or element[:2] in ("f:", "k:", "v:", "i:")) and is_valid(below)
         for element, below in tree.items()
     )
+
+
+def in_order(tree: Tree) -> Tree:
+    """The same with its members sorted, as Go writes maps; itself where they are. Clients compare bytes of FieldsV1."""
+    changed = {element: sorted_ for element, below in tree.items() if (sorted_ := in_order(below)) is not below}
+    names = list(tree)
+    ordered = sorted(names)
+    if ordered == names and not changed:
+        return tree
+    return {element: changed.get(element, tree[element]) for element in ordered}

@@ -8,7 +8,7 @@ managedfieldsupdater, capmanagers, buildmanagerinfo).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sampan.machinery.fieldtrees import EMPTY, Node, Tree, created, is_valid, minus, union, union_all
+from sampan.machinery.fieldtrees import EMPTY, Node, Tree, created, in_order, is_valid, minus, union, union_all
 from sampan.machinery.managers import APPLY, SYSTEM_META, UPDATE
 from sampan.machinery.meta import Object
 from sampan.machinery.tree import deep_copy
@@ -135,7 +135,7 @@ def _entry(identity: tuple[str, str, str], fields: Tree, time: str | None) -> En
     entry: dict[str, Any] = {"manager": manager, "operation": UPDATE, "apiVersion": api_version}
     if time:
         entry["time"] = time
-    entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields}
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": in_order(fields)}
     return entry | {"subresource": subresource} if subresource else entry
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sampan.machinery import fieldsets, tracking
-from sampan.machinery.fieldtrees import compile_tree, is_valid, minus, union, union_all
+from sampan.machinery.fieldtrees import compile_tree, in_order, is_valid, minus, union, union_all
 from sampan.machinery.tracking import private_copy, track_update
 from tests.machinery.sample import DEPLOYMENT, POD, definition, pod
 
@@ -37,6 +38,14 @@ def test_trees_are_sets(one: Any, other: Any) -> None:
 def test_what_does_not_change_is_the_same_tree(one: Any) -> None:
     before = tree(one)
     assert minus(before, {}) is before and minus(before, {"f:other": {}}) is before
+
+
+@given(PATHS, PATHS)
+def test_records_are_written_in_the_order_of_gos_maps(one: Any, other: Any) -> None:
+    merged = union(tree(one), tree(other))
+    ordered = in_order(merged)
+    assert orjson.dumps(ordered) == orjson.dumps(merged, option=orjson.OPT_SORT_KEYS)
+    assert in_order(ordered) is ordered
 
 
 def containers(*names: str, **more: Any) -> list[Any]:
