@@ -32,6 +32,7 @@ from sampan.scheduler.budgets import Budgets
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.configuration.configuration import Configuration
 from sampan.scheduler.decision import Unschedulable
+from sampan.scheduler.devices.store import Devices
 from sampan.scheduler.dry_run import Preemption
 from sampan.scheduler.effects import SCHEDULER_ERROR, UNSCHEDULABLE
 from sampan.scheduler.evictions import Evictions
@@ -39,7 +40,7 @@ from sampan.scheduler.extenders.deciding import decide
 from sampan.scheduler.extenders.extenders import Extenders
 from sampan.scheduler.extenders.wire import ExtenderError
 from sampan.scheduler.feed import Feed, asks_alike, scheduler_of, waits
-from sampan.scheduler.framework import Rejected
+from sampan.scheduler.framework import PluginError, Rejected
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.making_ready import MakingReady
 from sampan.scheduler.nominations import Nominations
@@ -77,7 +78,8 @@ class Scheduler:
         self._pods, self._nodes, self._namespaces = (self._follow(kind) for kind in (POD, NODE, NAMESPACE))
         owners = Owners(self._follow)
         volumes = Volumes(self._follow, self.queue.happened)
-        handle = Handle(client, clock, volumes, owners.selector, self._namespace_labels)
+        devices = Devices(self._follow, self.queue.happened, lambda pod: self._feed.pod_changed(pod, pod))
+        handle = Handle(client, clock, volumes, devices, owners.selector, self._namespace_labels)
         self._nominated = Nominations(self._room_freed)
         self._extenders = Extenders(configuration.extenders, lambda name: self._nodes.get(Key("", name)))
         shared = Shared(self.state, self._nominated, Budgets(self._follow), chance or Random(), self._extenders)
@@ -125,7 +127,7 @@ class Scheduler:
         """
         by = self._by(waiting.pod)
         try:
-            if by.decider.is_new(waiting.pod) and not await self._look_ahead(waiting, by):
+            if self._is_long(waiting.pod, by) and not await self._look_ahead(waiting, by):
                 return _nothing()
             pod = waiting.pod
             asks = self._extenders.decide_about(pod)
@@ -134,7 +136,7 @@ class Scheduler:
                 return _nothing()
             if isinstance(outcome, Unschedulable):
                 return await self._reject(waiting, by, outcome)
-        except ExtenderError as error:
+        except (ExtenderError, PluginError) as error:
             return self._give_up(waiting, by, str(error))
         except Exception as error:
             log.exception("scheduling %s failed", waiting.pod.key)
@@ -147,11 +149,19 @@ class Scheduler:
         self._nominated.drop(pod.key, assigned=outcome)
         return self._bind(waiting, outcome)
 
+    def _is_long(self, pod: PodInfo, by: Served) -> bool:
+        """Whether a decision would take too long without looking ahead."""
+        return by.decider.is_new(pod) or any(plugin.lacks(pod) for plugin in by.profile.look_aheads)
+
     async def _look_ahead(self, waiting: Waiting, by: Served) -> bool:
-        """Judge the nodes for a pod that is the first of its kind; False where it has gone meanwhile."""
+        """Find out what takes long, as of the first pod of its kind; False where it has gone meanwhile."""
         self.queue.park(waiting, frozenset())
         self.queue.hold(waiting)
-        await by.decider.look_ahead(waiting.pod)
+        if by.decider.is_new(waiting.pod):
+            await by.decider.look_ahead(waiting.pod)
+        for plugin in by.profile.look_aheads:
+            if plugin.lacks(waiting.pod):
+                await plugin.look_ahead(waiting.pod)
         return self.queue.take_back(waiting)
 
     async def _write(self, writing: Coroutine[Any, Any, None]) -> None:
@@ -239,18 +249,26 @@ class Scheduler:
         """See whether preemption helps. The pod is held meanwhile: others have their turn, and it may go."""
         self.queue.park(waiting, by.profile.events_for(failure.plugins))
         self.queue.hold(waiting)
+        done = await self._post_filter(waiting.pod, by) if failure.nodes else ""
         preempts = failure.nodes and by.profile.preempts
         remedy = await by.preemptor.find(waiting.pod, failure) if preempts else NoPreemption("")
         if not self.queue.is_held(waiting):
             return _nothing()
         pod = waiting.pod
-        message = f"{failure.message()} {remedy.message}".rstrip()
+        message = f"{failure.message()} {', '.join(filter(None, (done, remedy.message)))}".rstrip()
         if isinstance(remedy, Preemption):
             return self._preempt(waiting, by, remedy, message, self._evictions.plan(pod, remedy))
         if not remedy.nominated:
             self._nominated.put(pod, "")
         self.queue.release(waiting)
         return by.effects.report_failure(pod, UNSCHEDULABLE, message, self._nominated.node_of(pod))
+
+    async def _post_filter(self, pod: PodInfo, by: Served) -> str:
+        """What plugins do for a pod that no node can take, beside preemption; errors are told."""
+        try:
+            return ", ".join([said for plugin in by.profile.post_filters if (said := await plugin.post_filter(pod))])
+        except (APIError, OSError) as error:
+            return str(error)
 
     async def _preempt(
         self, waiting: Waiting, by: Served, remedy: Preemption, message: str, pushed_out: Sequence[PodInfo]

@@ -25,3 +25,6 @@ class ClusterEvent(Enum):
     CSI_DRIVER = auto()
     CSI_CAPACITY = auto()
     VOLUME_ATTACHMENT = auto()
+    RESOURCE_CLAIM = auto()
+    DEVICE_CLASS = auto()
+    RESOURCE_SLICE = auto()  # and taints of devices

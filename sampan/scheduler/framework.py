@@ -39,6 +39,10 @@ class Rejected(Exception):
     """Raised by what acts for a pod: it can't have the node after all. The message says why."""
 
 
+class PluginError(Exception):
+    """Raised by what decides: this attempt has failed, whichever nodes there are, and another is due later."""
+
+
 class Plugin(Protocol):
     """Every plugin has a name, and events after which a pod that it rejected is worth another try."""
 
@@ -119,6 +123,21 @@ class PreEnqueue(Plugin, Protocol):
     """Says whether a pod is not to be looked at yet; it is asked again when the pod changes."""
 
     def holds(self, pod: PodInfo) -> bool: ...
+
+
+@runtime_checkable
+class LookAhead(Protocol):
+    """Finds out before a decision what would take too long during one; `lacks` says whether there is anything."""
+
+    def lacks(self, pod: PodInfo) -> bool: ...
+    async def look_ahead(self, pod: PodInfo) -> None: ...
+
+
+@runtime_checkable
+class PostFilter(Protocol):
+    """Does something for a pod that no node can take; says what, or "". Raises APIError, OSError."""
+
+    async def post_filter(self, pod: PodInfo) -> str: ...
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sampan.client.api import Client
 from sampan.machinery.selectors import Selector
 from sampan.reconcile.clock import Clock
+from sampan.scheduler.devices.store import Devices
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.volumes import Volumes
 
@@ -17,5 +18,6 @@ class Handle:
     client: Client
     clock: Clock
     volumes: Volumes
+    devices: Devices
     owner_selector: Callable[[PodInfo], Selector | None]  # of all that a pod belongs to (owners.py)
     namespace_labels: Callable[[str], Mapping[str, str]]

@@ -15,12 +15,14 @@ from sampan.scheduler.framework import (
     EXTENDERS,
     ClusterFilter,
     ClusterScore,
+    LookAhead,
     Narrowing,
     NodeCheck,
     NodeFilter,
     NodeScore,
     Permit,
     PostBind,
+    PostFilter,
     PreBind,
     PreEnqueue,
     Refusal,
@@ -28,6 +30,7 @@ from sampan.scheduler.framework import (
     Reserve,
 )
 from sampan.scheduler.handle import Handle
+from sampan.scheduler.plugins.dynamic_resources import DynamicResources
 from sampan.scheduler.plugins.image_locality import ImageLocality
 from sampan.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from sampan.scheduler.plugins.node_affinity import NodeAffinity
@@ -95,6 +98,7 @@ PLUGINS: Mapping[str, Callable[[Handle, Arguments], object]] = {
     "VolumeZone": lambda handle, args: VolumeZone(handle.volumes),
     "PodTopologySpread": _spread,
     "InterPodAffinity": _affinity,
+    "DynamicResources": lambda handle, args: DynamicResources(handle.devices, handle.client, handle.clock),
     "NodeResourcesBalancedAllocation": lambda _, args: NodeResourcesBalancedAllocation(_weighed(args["resources"])),
     "ImageLocality": lambda handle, args: ImageLocality(),
 }
@@ -119,12 +123,14 @@ class Profile:
     """Plugins by what they do; one plugin may stand in several places. Those that score, each with its weight."""
 
     pre_enqueues: Sequence[PreEnqueue] = ()
+    look_aheads: Sequence[LookAhead] = ()
     narrowing: Sequence[Narrowing] = ()
     node_filters: Sequence[NodeFilter] = ()
     cluster_filters: Sequence[ClusterFilter] = ()
     node_scores: Sequence[tuple[NodeScore, int]] = ()
     relative_scores: Sequence[tuple[RelativeScore, int]] = ()
     cluster_scores: Sequence[tuple[ClusterScore, int]] = ()
+    post_filters: Sequence[PostFilter] = ()
     reserves: Sequence[Reserve] = ()
     permits: Sequence[Permit] = ()
     pre_binds: Sequence[PreBind] = ()
@@ -166,12 +172,14 @@ def profile_of(configuration: ProfileConfiguration, handle: Handle) -> Profile:
     before = those(ClusterFilter, "preFilter")  # type: ignore[type-abstract]
     return Profile(
         pre_enqueues=those(PreEnqueue, "preEnqueue"),  # type: ignore[type-abstract]
+        look_aheads=those(LookAhead, "filter"),  # type: ignore[type-abstract]
         narrowing=those(Narrowing, "preFilter"),  # type: ignore[type-abstract]
         node_filters=those(NodeFilter, "filter"),  # type: ignore[type-abstract]
         cluster_filters=[*(RefusalsOnly(plugin) for plugin in before if plugin not in filters), *filters],
         node_scores=scoring(NodeScore),  # type: ignore[type-abstract]
         relative_scores=scoring(RelativeScore),  # type: ignore[type-abstract]
         cluster_scores=scoring(ClusterScore),  # type: ignore[type-abstract]
+        post_filters=those(PostFilter, "postFilter"),  # type: ignore[type-abstract]
         reserves=those(Reserve, "reserve"),  # type: ignore[type-abstract]
         permits=those(Permit, "permit"),  # type: ignore[type-abstract]
         pre_binds=those(PreBind, "preBind"),  # type: ignore[type-abstract]

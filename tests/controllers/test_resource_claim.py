@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from sampan.controllers.resource_claim.making import beginning, made_from
 from sampan.controllers.resource_claim.pods import claims, needs_work, statuses
-from sampan.controllers.resource_claim.releasing import FINALIZER, Release, release
+from sampan.controllers.resource_claim.releasing import Release, release
 from sampan.kinds.core.event import KIND as EVENT
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.resource.names import CLAIM_FINALIZER
 from sampan.kinds.resource.resource_claim import KIND as CLAIM
 from sampan.kinds.resource.resource_claim_template import KIND as TEMPLATE
 from sampan.machinery.meta import Object, annotations_of, labels_of
@@ -96,20 +97,20 @@ OTHER = {"apiGroup": "example.com", "resource": "things", "name": "gone", "uid":
         (claim(consumer("here")), Release()),
         (claim(consumer("gone"), consumer("here")), Release({"reservedFor": [consumer("here")]})),
         (
-            claim(consumer("gone"), allocated=True, finalizers=[FINALIZER]),
+            claim(consumer("gone"), allocated=True, finalizers=[CLAIM_FINALIZER]),
             Release({"reservedFor": []}, unprotect=True, unused=True),
         ),
         (
             claim(consumer("gone"), allocated=True),  # whoever allocated it is not known here
             Release({"allocation": ALLOCATION, "reservedFor": []}, unused=True),
         ),
-        (claim(OTHER, allocated=True, finalizers=[FINALIZER]), Release()),
-        (claim(allocated=True, finalizers=[FINALIZER]), Release(unused=True)),  # nobody has used it yet
+        (claim(OTHER, allocated=True, finalizers=[CLAIM_FINALIZER]), Release()),
+        (claim(allocated=True, finalizers=[CLAIM_FINALIZER]), Release(unused=True)),  # nobody has used it yet
         (
-            claim(allocated=True, finalizers=[FINALIZER], deletionTimestamp="x"),
+            claim(allocated=True, finalizers=[CLAIM_FINALIZER], deletionTimestamp="x"),
             Release({"reservedFor": []}, unprotect=True, unused=True),
         ),
-        (claim(finalizers=[FINALIZER], deletionTimestamp="x"), Release(unprotect=True, unused=True)),
+        (claim(finalizers=[CLAIM_FINALIZER], deletionTimestamp="x"), Release(unprotect=True, unused=True)),
     ],
 )
 def test_what_becomes_of_a_claim(one: Object, made: Release) -> None:
@@ -125,7 +126,7 @@ async def start(cluster: Cluster, name: str, *entries: Object) -> Object:
 
 async def allocate(cluster: Cluster, name: str) -> None:
     """What a scheduler does, but for reserving the claim."""
-    await cluster.patch(CLAIM, name, {"metadata": {"finalizers": [FINALIZER]}})
+    await cluster.patch(CLAIM, name, {"metadata": {"finalizers": [CLAIM_FINALIZER]}})
     await cluster.patch(CLAIM, name, {"status": {"allocation": ALLOCATION}}, subresource="status")
 
 

@@ -21,6 +21,7 @@ SCORES = [
     "VolumeBinding:1",
     "PodTopologySpread:2",
     "InterPodAffinity:2",
+    "DynamicResources:2",
     "NodeResourcesBalancedAllocation:1",
     "ImageLocality:1",
 ]
@@ -86,9 +87,9 @@ def test_multi_point_is_spread_and_a_point_has_precedence(said: Mapping[str, str
 
 def test_the_default_profile_has_every_plugin_wherever_it_has_a_say() -> None:
     assert DEFAULT_PLUGINS.at("queueSort") == ["PrioritySort"]
-    assert DEFAULT_PLUGINS.at("postFilter") == ["DefaultPreemption"]
+    assert DEFAULT_PLUGINS.at("postFilter") == ["DynamicResources", "DefaultPreemption"]
     assert DEFAULT_PLUGINS.at("bind") == ["DefaultBinder"]
-    assert DEFAULT_PLUGINS.at("reserve") == DEFAULT_PLUGINS.at("preBind") == ["VolumeBinding"]
+    assert DEFAULT_PLUGINS.at("reserve") == DEFAULT_PLUGINS.at("preBind") == ["VolumeBinding", "DynamicResources"]
     assert DEFAULT_PLUGINS.at("filter")[:3] == ["NodeName", "NodeUnschedulable", "TaintToleration"]
 
 

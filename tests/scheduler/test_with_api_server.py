@@ -18,6 +18,9 @@ from sampan.kinds.core.persistent_volume_claim import KIND as CLAIM
 from sampan.kinds.core.pod import KIND as POD
 from sampan.kinds.core.service_account import KIND as SERVICE_ACCOUNT
 from sampan.kinds.policy.pod_disruption_budget import KIND as BUDGET
+from sampan.kinds.resource.device_class import KIND as DEVICE_CLASS
+from sampan.kinds.resource.resource_claim import KIND as DEVICE_CLAIM
+from sampan.kinds.resource.resource_slice import KIND as SLICE
 from sampan.kinds.scheduling.priority_class import KIND as PRIORITY_CLASS
 from sampan.kinds.storage.storage_class import KIND as STORAGE_CLASS
 from sampan.machinery.meta import Object, annotations_of
@@ -106,6 +109,31 @@ async def test_a_claim_that_waits_is_given_its_volume_before_the_pod_its_node(cl
     await client.patch(CLAIM, "c", done, "default")
     bound = await seen(client, "kubia", "True")
     assert bound["spec"]["nodeName"] == "here" and "nominatedNodeName" not in bound["status"]
+
+
+async def test_a_pod_waits_for_its_claim_and_for_a_device_and_then_has_both(client: Client) -> None:
+    await add_node(client, "here", "4")
+    containers = [{"name": "main", "image": "app", "resources": {"claims": [{"name": "gpu"}]}}]
+    spec = {"containers": containers, "resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}]}
+    await client.create(POD, {"metadata": {"name": "kubia", "namespace": "default"}, "spec": spec})
+    await client.create(DEVICE_CLASS, {"metadata": {"name": "gpu"}, "spec": {}})
+    model = 'device.attributes["gpu.example.com"].model == "a"'
+    exactly = {"deviceClassName": "gpu", "selectors": [{"cel": {"expression": model}}]}
+    claim = {"metadata": {"name": "c", "namespace": "default"}}
+    await client.create(DEVICE_CLAIM, {**claim, "spec": {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}})
+    waiting = await seen(client, "kubia", "False")
+    message = waiting["status"]["conditions"][0]["message"]
+    assert message.startswith("0/1 nodes are available: 1 cannot allocate all claims. preemption: 0/1 nodes are avail")
+    devices = [{"name": f"d{n}", "attributes": {"model": {"string": model}}} for n, model in enumerate("ba")]
+    pool = {"name": "here", "generation": 1, "resourceSliceCount": 1}
+    offer = {"driver": "gpu.example.com", "pool": pool, "nodeName": "here", "devices": devices}
+    await client.create(SLICE, {"metadata": {"name": "s"}, "spec": offer})
+    bound = await seen(client, "kubia", "True")
+    got = await client.get(DEVICE_CLAIM, "c", "default")
+    (result,) = got["status"]["allocation"]["devices"]["results"]
+    assert (bound["spec"]["nodeName"], result["device"], result["request"]) == ("here", "d1", "r")
+    assert [one["uid"] for one in got["status"]["reservedFor"]] == [bound["metadata"]["uid"]]
+    assert got["metadata"]["finalizers"] == ["resource.kubernetes.io/delete-protection"]
 
 
 async def test_a_pod_that_goes_while_its_claim_is_waited_for_leaves_nothing_behind(client: Client) -> None:

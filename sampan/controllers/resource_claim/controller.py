@@ -6,6 +6,7 @@ from enum import StrEnum
 from sampan.controllers.own_writes import OWN_WRITES_UNSEEN, OwnWrites
 from sampan.controllers.resource_claim import making, pods, releasing
 from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.resource.names import CLAIM_FINALIZER
 from sampan.kinds.resource.resource_claim import KIND as CLAIM
 from sampan.kinds.resource.resource_claim_template import KIND as TEMPLATE
 from sampan.machinery.errors import APIError, NotFound
@@ -154,7 +155,7 @@ class ResourceClaimController(Controller):
             claim = await self.client.update(CLAIM, {**claim, "status": plan.status}, subresource="status")
         if plan.unprotect:
             meta = claim["metadata"]
-            left = [name for name in meta["finalizers"] if name != releasing.FINALIZER]
+            left = [name for name in meta["finalizers"] if name != CLAIM_FINALIZER]
             claim = await self.client.update(CLAIM, {**claim, "metadata": {**meta, "finalizers": left}})
         if plan.unused and not is_deleting(claim):
             await self._delete_unneeded(claim)

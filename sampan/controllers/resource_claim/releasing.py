@@ -7,9 +7,8 @@ goes. Only what ceases to be used is deallocated: who allocates need not reserve
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sampan.kinds.resource.names import CLAIM_FINALIZER
 from sampan.machinery.meta import Object, controller_of, is_deleting
-
-FINALIZER = "resource.kubernetes.io/delete-protection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def release(claim: Object, gone: Collection[str]) -> Release:
     """`gone` are the uids of pods that need it no more. Who else it is reserved for is not ours to judge."""
     status, pods = claim.get("status") or {}, {one["uid"] for one in pods_of(claim)}
     left = [one for one in _reserved(claim) if one["uid"] not in gone or one["uid"] not in pods]
-    protected = FINALIZER in (claim["metadata"].get("finalizers") or ())
+    protected = CLAIM_FINALIZER in (claim["metadata"].get("finalizers") or ())
     if len(left) < len(_reserved(claim)):
         kept = _without(status, "allocation") if protected and not left else status
         unprotect = protected and kept.get("allocation") is None

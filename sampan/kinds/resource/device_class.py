@@ -6,7 +6,6 @@ Rules and texts: k8s.io/kubernetes/pkg/apis/resource/validation.
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME
 from sampan.kinds.core.resource_validation import is_extended
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.resource.configuration import validate_configuration
 from sampan.kinds.resource.names import DOMAIN
 from sampan.kinds.resource.requests import MOST_CONFIGS, bounded
@@ -61,7 +60,6 @@ KIND = Kind(
     rules=_RULES,
     validate_create=_validate,
     validate_update=_validate,
-    create_warnings=nothing_acts("no device is allocated by it"),
     slow_validation=True,
     has_status=False,
     returns_deleted=True,

@@ -11,6 +11,7 @@ from sampan.machinery.validation import Path, check, dns_label, dns_subdomain, i
 
 DOMAIN = "io.k8s.api.resource.v1."
 GROUP = "resource.k8s.io"
+CLAIM_FINALIZER = "resource.kubernetes.io/delete-protection"  # of claims that have devices
 _MAX_POOL, _MAX_DOMAIN, _MAX_IDENTIFIER = 253, 63, 32
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _is_identifier = re.compile(_IDENTIFIER, re.ASCII).fullmatch

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.prepare import STATUS_METADATA, fresh_status, in_metadata, keeping_metadata
 from sampan.kinds.resource import v1beta1
 from sampan.kinds.resource.allocation import drop_deallocated, validate_status
@@ -73,7 +72,6 @@ KIND = Kind(
     rules=together(RULES, {DOMAIN + "ResourceClaim": {"spec": Immutable()}}),
     validate_create=_validate,
     validate_status_update=validate_status,
-    create_warnings=nothing_acts("no device is allocated for it"),
     slow_validation=True,
     has_generation=False,
     returns_deleted=True,

@@ -10,7 +10,6 @@ from sampan.kinds.checks import SPEC, Errors
 from sampan.kinds.columns import AGE, NAME, text
 from sampan.kinds.core.persistent_volume_sources import validate_driver_name
 from sampan.kinds.core.scheduling_validation import validate_node_selector
-from sampan.kinds.inert import nothing_acts
 from sampan.kinds.resource import devices, v1beta1
 from sampan.kinds.resource.names import DOMAIN, pool_name
 from sampan.kinds.resource.requests import bounded
@@ -144,7 +143,6 @@ KIND = Kind(
         "spec.driver": _field("driver"),
         "spec.pool.name": _field("pool", "name"),
     },
-    create_warnings=nothing_acts("none of its devices is allocated"),
     has_status=False,
     returns_deleted=True,
     definitions=v1beta1.define,

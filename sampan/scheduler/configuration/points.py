@@ -45,6 +45,7 @@ PLUGINS: Mapping[str, frozenset[str]] = {
     "VolumeZone": _FILTERS,
     "PodTopologySpread": _FILTERS | _SCORES,
     "InterPodAffinity": _FILTERS | _SCORES,
+    "DynamicResources": _FILTERS | {"postFilter", "score", "reserve", "preBind", "preEnqueue"},
     "DefaultPreemption": frozenset({"postFilter", "preEnqueue"}),
     "NodeResourcesBalancedAllocation": _SCORES,
     "ImageLocality": frozenset({"score"}),
@@ -56,6 +57,7 @@ WEIGHTS: Mapping[str, int] = {
     "NodeResourcesFit": 1,
     "PodTopologySpread": 2,
     "InterPodAffinity": 2,
+    "DynamicResources": 2,
     "NodeResourcesBalancedAllocation": 1,
     "ImageLocality": 1,
 }
@@ -64,7 +66,6 @@ WEIGHTS: Mapping[str, int] = {
 ABSENT = frozenset(
     {
         "DeferredPodScheduling",
-        "DynamicResources",
         "GangScheduling",
         "NodeDeclaredFeatures",
         "PodGroupPodsCount",

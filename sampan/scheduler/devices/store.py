@@ -1,0 +1,241 @@
+"""Claims and devices as the scheduler sees them: what informers show, under what pods on their way have been promised.
+
+A promise stands from the moment that a node is chosen until the informer shows the claim with its devices, or the pod
+has failed, so that no device is given away twice. One per scheduler, made by app.py.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from sampan.client.informer import Informer
+from sampan.kinds.core.pod import KIND as POD
+from sampan.kinds.resource.device_class import KIND as CLASS
+from sampan.kinds.resource.device_taint_rule import KIND as RULE
+from sampan.kinds.resource.resource_claim import KIND as CLAIM
+from sampan.kinds.resource.resource_slice import KIND as SLICE
+from sampan.machinery.kind import Kind
+from sampan.machinery.meta import Key, Object, is_deleting, key_of
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.devices.pod_claims import allocation_of, names
+from sampan.scheduler.devices.pools import Device, DeviceId, Pool, PoolId, Slice, pool_of
+from sampan.scheduler.pod_info import PodInfo
+
+Happened = Callable[[set[ClusterEvent], Callable[[PodInfo], bool] | None], None]
+_BY_CLAIM = "resource claims"
+
+
+class _Promise(NamedTuple):
+    claim: Object  # as it will be, or, once it is written, as it is
+    written: bool = False
+
+
+class Devices:
+    """See the module. `reconsider` is told of pods that may be held, or no longer, because of their claims."""
+
+    def __init__(
+        self, follow: Callable[[Kind], Informer], happened: Happened, reconsider: Callable[[Object], None]
+    ) -> None:
+        self._claims, self._classes, self._slices, self._rules, self._pods = (
+            follow(kind) for kind in (CLAIM, CLASS, SLICE, RULE, POD)
+        )
+        self._pods.add_index(_BY_CLAIM, _claim_keys)
+        self._happened, self._reconsider = happened, reconsider
+        self._taken: Counter[DeviceId] = Counter()
+        self._promises: dict[str, _Promise] = {}  # by uid of the claim
+        self._parts: dict[PoolId, dict[str, Slice]] = {}
+        self._pools: dict[PoolId, Pool] = {}  # those that have been asked for since they changed
+        self._local: dict[str, Counter[PoolId]] = {}  # by the node that slices name
+        self._shared: Counter[PoolId] = Counter()  # of which some slices name no node
+        self.version = 0  # of all that pools are made of
+        self._claims.on_change(self._claim_changed)
+        self._slices.on_change(self._slice_changed)
+        self._rules.on_change(self._rule_changed)
+        self._classes.on_change(partial(self._changed, ClusterEvent.DEVICE_CLASS))
+
+    # Reading
+
+    def claim(self, key: Key) -> Object | None:
+        """A claim, as it is in the API as far as is known here."""
+        claim = self._claims.get(key)
+        promise = self._promises.get(claim["metadata"]["uid"]) if claim is not None else None
+        return promise.claim if promise is not None and promise.written else claim
+
+    def is_promised(self, claim: Object) -> bool:
+        """Whether devices are about to be written down for a claim."""
+        promise = self._promises.get(claim["metadata"]["uid"])
+        return promise is not None and not promise.written
+
+    def device_class(self, name: str) -> Object | None:
+        """A DeviceClass."""
+        return self._classes.get(Key("", name))
+
+    @property
+    def taken(self) -> Container[DeviceId]:
+        """The devices that somebody has, or has been promised."""
+        return self._taken
+
+    def pools_for(self, node: str) -> list[Pool]:
+        """The pools that a node may reach, in upstream's order."""
+        found = {**self._shared, **self._local.get(node, {})}
+        return [self._pool(identity) for identity in sorted(found)]
+
+    def all_devices(self) -> list[Device]:
+        """Those of all pools that may be taken from."""
+        pools = [self._pool(identity) for identity in self._parts]
+        return [device for pool in pools if not pool.problem for device in pool.devices]
+
+    def _pool(self, identity: PoolId) -> Pool:
+        found = self._pools.get(identity)
+        if found is None:
+            found = self._pools[identity] = pool_of(identity, self._parts[identity].values())
+        return found
+
+    # Promises
+
+    def promise(self, claims: Iterable[Object]) -> None:
+        """Keep the devices of claims, as they will be."""
+        for claim in claims:
+            self._promises[claim["metadata"]["uid"]] = _Promise(claim)
+            self._taken.update(_devices_of(claim))
+
+    def confirm(self, claim: Object) -> None:
+        """A claim has been written: what it got is in the API, though the informer may not show it yet."""
+        uid, seen = claim["metadata"]["uid"], self._claims.get(key_of(claim))
+        self._drop(uid)
+        if seen is not None and seen["metadata"]["uid"] == uid and not _is_at_least(seen, claim):
+            self._promises[uid] = _Promise(claim, written=True)
+            self._taken.update(_devices_of(claim))
+
+    def withdraw(self, claims: Iterable[Object]) -> None:
+        """Let go of what has not been written."""
+        left = [claim for claim in claims if self.is_promised(claim)]
+        for claim in left:
+            self._drop(claim["metadata"]["uid"])
+        if left:
+            self._happened({ClusterEvent.RESOURCE_CLAIM}, None)
+
+    def _drop(self, uid: str) -> None:
+        if promise := self._promises.pop(uid, None):
+            self._give_back(promise.claim)
+
+    def _give_back(self, claim: Object) -> None:
+        for device in _devices_of(claim):
+            self._taken[device] -= 1
+            if not self._taken[device]:
+                del self._taken[device]
+
+    # What changes
+
+    def _claim_changed(self, old: Object | None, new: Object | None) -> None:
+        if old is not None:
+            self._give_back(old)
+        if new is not None:
+            self._taken.update(_devices_of(new))
+        claim = new or old or {}
+        promise = self._promises.get(claim["metadata"]["uid"])
+        if promise is not None and promise.written and (new is None or _is_at_least(new, promise.claim)):
+            self._drop(claim["metadata"]["uid"])
+        self._tell(key_of(claim), old, new)
+
+    def _tell(self, key: Key, old: Object | None, new: Object | None) -> None:
+        if _was_let_go(old, new):
+            self._happened({ClusterEvent.RESOURCE_CLAIM}, None)
+        elif old is None or new is None or old.get("status") != new.get("status"):
+            self._happened({ClusterEvent.RESOURCE_CLAIM}, lambda pod: _has(pod, key))
+        if old is None or new is None or is_deleting(old) != is_deleting(new):
+            for pod in self._pods.by(_BY_CLAIM, str(key)):
+                self._reconsider(pod)
+
+    def _slice_changed(self, old: Object | None, new: Object | None) -> None:
+        if old is not None:
+            self._remove(old)
+        if new is not None:
+            self._add(new)
+        self._changed(ClusterEvent.RESOURCE_SLICE, old, new)
+
+    def _add(self, slice_: Object) -> None:
+        identity, node = _pool_id(slice_), slice_["spec"].get("nodeName")
+        self._parts.setdefault(identity, {})[slice_["metadata"]["name"]] = self._read(slice_)
+        (self._local.setdefault(node, Counter()) if node else self._shared)[identity] += 1
+        self._pools.pop(identity, None)
+        self.version += 1
+
+    def _remove(self, slice_: Object) -> None:
+        identity, node = _pool_id(slice_), slice_["spec"].get("nodeName")
+        parts, users = self._parts[identity], self._local[node] if node else self._shared
+        del parts[slice_["metadata"]["name"]]
+        users[identity] -= 1
+        if not users[identity]:
+            del users[identity]
+        if node and not users:
+            del self._local[node]
+        if not parts:
+            del self._parts[identity]
+        self._pools.pop(identity, None)
+        self.version += 1
+
+    def _read(self, slice_: Object) -> Slice:
+        rules = [rule for rule in self._rules.items() if _concerns(rule, slice_)]
+        devices = slice_["spec"].get("devices") or ()
+        return Slice(slice_, [Device(slice_, one, _taints(rules, one["name"])) for one in devices])
+
+    def _rule_changed(self, old: Object | None, new: Object | None) -> None:
+        if old is not None and new is not None and old["spec"] == new["spec"]:
+            return
+        rules = [rule for rule in (old, new) if rule is not None]
+        for slice_ in list(self._slices.items()):
+            known = slice_["metadata"]["name"] in self._parts.get(_pool_id(slice_), {})
+            if known and any(_concerns(rule, slice_) for rule in rules):
+                self._remove(slice_)
+                self._add(slice_)
+        self._happened({ClusterEvent.RESOURCE_SLICE}, None)
+
+    def _changed(self, event: ClusterEvent, old: Object | None, new: Object | None) -> None:
+        if new is not None:
+            self._happened({event}, None)
+
+
+def _claim_keys(pod: Object) -> Iterator[str]:
+    namespace = pod["metadata"]["namespace"]
+    return (str(Key(namespace, name)) for name in names(pod))
+
+
+def _has(pod: PodInfo, claim: Key) -> bool:
+    return pod.namespace == claim.namespace and claim.name in names(pod.object)
+
+
+def _was_let_go(old: Object | None, new: Object | None) -> bool:
+    had = old is not None and allocation_of(old) is not None
+    return had and (new is None or allocation_of(new) is None)
+
+
+def _devices_of(claim: Object) -> Iterator[DeviceId]:
+    """The devices that nobody else can have beside a claim."""
+    allocation = allocation_of(claim) or {}
+    for result in (allocation.get("devices") or {}).get("results") or ():
+        if not result.get("adminAccess"):
+            yield DeviceId(result["driver"], result["pool"], result["device"])
+
+
+def _is_at_least(seen: Object, written: Object) -> bool:
+    return int(seen["metadata"]["resourceVersion"]) >= int(written["metadata"]["resourceVersion"])
+
+
+def _pool_id(slice_: Object) -> PoolId:
+    return PoolId(slice_["spec"]["driver"], slice_["spec"]["pool"]["name"])
+
+
+def _concerns(rule: Object, slice_: Object) -> bool:
+    """Whether a rule may be about devices of a slice; one without a selector is about none."""
+    selector = rule["spec"].get("deviceSelector")
+    return selector is not None and all(
+        selector.get(field) in (None, value) for field, value in zip(("driver", "pool"), _pool_id(slice_), strict=True)
+    )
+
+
+def _taints(rules: Iterable[Object], device: str) -> Iterator[Object]:
+    for rule in rules:
+        if rule["spec"]["deviceSelector"].get("device") in (None, device):
+            yield rule["spec"]["taint"]

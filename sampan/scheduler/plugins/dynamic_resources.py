@@ -1,0 +1,285 @@
+"""DynamicResources: a pod goes where the devices are that its claims have, or can get (KEP-4381).
+
+Claims without devices are given some when a node is chosen: kept for them at once (devices/store.py), written down and
+reserved for the pod before it is bound. What can be had is decided in devices/allocator.py. Claims are made from
+templates, and let go of, by a controller (controllers/resource_claim/). Rules: docs, Dynamic Resource Allocation.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sampan.client.api import Client
+from sampan.kinds.core.node_selectors import any_term
+from sampan.kinds.resource.names import CLAIM_FINALIZER
+from sampan.kinds.resource.resource_claim import KIND as CLAIM
+from sampan.machinery.errors import APIError, Conflict
+from sampan.machinery.meta import Key, Object, format_time, is_deleting, key_of
+from sampan.machinery.tree import with_changes
+from sampan.reconcile.clock import Clock
+from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.devices.allocator import Budget, InvalidPools, Offer, OutOfBudget, allocate
+from sampan.scheduler.devices.asking import AllocationError, Asked, Claim, classes_of, read
+from sampan.scheduler.devices.pod_claims import allocation_of, claims_of, entries, is_reserved
+from sampan.scheduler.devices.results import allocation, score
+from sampan.scheduler.devices.store import Devices
+from sampan.scheduler.devices.verdicts import NotJudged, Verdicts
+from sampan.scheduler.framework import NodeCheck, PluginError, Refusal, Rejected, Rejection, stretch
+from sampan.scheduler.node_info import NodeInfo
+from sampan.scheduler.pod_info import PodInfo
+from sampan.scheduler.state import ClusterState
+
+STEPS = 2500  # of the search, for one pod on all nodes: about 10 ms
+_ATTEMPTS = 5  # to write a claim that others write too
+_RESOLVABLE = False  # no pod that goes gives devices back at once
+Allocations = Mapping[str, Object]  # by uid of the claim
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is being found out about one pod."""
+
+    pod: Key
+    claims: Sequence[Object]
+    wanted: Sequence[Claim]  # those of them that have nothing yet
+    budget: Budget
+    found: dict[str, Allocations] = field(default_factory=dict)  # by node
+    unavailable: dict[str, Object] = field(default_factory=dict)  # claims that keep it from some node, by uid
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    claims: Sequence[Object]
+    allocations: Allocations
+    promised: Sequence[Object]
+
+
+class DynamicResources:
+    """A PreEnqueue, LookAhead, ClusterFilter, ClusterScore, PostFilter, Reserve, PreBind and PostBind."""
+
+    name = "DynamicResources"
+    events = frozenset(
+        {
+            ClusterEvent.NODE_ADD,
+            ClusterEvent.NODE_LABELS,
+            ClusterEvent.NODE_ALLOCATABLE,
+            ClusterEvent.RESOURCE_CLAIM,
+            ClusterEvent.DEVICE_CLASS,
+            ClusterEvent.RESOURCE_SLICE,
+        }
+    )
+
+    def __init__(self, devices: Devices, client: Client, clock: Clock, steps: int = STEPS) -> None:
+        self._devices = devices
+        self._client = client
+        self._clock = clock
+        self._steps = steps
+        self._verdicts = Verdicts()
+        self._judged: dict[tuple[str, ...], int] = {}  # selectors, with the version of the devices that they judged
+        self._attempt: _Attempt | None = None  # the last
+        self._plans: dict[Key, _Plan] = {}  # of pods on their way
+
+    # Before a decision
+
+    def holds(self, pod: PodInfo) -> bool:
+        return isinstance(self._claims(pod), str)
+
+    def lacks(self, pod: PodInfo) -> bool:
+        return any(self._judged.get(_expressions(asked)) != self._devices.version for asked in self._asked(pod))
+
+    async def look_ahead(self, pod: PodInfo) -> None:
+        """Ask selectors about devices, beside the loop."""
+        version = self._devices.version
+        wanted = [asked for asked in self._asked(pod) if self._judged.get(_expressions(asked)) != version]
+        if await asyncio.to_thread(self._verdicts.look_ahead, wanted, self._devices.all_devices()):
+            self._judged = {key: at for key, at in self._judged.items() if at == version}
+            self._judged |= {_expressions(asked): version for asked in wanted}
+
+    def _claims(self, pod: PodInfo) -> list[Object] | str:
+        return claims_of(pod.object, self._devices.claim)
+
+    def _asked(self, pod: PodInfo) -> list[Asked]:
+        """All that the pod's claims still ask for; nothing where something is wrong, which `prepare` will tell."""
+        claims = self._claims(pod) if entries(pod.object) else ""
+        if isinstance(claims, str):
+            return []
+        try:
+            wanted = [read(claim, self._devices.device_class) for claim in claims if allocation_of(claim) is None]
+        except AllocationError:
+            return []
+        return [asked for claim in wanted for choices in claim.requests for asked in choices]
+
+    # Deciding
+
+    def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | Refusal | None:
+        self._attempt = None
+        if not entries(pod.object):
+            return None
+        claims = self._claims(pod)
+        if isinstance(claims, str):
+            return Refusal(self.name, claims)
+        if not claims:
+            return None
+        unallocated = [claim for claim in claims if allocation_of(claim) is None]
+        if why := next(filter(None, map(self._obstacle, unallocated)), ""):
+            return Refusal(self.name, why)
+        wanted = self._read(unallocated)
+        attempt = self._attempt = _Attempt(pod.key, claims, wanted, Budget(self._steps))
+        return lambda node: self._check(attempt, node)
+
+    def _obstacle(self, claim: Object) -> str:
+        """Why a claim can get nothing on any node."""
+        if self._devices.is_promised(claim):
+            return f"resource claim {key_of(claim)} is in the process of being allocated"
+        for request, name in classes_of(claim):
+            if self._devices.device_class(name) is None:
+                return f"request {request}: device class {name} does not exist"
+        return ""
+
+    def _read(self, claims: Sequence[Object]) -> list[Claim]:
+        try:
+            return [read(claim, self._devices.device_class) for claim in claims]
+        except AllocationError as error:
+            raise self._error(str(error)) from error
+
+    def _check(self, attempt: _Attempt, node: NodeInfo) -> Rejection | None:
+        found = self._allocate(attempt, node)
+        if isinstance(found, str):
+            return Rejection(self.name, (found,), _RESOLVABLE)
+        unavailable = [claim for claim in attempt.claims if not _is_available(claim, node)]
+        if unavailable:
+            attempt.unavailable |= {claim["metadata"]["uid"]: claim for claim in unavailable}
+            return Rejection(self.name, ("resourceclaim not available on the node",), _RESOLVABLE)
+        attempt.found[node.name] = found
+        return None
+
+    def _allocate(self, attempt: _Attempt, node: NodeInfo) -> Allocations | str:
+        """What the claims that have nothing could get on a node, or why they can't. Raises PluginError."""
+        if not attempt.wanted:
+            return {}
+        offer = Offer(self._devices.pools_for(node.name), self._devices.taken, self._verdicts.matches)
+        try:
+            found = allocate(attempt.wanted, (node.name, node.labels), offer, attempt.budget)
+        except InvalidPools as error:
+            return str(error)
+        except (OutOfBudget, NotJudged):
+            raise self._error(f"node {node.name}: timed out trying to allocate devices") from None
+        except AllocationError as error:
+            raise self._error(str(error)) from error
+        if found is None:
+            return "cannot allocate all claims"
+        made = zip(attempt.wanted, found, strict=True)
+        return {claim.object["metadata"]["uid"]: allocation(claim, chosen, node.name) for claim, chosen in made}
+
+    def _error(self, message: str) -> PluginError:
+        return PluginError(f'running "{self.name}" filter plugin: {message}')
+
+    def scores(self, pod: PodInfo, state: ClusterState, nodes: Sequence[NodeInfo]) -> Sequence[int] | None:
+        attempt = self._attempt
+        if attempt is None or attempt.pod != pod.key:
+            return None
+        return stretch([self._score(attempt, node) for node in nodes], reverse=False)
+
+    def _score(self, attempt: _Attempt, node: NodeInfo) -> int:
+        allocations = attempt.found.get(node.name, {})
+        total = 0
+        for claim in attempt.claims:
+            if got := allocation_of(claim) or allocations.get(claim["metadata"]["uid"]):
+                total += score(claim, got)
+        return total
+
+    async def post_filter(self, pod: PodInfo) -> str:
+        """Take away what a claim has where it keeps the pod from every node, and no other pod needs it."""
+        attempt = self._attempt
+        for claim in attempt.unavailable.values() if attempt is not None and attempt.pod == pod.key else ():
+            reserved = claim["status"].get("reservedFor") or ()
+            if all(one.get("uid") == pod.uid for one in reserved):
+                kept = {n: v for n, v in claim["status"].items() if n not in ("allocation", "reservedFor", "devices")}
+                await self._client.update(CLAIM, {**claim, "status": kept}, subresource="status")
+                return "deallocation of ResourceClaim completed"
+        return ""
+
+    # Acting
+
+    def reserve(self, pod: PodInfo, node: NodeInfo) -> None:
+        attempt = self._attempt
+        if not entries(pod.object) or attempt is None or attempt.pod != pod.key:
+            return
+        found = self._allocate(attempt, node) if node.name not in attempt.found else attempt.found[node.name]
+        if isinstance(found, str):
+            raise Rejected("claim allocation not found for node")
+        promised = [
+            with_changes(claim.object, {("status", "allocation"): found[claim.object["metadata"]["uid"]]})
+            for claim in attempt.wanted
+        ]
+        if promised or not all(is_reserved(claim, pod.uid) for claim in attempt.claims):
+            self._plans[pod.key] = _Plan(attempt.claims, found, promised)
+            self._devices.promise(promised)
+
+    def unreserve(self, pod: PodInfo) -> None:
+        if plan := self._plans.pop(pod.key, None):
+            self._devices.withdraw(plan.promised)
+
+    def prepares(self, pod: PodInfo) -> bool:
+        return pod.key in self._plans
+
+    async def pre_bind(self, pod: PodInfo, node: str) -> None:
+        """Write down what claims get, and that they are the pod's."""
+        plan = self._plans[pod.key]
+        for claim in plan.claims:
+            if not is_reserved(claim, pod.uid):
+                allocated = plan.allocations.get(claim["metadata"]["uid"])
+                self._devices.confirm(await self._write(claim, allocated, pod))
+
+    def post_bind(self, pod: PodInfo, node: str) -> None:
+        self.unreserve(pod)
+
+    async def _write(self, claim: Object, allocated: Object | None, pod: PodInfo) -> Object:
+        key, conflict = key_of(claim), Rejected("")
+        what = "add allocation and reservation" if allocated is not None else "add reservation"
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                claim = await self._client.get(CLAIM, key.name, key.namespace)
+            self._look_once_more(claim, allocated)
+            try:
+                if allocated is not None and CLAIM_FINALIZER not in (claim["metadata"].get("finalizers") or ()):
+                    claim = await self._client.update(CLAIM, _protected(claim))
+                return await self._client.update(CLAIM, self._reserved(claim, allocated, pod), subresource="status")
+            except Conflict as error:
+                conflict = Rejected(f"{what} to claim {key}: {error}")
+            except APIError as error:
+                raise Rejected(f"{what} to claim {key}: {error}") from error
+        raise conflict
+
+    def _look_once_more(self, claim: Object, allocated: Object | None) -> None:
+        """Raises Rejected where things have changed since the decision."""
+        if is_deleting(claim):
+            raise Rejected(f"claim {key_of(claim)} got deleted in the meantime")
+        if allocated is not None and allocation_of(claim) is not None:
+            raise Rejected(f"claim {key_of(claim)} got allocated elsewhere in the meantime")
+        if allocated is None and allocation_of(claim) is None:
+            raise Rejected(f"claim {key_of(claim)} got deallocated elsewhere in the meantime")
+
+    def _reserved(self, claim: Object, allocated: Object | None, pod: PodInfo) -> Object:
+        status = claim.get("status") or {}
+        got = allocated or status["allocation"]
+        if not got.get("allocationTimestamp"):
+            got = {**got, "allocationTimestamp": format_time(self._clock.now())}
+        consumer = {"resource": "pods", "name": pod.key.name, "uid": pod.uid}
+        reserved = [*(status.get("reservedFor") or ()), consumer]
+        return {**claim, "status": {**status, "allocation": got, "reservedFor": reserved}}
+
+
+def _expressions(asked: Asked) -> tuple[str, ...]:
+    return tuple(selector.expression for selector in asked.selectors)
+
+
+def _protected(claim: Object) -> Object:
+    finalizers = [*(claim["metadata"].get("finalizers") or ()), CLAIM_FINALIZER]
+    return with_changes(claim, {("metadata", "finalizers"): finalizers})
+
+
+def _is_available(claim: Object, node: NodeInfo) -> bool:
+    """Whether what a claim has got, if it has, can be used on a node."""
+    selector = (allocation_of(claim) or {}).get("nodeSelector")
+    return selector is None or any_term(selector.get("nodeSelectorTerms") or (), node.labels, node.name)
