@@ -22,7 +22,8 @@ from sampan.kubelet.podspec import (
 )
 from sampan.kubelet.records import Container, PodRuntime, State
 from sampan.kubelet.resize.state import ResizeState, resize_conditions
-from sampan.kubelet.resources import CPU_AND_MEMORY
+from sampan.kubelet.resize.whole_status import whole_status
+from sampan.kubelet.resources import CPU_AND_MEMORY, Limits
 from sampan.kubelet.verdicts import NOTHING_KNOWN, Verdicts, is_ready, is_started
 from sampan.machinery.meta import Object, format_time
 from sampan.machinery.tree import deep_copy, get_path
@@ -53,6 +54,7 @@ class Observation:
     over: bool = False  # it is being deleted, nothing runs any more, and nothing will
     resize: ResizeState = field(default_factory=ResizeState)
     taken: Mapping[str, Object] = field(default_factory=dict)  # container -> resources that the runtime has given it
+    cgroup: Limits | None = None  # what the pod as a whole has
 
 
 def pod_status(seen: Observation) -> Object:
@@ -81,6 +83,7 @@ def pod_status(seen: Observation) -> Object:
     status["containerStatuses"] = sorted(ordinary, key=lambda entry: str(entry["name"]))
     if ephemeral:
         status["ephemeralContainerStatuses"] = ephemeral
+    status |= whole_status(pod, seen.cgroup, runs=status["phase"] == "Running")
     sandbox = seen.runtime.sandbox
     has_network = bool(sandbox and sandbox.ready and (sandbox.ips or uses_host_network(pod)))
     status["conditions"] = conditions(pod, status, has_network, seen.now)

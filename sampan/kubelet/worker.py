@@ -199,6 +199,7 @@ class PodWorker:
             over=found.stopped and is_deleting(pod),
             resize=self.resize.state,
             taken=self.resize.record.containers,
+            cgroup=self.resize.record.cgroup,
         )
         status = pod_status(seen)
         self._writer.want(status)

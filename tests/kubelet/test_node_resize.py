@@ -83,6 +83,20 @@ async def test_limits_and_requests_may_come_to_be(rig: Rig, node: Kubelet) -> No
     await rig.delete("adds")
 
 
+async def test_a_pod_is_resized_as_a_whole(rig: Rig, node: Kubelet) -> None:
+    await rig.create("whole", {"resources": asks(SMALL, SMALL), "containers": [container(FOREVER) | {"name": "c0"}]})
+    before = await rig.until("whole", is_ready)
+    assert before["status"]["resources"] == asks(SMALL, SMALL) and before["status"]["allocatedResources"] == SMALL
+    assert settings(rig, before, 0)[1:] == (10_000, 32 << 20)  # the limits of the pod hold for its containers
+    patch = {"spec": {"resources": asks(LARGE, LARGE)}}
+    changed = await rig.client.patch(POD, "whole", patch, "default", subresource="resize")
+    after = await rig.until("whole", settled(changed["metadata"]["generation"]))
+    assert settings(rig, after) == (204, 20_000, 64 << 20) and settings(rig, after, 0)[1:] == (20_000, 64 << 20)
+    assert after["status"]["resources"] == asks(LARGE, LARGE) and after["status"]["allocatedResources"] == LARGE
+    assert after["status"]["containerStatuses"][0]["restartCount"] == 0
+    await rig.delete("whole")
+
+
 async def test_a_container_restarts_where_its_policy_says_so(rig: Rig, node: Kubelet) -> None:
     policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
     await start(rig, "restarts", asks(SMALL, SMALL), resizePolicy=policy)
