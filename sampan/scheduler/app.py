@@ -40,7 +40,7 @@ from sampan.scheduler.extenders.deciding import decide
 from sampan.scheduler.extenders.extenders import Extenders
 from sampan.scheduler.extenders.wire import ExtenderError
 from sampan.scheduler.feed import Feed, asks_alike, scheduler_of, waits
-from sampan.scheduler.framework import PluginError, Rejected
+from sampan.scheduler.framework import PluginError, Rejected, Unfinished
 from sampan.scheduler.handle import Handle
 from sampan.scheduler.making_ready import MakingReady
 from sampan.scheduler.nominations import Nominations
@@ -131,11 +131,12 @@ class Scheduler:
                 return _nothing()
             pod = waiting.pod
             asks = self._extenders.decide_about(pod)
-            outcome = await self._ask(waiting, by) if asks else self._decide(pod, by)
+            outcome = await self._ask(waiting, by) if asks else await self._decide_in_turns(waiting, by)
             if outcome is None:
                 return _nothing()
             if isinstance(outcome, Unschedulable):
                 return await self._reject(waiting, by, outcome)
+            pod = waiting.pod
         except (ExtenderError, PluginError) as error:
             return self._give_up(waiting, by, str(error))
         except Exception as error:
@@ -173,6 +174,17 @@ class Scheduler:
     def _by(self, pod: PodInfo) -> Served:
         """Whom the pod asks."""
         return self._served[scheduler_of(pod.object)]
+
+    async def _decide_in_turns(self, waiting: Waiting, by: Served) -> str | Unschedulable | None:
+        """As `_decide`, which may take more than one turn; None where the pod has gone meanwhile."""
+        while True:
+            try:
+                return self._decide(waiting.pod, by)
+            except Unfinished:
+                self.queue.hold_undecided(waiting)
+                await asyncio.sleep(0)
+                if not self.queue.take_back(waiting):
+                    return None
 
     def _decide(self, pod: PodInfo, by: Served) -> str | Unschedulable:
         """The node that was promised to the pod, if it fits there, else the best."""

@@ -43,6 +43,10 @@ class PluginError(Exception):
     """Raised by what decides: this attempt has failed, whichever nodes there are, and another is due later."""
 
 
+class Unfinished(PluginError):
+    """A slice of long work is done, and remembered: ask again when others have had their turn."""
+
+
 class Plugin(Protocol):
     """Every plugin has a name, and events after which a pod that it rejected is worth another try."""
 

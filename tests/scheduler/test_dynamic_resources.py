@@ -1,5 +1,6 @@
 """What claims for devices mean to where a pod can run, and what the scheduler keeps and writes for it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from sampan.kinds.resource.resource_claim import KIND as CLAIM
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object, key_of
 from sampan.scheduler.devices.store import Devices
-from sampan.scheduler.framework import PluginError, Refusal, Rejected
+from sampan.scheduler.devices.turns import Limits
+from sampan.scheduler.framework import PluginError, Refusal, Rejected, Unfinished
 from sampan.scheduler.plugins.dynamic_resources import DynamicResources
 from sampan.scheduler.pod_info import PodInfo
 from sampan.testing.clock import VirtualClock
@@ -25,11 +27,11 @@ MINE = {"resource": "pods", "name": "new", "uid": "uid-new"}
 class World:
     """The plugin, with informers that show some objects."""
 
-    def __init__(self, *objects: Object, steps: int = 4000) -> None:
+    def __init__(self, *objects: Object, limits: Limits | None = None) -> None:
         self.informers: dict[str, Informer] = {}
         self.happened: list[Any] = []
         self.devices = Devices(self._follow, lambda events, concerns: self.happened.append(concerns), lambda pod: None)
-        self.plugin = DynamicResources(self.devices, Client(Nowhere()), VirtualClock(), steps)
+        self.plugin = DynamicResources(self.devices, Client(Nowhere()), VirtualClock(), limits or Limits())
         for name, informer in self.informers.items():
             informer._replace({key_of(obj): obj for obj in objects if obj["kind"] == name})
 
@@ -140,7 +142,7 @@ async def test_rules_taint_devices_and_slices_come_and_go() -> None:
 async def test_searches_that_take_too_long_and_selectors_that_fail_are_errors() -> None:
     many = slice_of(*(device(f"d{n}", numa=n) for n in range(32)))
     same = {"matchAttribute": f"{DRIVER}/numa"}
-    world = World(many, device_class(), claim("c", request("r", 2), constraints=[same]), steps=100)
+    world = World(many, device_class(), claim("c", request("r", 2), constraints=[same]), limits=Limits(node=100))
     with pytest.raises(PluginError, match="node here: timed out trying to allocate devices"):
         await world.verdicts(using("c"), "here")
     world = World(TWO, device_class("gpu", "device.attributes['x'].y"), claim("c"))
@@ -148,6 +150,26 @@ async def test_searches_that_take_too_long_and_selectors_that_fail_are_errors() 
         PluginError, match=r"class gpu: selector #0 on device gpu\.example\.com/here/a: CEL runtime error"
     ):
         await world.verdicts(using("c"), "here")
+
+
+async def test_many_nodes_are_searched_in_turns() -> None:
+    nodes = [f"n{n}" for n in range(40)]
+    slices = [slice_of(device("a"), node=name) for name in nodes]
+    world = World(*slices, device_class(), claim("c", request("r", 2)), limits=Limits(turn=50))
+    turns = 0
+    while True:
+        try:
+            found = await world.verdicts(using("c"), *nodes)
+        except Unfinished:
+            turns += 1
+            await asyncio.sleep(0)
+        else:
+            break
+    assert found == ["cannot allocate all claims"] * 40 and turns == 2
+    world.show(claim("d", allocation=allocated()))  # all is to be found out again, but not for ever
+    world.plugin._limits = Limits(pod=20)
+    with pytest.raises(PluginError, match="timed out"):
+        await world.verdicts(using("c"), *nodes)
 
 
 class API(Client):

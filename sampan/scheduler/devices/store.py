@@ -49,6 +49,7 @@ class Devices:
         self._local: dict[str, Counter[PoolId]] = {}  # by the node that slices name
         self._shared: Counter[PoolId] = Counter()  # of which some slices name no node
         self.version = 0  # of all that pools are made of
+        self.changes = 0  # of anything that matters to who can have what
         self._claims.on_change(self._claim_changed)
         self._slices.on_change(self._slice_changed)
         self._rules.on_change(self._rule_changed)
@@ -96,6 +97,7 @@ class Devices:
 
     def promise(self, claims: Iterable[Object]) -> None:
         """Keep the devices of claims, as they will be."""
+        self.changes += 1
         for claim in claims:
             self._promises[claim["metadata"]["uid"]] = _Promise(claim)
             self._taken.update(_devices_of(claim))
@@ -117,6 +119,7 @@ class Devices:
             self._happened({ClusterEvent.RESOURCE_CLAIM}, None)
 
     def _drop(self, uid: str) -> None:
+        self.changes += 1
         if promise := self._promises.pop(uid, None):
             self._give_back(promise.claim)
 
@@ -129,6 +132,7 @@ class Devices:
     # What changes
 
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
+        self.changes += 1
         if old is not None:
             self._give_back(old)
         if new is not None:
@@ -190,9 +194,11 @@ class Devices:
             if known and any(_concerns(rule, slice_) for rule in rules):
                 self._remove(slice_)
                 self._add(slice_)
+        self.changes += 1
         self._happened({ClusterEvent.RESOURCE_SLICE}, None)
 
     def _changed(self, event: ClusterEvent, old: Object | None, new: Object | None) -> None:
+        self.changes += 1
         if new is not None:
             self._happened({event}, None)
 

@@ -23,13 +23,14 @@ from sampan.scheduler.devices.asking import AllocationError, Asked, Claim, class
 from sampan.scheduler.devices.pod_claims import allocation_of, claims_of, entries, is_reserved
 from sampan.scheduler.devices.results import allocation, score
 from sampan.scheduler.devices.store import Devices
+from sampan.scheduler.devices.turns import Limits, Turn
 from sampan.scheduler.devices.verdicts import NotJudged, Verdicts
-from sampan.scheduler.framework import NodeCheck, PluginError, Refusal, Rejected, Rejection, stretch
+from sampan.scheduler.framework import NodeCheck, PluginError, Refusal, Rejected, Rejection, Unfinished, stretch
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 
-STEPS = 2500  # of the search, for one pod on all nodes: about 10 ms
+_DEFAULT_LIMITS = Limits()
 _ATTEMPTS = 5  # to write a claim that others write too
 _RESOLVABLE = False  # no pod that goes gives devices back at once
 Allocations = Mapping[str, Object]  # by uid of the claim
@@ -37,13 +38,15 @@ Allocations = Mapping[str, Object]  # by uid of the claim
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is being found out about one pod."""
+    """What has been found out about one pod, as things were at a change of the devices."""
 
     pod: Key
+    at: int
     claims: Sequence[Object]
     wanted: Sequence[Claim]  # those of them that have nothing yet
-    budget: Budget
-    found: dict[str, Allocations] = field(default_factory=dict)  # by node
+    spent: int  # steps
+    unfinished: bool = False
+    found: dict[str, tuple[int, Allocations | str]] = field(default_factory=dict)  # by node, with its generation
     unavailable: dict[str, Object] = field(default_factory=dict)  # claims that keep it from some node, by uid
 
 
@@ -69,11 +72,12 @@ class DynamicResources:
         }
     )
 
-    def __init__(self, devices: Devices, client: Client, clock: Clock, steps: int = STEPS) -> None:
+    def __init__(self, devices: Devices, client: Client, clock: Clock, limits: Limits = _DEFAULT_LIMITS) -> None:
         self._devices = devices
         self._client = client
         self._clock = clock
-        self._steps = steps
+        self._limits = limits
+        self._turn = Turn(limits.turn)
         self._verdicts = Verdicts()
         self._judged: dict[tuple[str, ...], int] = {}  # selectors, with the version of the devices that they judged
         self._attempt: _Attempt | None = None  # the last
@@ -112,7 +116,7 @@ class DynamicResources:
     # Deciding
 
     def prepare(self, pod: PodInfo, state: ClusterState) -> NodeCheck | Refusal | None:
-        self._attempt = None
+        before, self._attempt = self._attempt, None
         if not entries(pod.object):
             return None
         claims = self._claims(pod)
@@ -123,9 +127,19 @@ class DynamicResources:
         unallocated = [claim for claim in claims if allocation_of(claim) is None]
         if why := next(filter(None, map(self._obstacle, unallocated)), ""):
             return Refusal(self.name, why)
-        wanted = self._read(unallocated)
-        attempt = self._attempt = _Attempt(pod.key, claims, wanted, Budget(self._steps))
+        attempt = self._begun(pod, claims, unallocated, before)
+        self._attempt = attempt
         return lambda node: self._check(attempt, node)
+
+    def _begun(
+        self, pod: PodInfo, claims: Sequence[Object], wanted: Sequence[Object], before: _Attempt | None
+    ) -> _Attempt:
+        """The last attempt goes on where it stopped, or is of use, if it was about this pod and nothing has changed."""
+        spent = before.spent if before is not None and before.pod == pod.key and before.unfinished else 0
+        if before is None or before.at != self._devices.changes or before.claims != claims or before.pod != pod.key:
+            return _Attempt(pod.key, self._devices.changes, claims, self._read(wanted), spent)
+        before.spent, before.unfinished = spent, False
+        return before
 
     def _obstacle(self, claim: Object) -> str:
         """Why a claim can get nothing on any node."""
@@ -150,16 +164,34 @@ class DynamicResources:
         if unavailable:
             attempt.unavailable |= {claim["metadata"]["uid"]: claim for claim in unavailable}
             return Rejection(self.name, ("resourceclaim not available on the node",), _RESOLVABLE)
-        attempt.found[node.name] = found
         return None
 
     def _allocate(self, attempt: _Attempt, node: NodeInfo) -> Allocations | str:
         """What the claims that have nothing could get on a node, or why they can't. Raises PluginError."""
         if not attempt.wanted:
             return {}
+        known = attempt.found.get(node.name)
+        if known is None or known[0] != node.generation:
+            known = attempt.found[node.name] = node.generation, self._search(attempt, node)
+        return known[1]
+
+    def _search(self, attempt: _Attempt, node: NodeInfo) -> Allocations | str:
+        if not self._turn.left:
+            attempt.unfinished = True
+            raise Unfinished(f"node {node.name}: the search for devices goes on")
+        granted = min(self._limits.node, max(self._limits.pod - attempt.spent, 0))
+        budget = Budget(granted)
+        try:
+            return self._picked(attempt, node, budget)
+        finally:
+            spent = granted - max(budget.left, 0)
+            attempt.spent += spent
+            self._turn.spend(spent)
+
+    def _picked(self, attempt: _Attempt, node: NodeInfo, budget: Budget) -> Allocations | str:
         offer = Offer(self._devices.pools_for(node.name), self._devices.taken, self._verdicts.matches)
         try:
-            found = allocate(attempt.wanted, (node.name, node.labels), offer, attempt.budget)
+            found = allocate(attempt.wanted, (node.name, node.labels), offer, budget)
         except InvalidPools as error:
             return str(error)
         except (OutOfBudget, NotJudged):
@@ -181,7 +213,9 @@ class DynamicResources:
         return stretch([self._score(attempt, node) for node in nodes], reverse=False)
 
     def _score(self, attempt: _Attempt, node: NodeInfo) -> int:
-        allocations = attempt.found.get(node.name, {})
+        allocations = self._allocate(attempt, node)
+        if isinstance(allocations, str):
+            return 0
         total = 0
         for claim in attempt.claims:
             if got := allocation_of(claim) or allocations.get(claim["metadata"]["uid"]):
@@ -205,7 +239,7 @@ class DynamicResources:
         attempt = self._attempt
         if not entries(pod.object) or attempt is None or attempt.pod != pod.key:
             return
-        found = self._allocate(attempt, node) if node.name not in attempt.found else attempt.found[node.name]
+        found = self._allocate(attempt, node)
         if isinstance(found, str):
             raise Rejected("claim allocation not found for node")
         promised = [
