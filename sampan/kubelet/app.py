@@ -41,6 +41,7 @@ from sampan.kubelet.server import KubeletServer
 from sampan.kubelet.sources import SourceReader
 from sampan.kubelet.task_events import EXIT, OOM, follow_tasks
 from sampan.kubelet.volumes.claims import Claims
+from sampan.kubelet.volumes.image import ImageVolumes
 from sampan.kubelet.volumes.manager import Origins, Volumes
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.volumes.trust_anchors import TrustAnchors
@@ -74,7 +75,8 @@ class Kubelet:
         machine = read_machine(config)
         self._allocatable = allocatable(machine, config.max_pods)
         recorder = EventRecorder(client, "kubelet", clock, host=config.node_name)
-        sources = SourceReader(client)
+        sources, images = SourceReader(client), Images(self.cri, clock)
+        image_volumes = ImageVolumes(images, sources, recorder.event, config.cri_socket)
         self.services = KubeletContext(
             client=client,
             config=config,
@@ -82,9 +84,11 @@ class Kubelet:
             cri=self.cri,
             handlers=Handlers(self.cri, clock),
             runtime=Runtime(self.cri),
-            images=Images(self.cri, clock),
+            images=images,
             ledger=Ledger(config.pod_dir),
-            volumes=Volumes(config, self._origins(client, sources, recorder), clock, lambda: self._allocatable),
+            volumes=Volumes(
+                config, self._origins(client, sources, recorder, image_volumes), clock, lambda: self._allocatable
+            ),
             sources=sources,
             recorder=recorder,
             resolver=read_resolv_conf(config.resolv_conf),
@@ -96,11 +100,11 @@ class Kubelet:
         self._reporter = NodeReporter(client, config, self._runtime_state, clock, recorder, machine)
         self.server = KubeletServer(self.services, self.pods)
 
-    def _origins(self, client: Client, sources: SourceReader, recorder: EventRecorder) -> Origins:
+    def _origins(self, client: Client, sources: SourceReader, recorder: EventRecorder, images: ImageVolumes) -> Origins:
         name, clock = self.config.node_name, self.clock
         requests = self.informers.of(POD_CERTIFICATE_REQUEST, fields=f"spec.nodeName={name}")
         certificates = PodCertificates(client, name, requests, recorder.event, clock)
-        return Origins(sources, Claims(client), Tokens(client, clock), TrustAnchors(client), certificates)
+        return Origins(sources, Claims(client), Tokens(client, clock), TrustAnchors(client), certificates, images)
 
     @property
     def port(self) -> int:

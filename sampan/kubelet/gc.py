@@ -31,7 +31,7 @@ async def collect_images(context: KubeletContext) -> None:
     excess = bytes_to_free(read_pressure(context.config), context.config.image_gc_high, context.config.image_gc_low)
     if excess <= 0:
         return
-    used = {container.image_ref for container in await context.cri.list_containers()}
+    used = {container.image_ref for container in await context.cri.list_containers()} | context.volumes.images_in_use
     for image in unused(await context.cri.list_images(), used):
         if excess <= 0:
             return
@@ -49,7 +49,7 @@ def bytes_to_free(left: Pressure, high: int, low: int) -> int:
 
 
 def unused(images: Iterable[Any], used: set[str]) -> Sequence[Any]:
-    """Images that no container refers to, the largest first; pinned ones (the pause image) stay."""
+    """Images that no container or volume refers to, the largest first; pinned ones (the pause image) stay."""
     free = [i for i in images if not i.pinned and not used & {i.id, *i.repo_digests, *i.repo_tags}]
     kept = [i for i in free if not any(tag.startswith("sampan.internal/") for tag in i.repo_tags)]
     return sorted(kept, key=lambda image: -image.size)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
-MS_NOSUID, MS_NODEV, MS_BIND, MNT_DETACH = 2, 4, 4096, 2
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 2, 4, 8, 32, 4096, 2
 
 
 def mount(source: str, target: Path, filesystem: str, options: str = "", flags: int = 0) -> None:
@@ -25,6 +25,12 @@ def bind(source: str, target: Path) -> None:
 def mount_tmpfs(target: Path, size: int = 0) -> None:
     """A file system in memory; `size` in bytes, 0 for the kernel's default of half the memory."""
     mount("tmpfs", target, "tmpfs", f"size={size}" if size else "", MS_NOSUID | MS_NODEV)
+
+
+def lock_mount(target: Path) -> None:
+    """Let nobody write to, or execute from, what is mounted at `target`, nor from binds of it."""
+    flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOEXEC | MS_NOSUID | MS_NODEV
+    mount("none", target, "none", flags=flags)
 
 
 def unmount(target: Path) -> None:

@@ -121,29 +121,3 @@ async def test_a_limit_below_what_is_in_use_is_told_and_not_set(rig: Rig, node: 
     back = await resize(rig, "full", asks({"memory": "1Ki"}, {"memory": "64Mi"}))
     await rig.until("full", settled(back["metadata"]["generation"]))
     await rig.delete("full")
-
-
-async def test_what_has_no_room_waits_until_another_pod_has_gone_also_over_a_restart(rig: Rig) -> None:
-    async with rig.kubelet() as kubelet:
-        whole = int(kubelet.services.allocatable()["cpu"]) * 1000
-        most, half = f"{whole * 6 // 10}m", f"{whole * 5 // 10 + 1}m"
-        await start(rig, "large", asks({"cpu": most}))
-        await start(rig, "waits", asks({"cpu": "100m"}))
-        changed = await resize(rig, "waits", asks({"cpu": half}))
-        pending = await rig.until("waits", lambda pod: told(pod, "PodResizePending") is not None)
-        condition = told(pending, "PodResizePending") or {}
-        assert condition["reason"] == "Deferred" and condition["observedGeneration"] == 2
-        numbers = f"requested: {half[:-1]}, used: {most[:-1]}, capacity: {whole}"
-        assert condition["message"] == f"Node didn't have enough resource: cpu, {numbers}"
-        assert pending["status"]["containerStatuses"][0]["allocatedResources"] == {"cpu": "100m"}
-        assert "Pod resize Deferred: {" in await rig.told("waits", "ResizeDeferred")
-    async with rig.kubelet():
-        uid = pending["metadata"]["uid"]
-        assert (rig.directory / "kubelet" / "pods" / uid / "resources.json").exists()
-        still = await rig.until("waits", is_ready)
-        assert settings(rig, still, 0)[0] == 102
-        await rig.delete("large")
-        after = await rig.until("waits", settled(changed["metadata"]["generation"]))
-        assert after["status"]["containerStatuses"][0]["resources"] == asks({"cpu": half})
-        assert after["status"]["containerStatuses"][0]["restartCount"] == 0
-        await rig.delete("waits")

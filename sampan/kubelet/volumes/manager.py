@@ -22,6 +22,7 @@ from sampan.kubelet.volumes import atomic
 from sampan.kubelet.volumes.claims import Claims, is_read_only
 from sampan.kubelet.volumes.content import Sources, VolumeError, files, wanted
 from sampan.kubelet.volumes.host_path import prepare_host_path
+from sampan.kubelet.volumes.image import PLUGIN, ImageVolumes
 from sampan.kubelet.volumes.local import prepare_local
 from sampan.kubelet.volumes.tokens import Tokens
 from sampan.kubelet.volumes.trust_anchors import TrustAnchors
@@ -36,6 +37,7 @@ _PLUGINS = {
     "secret": "kubernetes.io~secret",
     "downwardAPI": "kubernetes.io~downward-api",
     "projected": "kubernetes.io~projected",
+    "image": PLUGIN,
 }
 _IN_MEMORY = ("secret", "projected")  # never written to a disk
 _ON_THE_NODE = ("hostPath", "local")  # at a path of their own
@@ -50,6 +52,7 @@ class Origins:
     tokens: Tokens
     anchors: TrustAnchors
     certificates: PodCertificates
+    images: ImageVolumes
 
 
 class Volumes:
@@ -81,6 +84,15 @@ class Volumes:
         """Whether nobody in the pod may write to a volume, whatever its mount says."""
         return any(volume["name"] == name and is_read_only(volume) for volume in pod["spec"].get("volumes") or ())
 
+    def is_locked(self, pod: Object, name: str) -> bool:
+        """Whether a volume is mounted on the node as it is to be, and flags of a container's mount would undo that."""
+        return any(volume["name"] == name and "image" in volume for volume in pod["spec"].get("volumes") or ())
+
+    @property
+    def images_in_use(self) -> set[str]:
+        """The ids of images that are volumes."""
+        return self._origins.images.used
+
     def path(self, pod: Object, name: str) -> Path:
         """Where a volume is on the node; raises VolumeError for a name that the pod has not."""
         volume = next((v for v in pod["spec"].get("volumes") or () if v["name"] == name), None)
@@ -94,6 +106,7 @@ class Volumes:
 
     async def tear_down(self, uid: str) -> None:
         """Unmount and remove everything of a pod; raises OSError."""
+        await self._origins.images.release(self._config.pod_dir(uid))
         await asyncio.to_thread(_remove, self._config.pod_dir(uid))
         self._given.pop(uid, None)
         self._origins.claims.forget(uid)
@@ -103,6 +116,9 @@ class Volumes:
     async def _prepare_one(self, pod: Object, volume: Object) -> None:
         try:
             volume = self._origins.claims.resolved(pod, volume)
+            if "image" in volume:
+                await self._origins.images.prepare(pod, volume, self.path(pod, volume["name"]))
+                return
             content = await self._content(pod, volume)
             await asyncio.to_thread(self._make, pod, volume, content)
         except (VolumeError, OSError) as error:

@@ -62,9 +62,15 @@ def _volume_mount(
     return pb.Mount(
         container_path=mount["mountPath"],
         host_path=str(source),
-        readonly=bool(mount.get("readOnly")) or volumes.is_read_only(pod, mount["name"]),
+        readonly=_is_read_only(pod, mount, volumes),
         propagation=_PROPAGATION[mount.get("mountPropagation") or "None"],
     )
+
+
+def _is_read_only(pod: Object, mount: Object, volumes: Volumes) -> bool:
+    if volumes.is_locked(pod, mount["name"]):
+        return False
+    return bool(mount.get("readOnly")) or volumes.is_read_only(pod, mount["name"])
 
 
 def _expanded(expression: str, env: Mapping[str, str]) -> str:
