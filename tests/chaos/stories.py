@@ -78,7 +78,7 @@ def images(world: World, app: str) -> list[str]:
 
 
 def check_images(world: World, app: str, wanted: int, version: int) -> None:
-    assert images(world, app) == [f"app:{version}"] * wanted, images(world, app)
+    assert images(world, app) == [f"app:{version}"] * wanted, f"{app}: {images(world, app)}, not {wanted} of {version}"
 
 
 def rounded(share: Any, of: int, *, up: bool) -> int:
@@ -221,7 +221,7 @@ async def evictions(world: World, app: str) -> None:
     await world.create(BUDGET, {"metadata": {"name": app}, "spec": spec})
     await world.reached(BUDGET, app, lambda one: one is not None and one["status"].get("currentHealthy") == replicas)
     evicted = 0
-    for _ in range(12):
+    for _ in range(8):
         await pause(world, 3)
         if ready := [pod for pod in active(world.pods_of(app)) if is_ready(pod)]:
             evicted += await evict(world, chance.choice(ready), least)
@@ -334,8 +334,9 @@ async def stateful(world: World, app: str) -> None:
             version += 1
             await world.patch(STATEFUL_SET, app, {"spec": {"template": template(app, version)}})
     await world.reached(STATEFUL_SET, app, settled(replicas))
-    await world.clock.sleep(3)
-    check_images(world, app, replicas, version)
+    while images(world, app) != [f"app:{version}"] * replicas:
+        await world.clock.sleep(1)
+    await world.reached(STATEFUL_SET, app, settled(replicas))
     assert sorted(pod["metadata"]["name"] for pod in world.pods_of(app)) == [f"{app}-{n}" for n in range(replicas)]
     await end(world, STATEFUL_SET, app)
 
