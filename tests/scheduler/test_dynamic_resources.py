@@ -1,6 +1,7 @@
 """What claims for devices mean to where a pod can run, and what the scheduler keeps and writes for it."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Object, key_of
 from sampan.scheduler.devices.store import Devices
 from sampan.scheduler.devices.turns import Limits
+from sampan.scheduler.devices.writing import write
 from sampan.scheduler.framework import PluginError, Refusal, Rejected, Unfinished
 from sampan.scheduler.plugins.dynamic_resources import DynamicResources
 from sampan.scheduler.pod_info import PodInfo
@@ -20,6 +22,7 @@ from sampan.testing.scheduling import Nowhere
 from tests.scheduler.devices import DRIVER, claim, device, device_class, request, slice_of
 from tests.scheduler.objects import cluster, info, node
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = {"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["here"]}]}]}
 MINE = {"resource": "pods", "name": "new", "uid": "uid-new"}
 
@@ -152,6 +155,14 @@ async def test_searches_that_take_too_long_and_selectors_that_fail_are_errors() 
         await world.verdicts(using("c"), "here")
 
 
+async def test_a_pod_that_asks_for_more_than_can_be_read_in_time_is_refused() -> None:
+    requests = [request(f"r{n}", 1, *["true"] * 32) for n in range(32)]
+    names = [f"c{n}" for n in range(8)]
+    world = World(TWO, device_class(), *(claim(name, *requests) for name in names))
+    assert await world.verdicts(using(*names), "here") == "the resource claims ask for too much at once"
+    assert not world.plugin.lacks(using(*names))
+
+
 async def test_many_nodes_are_searched_in_turns() -> None:
     nodes = [f"n{n}" for n in range(40)]
     slices = [slice_of(device("a"), node=name) for name in nodes]
@@ -211,9 +222,9 @@ async def test_what_has_changed_before_it_is_written_stops_the_pod() -> None:
     world = World(TWO, device_class(), claim("c"))
     pod = using("c")
     with pytest.raises(Rejected, match="claim default/c got allocated elsewhere in the meantime"):
-        await world.plugin._write(claim("c", allocation=allocated()), allocated(), pod)
+        await write(world.plugin._client, claim("c", allocation=allocated()), allocated(), pod, NOW)
     with pytest.raises(Rejected, match="claim default/c got deallocated elsewhere in the meantime"):
-        await world.plugin._write(claim("c"), None, pod)
+        await write(world.plugin._client, claim("c"), None, pod, NOW)
 
 
 @pytest.mark.parametrize(("reserved", "freed"), [([], True), ([MINE], True), ([MINE, {"uid": "other"}], False)])

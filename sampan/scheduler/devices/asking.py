@@ -1,6 +1,6 @@
 """What claims ask for, in the allocator's terms. Pure; texts are upstream's."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +8,7 @@ from sampan.machinery.meta import Object, key_of
 
 ClassOf = Callable[[str], Object | None]
 MOST_RESULTS = 32  # devices of a claim
+MOST_ASKED = 4_000  # requests and selectors of all claims of a pod: a few milliseconds to read
 
 
 class AllocationError(Exception):
@@ -71,6 +72,20 @@ def read(claim: Object, class_of: ClassOf) -> Claim:
 def requests_of(claim: Object) -> Sequence[Object]:
     """spec.devices.requests."""
     return (claim["spec"].get("devices") or {}).get("requests") or ()
+
+
+def is_too_much(claims: Iterable[Object], class_of: ClassOf) -> bool:
+    """Whether claims ask for more than anybody should wait for them to be read."""
+    left = MOST_ASKED
+    for claim in claims:
+        for request in requests_of(claim):
+            for asked in (request.get("exactly"), *(request.get("firstAvailable") or ())):
+                device_class = class_of((asked or {}).get("deviceClassName") or "")
+                left -= 1 + len((asked or {}).get("selectors") or ())
+                left -= len(device_class["spec"].get("selectors") or ()) if device_class else 0
+        if left < 0:
+            return True
+    return False
 
 
 def classes_of(claim: Object) -> Iterator[tuple[str, str]]:

@@ -18,8 +18,9 @@ from sampan.kinds.resource.resource_slice import KIND as SLICE
 from sampan.machinery.kind import Kind
 from sampan.machinery.meta import Key, Object, is_deleting, key_of
 from sampan.scheduler.cluster_event import ClusterEvent
+from sampan.scheduler.devices.offered import Offered
 from sampan.scheduler.devices.pod_claims import allocation_of, names
-from sampan.scheduler.devices.pools import Device, DeviceId, Pool, PoolId, Slice, pool_of
+from sampan.scheduler.devices.pools import DeviceId
 from sampan.scheduler.pod_info import PodInfo
 
 Happened = Callable[[set[ClusterEvent], Callable[[PodInfo], bool] | None], None]
@@ -37,22 +38,16 @@ class Devices:
     def __init__(
         self, follow: Callable[[Kind], Informer], happened: Happened, reconsider: Callable[[Object], None]
     ) -> None:
-        self._claims, self._classes, self._slices, self._rules, self._pods = (
-            follow(kind) for kind in (CLAIM, CLASS, SLICE, RULE, POD)
-        )
+        self._claims, self._classes, self._pods = (follow(kind) for kind in (CLAIM, CLASS, POD))
+        self.offered = Offered()
         self._pods.add_index(_BY_CLAIM, _claim_keys)
         self._happened, self._reconsider = happened, reconsider
         self._taken: Counter[DeviceId] = Counter()
         self._promises: dict[str, _Promise] = {}  # by uid of the claim
-        self._parts: dict[PoolId, dict[str, Slice]] = {}
-        self._pools: dict[PoolId, Pool] = {}  # those that have been asked for since they changed
-        self._local: dict[str, Counter[PoolId]] = {}  # by the node that slices name
-        self._shared: Counter[PoolId] = Counter()  # of which some slices name no node
-        self.version = 0  # of all that pools are made of
         self.changes = 0  # of anything that matters to who can have what
         self._claims.on_change(self._claim_changed)
-        self._slices.on_change(self._slice_changed)
-        self._rules.on_change(self._rule_changed)
+        follow(SLICE).on_change(self._slice_changed)
+        follow(RULE).on_change(self._rule_changed)
         self._classes.on_change(partial(self._changed, ClusterEvent.DEVICE_CLASS))
 
     # Reading
@@ -76,22 +71,6 @@ class Devices:
     def taken(self) -> Container[DeviceId]:
         """The devices that somebody has, or has been promised."""
         return self._taken
-
-    def pools_for(self, node: str) -> list[Pool]:
-        """The pools that a node may reach, in upstream's order."""
-        found = {**self._shared, **self._local.get(node, {})}
-        return [self._pool(identity) for identity in sorted(found)]
-
-    def all_devices(self) -> list[Device]:
-        """Those of all pools that may be taken from."""
-        pools = [self._pool(identity) for identity in self._parts]
-        return [device for pool in pools if not pool.problem for device in pool.devices]
-
-    def _pool(self, identity: PoolId) -> Pool:
-        found = self._pools.get(identity)
-        if found is None:
-            found = self._pools[identity] = pool_of(identity, self._parts[identity].values())
-        return found
 
     # Promises
 
@@ -153,49 +132,14 @@ class Devices:
                 self._reconsider(pod)
 
     def _slice_changed(self, old: Object | None, new: Object | None) -> None:
-        if old is not None:
-            self._remove(old)
-        if new is not None:
-            self._add(new)
+        self.offered.put_slice(old, new)
         self._changed(ClusterEvent.RESOURCE_SLICE, old, new)
 
-    def _add(self, slice_: Object) -> None:
-        identity, node = _pool_id(slice_), slice_["spec"].get("nodeName")
-        self._parts.setdefault(identity, {})[slice_["metadata"]["name"]] = self._read(slice_)
-        (self._local.setdefault(node, Counter()) if node else self._shared)[identity] += 1
-        self._pools.pop(identity, None)
-        self.version += 1
-
-    def _remove(self, slice_: Object) -> None:
-        identity, node = _pool_id(slice_), slice_["spec"].get("nodeName")
-        parts, users = self._parts[identity], self._local[node] if node else self._shared
-        del parts[slice_["metadata"]["name"]]
-        users[identity] -= 1
-        if not users[identity]:
-            del users[identity]
-        if node and not users:
-            del self._local[node]
-        if not parts:
-            del self._parts[identity]
-        self._pools.pop(identity, None)
-        self.version += 1
-
-    def _read(self, slice_: Object) -> Slice:
-        rules = [rule for rule in self._rules.items() if _concerns(rule, slice_)]
-        devices = slice_["spec"].get("devices") or ()
-        return Slice(slice_, [Device(slice_, one, _taints(rules, one["name"])) for one in devices])
-
     def _rule_changed(self, old: Object | None, new: Object | None) -> None:
-        if old is not None and new is not None and old["spec"] == new["spec"]:
-            return
-        rules = [rule for rule in (old, new) if rule is not None]
-        for slice_ in list(self._slices.items()):
-            known = slice_["metadata"]["name"] in self._parts.get(_pool_id(slice_), {})
-            if known and any(_concerns(rule, slice_) for rule in rules):
-                self._remove(slice_)
-                self._add(slice_)
-        self.changes += 1
-        self._happened({ClusterEvent.RESOURCE_SLICE}, None)
+        if old is None or new is None or old["spec"] != new["spec"]:
+            self.offered.put_rule(old, new)
+            self.changes += 1
+            self._happened({ClusterEvent.RESOURCE_SLICE}, None)
 
     def _changed(self, event: ClusterEvent, old: Object | None, new: Object | None) -> None:
         self.changes += 1
@@ -227,21 +171,3 @@ def _devices_of(claim: Object) -> Iterator[DeviceId]:
 
 def _is_at_least(seen: Object, written: Object) -> bool:
     return int(seen["metadata"]["resourceVersion"]) >= int(written["metadata"]["resourceVersion"])
-
-
-def _pool_id(slice_: Object) -> PoolId:
-    return PoolId(slice_["spec"]["driver"], slice_["spec"]["pool"]["name"])
-
-
-def _concerns(rule: Object, slice_: Object) -> bool:
-    """Whether a rule may be about devices of a slice; one without a selector is about none."""
-    selector = rule["spec"].get("deviceSelector")
-    return selector is not None and all(
-        selector.get(field) in (None, value) for field, value in zip(("driver", "pool"), _pool_id(slice_), strict=True)
-    )
-
-
-def _taints(rules: Iterable[Object], device: str) -> Iterator[Object]:
-    for rule in rules:
-        if rule["spec"]["deviceSelector"].get("device") in (None, device):
-            yield rule["spec"]["taint"]

@@ -6,48 +6,31 @@ templates, and let go of, by a controller (controllers/resource_claim/). Rules: 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sampan.client.api import Client
 from sampan.kinds.core.node_selectors import any_term
-from sampan.kinds.resource.names import CLAIM_FINALIZER
-from sampan.kinds.resource.resource_claim import KIND as CLAIM
-from sampan.machinery.errors import APIError, Conflict
-from sampan.machinery.meta import Key, Object, format_time, is_deleting, key_of
+from sampan.machinery.meta import Key, Object, key_of
 from sampan.machinery.tree import with_changes
 from sampan.reconcile.clock import Clock
 from sampan.scheduler.cluster_event import ClusterEvent
 from sampan.scheduler.devices.allocator import Budget, InvalidPools, Offer, OutOfBudget, allocate
-from sampan.scheduler.devices.asking import AllocationError, Asked, Claim, classes_of, read
+from sampan.scheduler.devices.asking import AllocationError, Asked, Claim, classes_of, is_too_much, read
+from sampan.scheduler.devices.attempt import Allocations, Attempt
 from sampan.scheduler.devices.pod_claims import allocation_of, claims_of, entries, is_reserved
 from sampan.scheduler.devices.results import allocation, score
 from sampan.scheduler.devices.store import Devices
 from sampan.scheduler.devices.turns import Limits, Turn
 from sampan.scheduler.devices.verdicts import NotJudged, Verdicts
+from sampan.scheduler.devices.writing import deallocate, write
 from sampan.scheduler.framework import NodeCheck, PluginError, Refusal, Rejected, Rejection, Unfinished, stretch
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.state import ClusterState
 
 _DEFAULT_LIMITS = Limits()
-_ATTEMPTS = 5  # to write a claim that others write too
 _RESOLVABLE = False  # no pod that goes gives devices back at once
-Allocations = Mapping[str, Object]  # by uid of the claim
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """What has been found out about one pod, as things were at a change of the devices."""
-
-    pod: Key
-    at: int
-    claims: Sequence[Object]
-    wanted: Sequence[Claim]  # those of them that have nothing yet
-    spent: int  # steps
-    unfinished: bool = False
-    found: dict[str, tuple[int, Allocations | str]] = field(default_factory=dict)  # by node, with its generation
-    unavailable: dict[str, Object] = field(default_factory=dict)  # claims that keep it from some node, by uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +63,7 @@ class DynamicResources:
         self._turn = Turn(limits.turn)
         self._verdicts = Verdicts()
         self._judged: dict[tuple[str, ...], int] = {}  # selectors, with the version of the devices that they judged
-        self._attempt: _Attempt | None = None  # the last
+        self._attempt: Attempt | None = None  # the last
         self._plans: dict[Key, _Plan] = {}  # of pods on their way
 
     # Before a decision
@@ -89,13 +72,13 @@ class DynamicResources:
         return isinstance(self._claims(pod), str)
 
     def lacks(self, pod: PodInfo) -> bool:
-        return any(self._judged.get(_expressions(asked)) != self._devices.version for asked in self._asked(pod))
+        return any(self._judged.get(_expressions(asked)) != self._devices.offered.version for asked in self._asked(pod))
 
     async def look_ahead(self, pod: PodInfo) -> None:
         """Ask selectors about devices, beside the loop."""
-        version = self._devices.version
+        version = self._devices.offered.version
         wanted = [asked for asked in self._asked(pod) if self._judged.get(_expressions(asked)) != version]
-        if await asyncio.to_thread(self._verdicts.look_ahead, wanted, self._devices.all_devices()):
+        if await asyncio.to_thread(self._verdicts.look_ahead, wanted, self._devices.offered.all_devices()):
             self._judged = {key: at for key, at in self._judged.items() if at == version}
             self._judged |= {_expressions(asked): version for asked in wanted}
 
@@ -107,8 +90,11 @@ class DynamicResources:
         claims = self._claims(pod) if entries(pod.object) else ""
         if isinstance(claims, str):
             return []
+        unallocated = [claim for claim in claims if allocation_of(claim) is None]
+        if is_too_much(unallocated, self._devices.device_class):
+            return []
         try:
-            wanted = [read(claim, self._devices.device_class) for claim in claims if allocation_of(claim) is None]
+            wanted = [read(claim, self._devices.device_class) for claim in unallocated]
         except AllocationError:
             return []
         return [asked for claim in wanted for choices in claim.requests for asked in choices]
@@ -125,6 +111,8 @@ class DynamicResources:
         if not claims:
             return None
         unallocated = [claim for claim in claims if allocation_of(claim) is None]
+        if is_too_much(unallocated, self._devices.device_class):
+            return Refusal(self.name, "the resource claims ask for too much at once")
         if why := next(filter(None, map(self._obstacle, unallocated)), ""):
             return Refusal(self.name, why)
         attempt = self._begun(pod, claims, unallocated, before)
@@ -132,12 +120,12 @@ class DynamicResources:
         return lambda node: self._check(attempt, node)
 
     def _begun(
-        self, pod: PodInfo, claims: Sequence[Object], wanted: Sequence[Object], before: _Attempt | None
-    ) -> _Attempt:
+        self, pod: PodInfo, claims: Sequence[Object], wanted: Sequence[Object], before: Attempt | None
+    ) -> Attempt:
         """The last attempt goes on where it stopped, or is of use, if it was about this pod and nothing has changed."""
         spent = before.spent if before is not None and before.pod == pod.key and before.unfinished else 0
         if before is None or before.at != self._devices.changes or before.claims != claims or before.pod != pod.key:
-            return _Attempt(pod.key, self._devices.changes, claims, self._read(wanted), spent)
+            return Attempt(pod.key, self._devices.changes, claims, self._read(wanted), spent)
         before.spent, before.unfinished = spent, False
         return before
 
@@ -156,7 +144,7 @@ class DynamicResources:
         except AllocationError as error:
             raise self._error(str(error)) from error
 
-    def _check(self, attempt: _Attempt, node: NodeInfo) -> Rejection | None:
+    def _check(self, attempt: Attempt, node: NodeInfo) -> Rejection | None:
         found = self._allocate(attempt, node)
         if isinstance(found, str):
             return Rejection(self.name, (found,), _RESOLVABLE)
@@ -166,7 +154,7 @@ class DynamicResources:
             return Rejection(self.name, ("resourceclaim not available on the node",), _RESOLVABLE)
         return None
 
-    def _allocate(self, attempt: _Attempt, node: NodeInfo) -> Allocations | str:
+    def _allocate(self, attempt: Attempt, node: NodeInfo) -> Allocations | str:
         """What the claims that have nothing could get on a node, or why they can't. Raises PluginError."""
         if not attempt.wanted:
             return {}
@@ -175,7 +163,7 @@ class DynamicResources:
             known = attempt.found[node.name] = node.generation, self._search(attempt, node)
         return known[1]
 
-    def _search(self, attempt: _Attempt, node: NodeInfo) -> Allocations | str:
+    def _search(self, attempt: Attempt, node: NodeInfo) -> Allocations | str:
         if not self._turn.left:
             attempt.unfinished = True
             raise Unfinished(f"node {node.name}: the search for devices goes on")
@@ -188,8 +176,8 @@ class DynamicResources:
             attempt.spent += spent
             self._turn.spend(spent)
 
-    def _picked(self, attempt: _Attempt, node: NodeInfo, budget: Budget) -> Allocations | str:
-        offer = Offer(self._devices.pools_for(node.name), self._devices.taken, self._verdicts.matches)
+    def _picked(self, attempt: Attempt, node: NodeInfo, budget: Budget) -> Allocations | str:
+        offer = Offer(self._devices.offered.pools_for(node.name), self._devices.taken, self._verdicts.matches)
         try:
             found = allocate(attempt.wanted, (node.name, node.labels), offer, budget)
         except InvalidPools as error:
@@ -212,7 +200,7 @@ class DynamicResources:
             return None
         return stretch([self._score(attempt, node) for node in nodes], reverse=False)
 
-    def _score(self, attempt: _Attempt, node: NodeInfo) -> int:
+    def _score(self, attempt: Attempt, node: NodeInfo) -> int:
         allocations = self._allocate(attempt, node)
         if isinstance(allocations, str):
             return 0
@@ -228,8 +216,7 @@ class DynamicResources:
         for claim in attempt.unavailable.values() if attempt is not None and attempt.pod == pod.key else ():
             reserved = claim["status"].get("reservedFor") or ()
             if all(one.get("uid") == pod.uid for one in reserved):
-                kept = {n: v for n, v in claim["status"].items() if n not in ("allocation", "reservedFor", "devices")}
-                await self._client.update(CLAIM, {**claim, "status": kept}, subresource="status")
+                await deallocate(self._client, claim)
                 return "deallocation of ResourceClaim completed"
         return ""
 
@@ -263,54 +250,14 @@ class DynamicResources:
         for claim in plan.claims:
             if not is_reserved(claim, pod.uid):
                 allocated = plan.allocations.get(claim["metadata"]["uid"])
-                self._devices.confirm(await self._write(claim, allocated, pod))
+                self._devices.confirm(await write(self._client, claim, allocated, pod, self._clock.now()))
 
     def post_bind(self, pod: PodInfo, node: str) -> None:
         self.unreserve(pod)
 
-    async def _write(self, claim: Object, allocated: Object | None, pod: PodInfo) -> Object:
-        key, conflict = key_of(claim), Rejected("")
-        what = "add allocation and reservation" if allocated is not None else "add reservation"
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                claim = await self._client.get(CLAIM, key.name, key.namespace)
-            self._look_once_more(claim, allocated)
-            try:
-                if allocated is not None and CLAIM_FINALIZER not in (claim["metadata"].get("finalizers") or ()):
-                    claim = await self._client.update(CLAIM, _protected(claim))
-                return await self._client.update(CLAIM, self._reserved(claim, allocated, pod), subresource="status")
-            except Conflict as error:
-                conflict = Rejected(f"{what} to claim {key}: {error}")
-            except APIError as error:
-                raise Rejected(f"{what} to claim {key}: {error}") from error
-        raise conflict
-
-    def _look_once_more(self, claim: Object, allocated: Object | None) -> None:
-        """Raises Rejected where things have changed since the decision."""
-        if is_deleting(claim):
-            raise Rejected(f"claim {key_of(claim)} got deleted in the meantime")
-        if allocated is not None and allocation_of(claim) is not None:
-            raise Rejected(f"claim {key_of(claim)} got allocated elsewhere in the meantime")
-        if allocated is None and allocation_of(claim) is None:
-            raise Rejected(f"claim {key_of(claim)} got deallocated elsewhere in the meantime")
-
-    def _reserved(self, claim: Object, allocated: Object | None, pod: PodInfo) -> Object:
-        status = claim.get("status") or {}
-        got = allocated or status["allocation"]
-        if not got.get("allocationTimestamp"):
-            got = {**got, "allocationTimestamp": format_time(self._clock.now())}
-        consumer = {"resource": "pods", "name": pod.key.name, "uid": pod.uid}
-        reserved = [*(status.get("reservedFor") or ()), consumer]
-        return {**claim, "status": {**status, "allocation": got, "reservedFor": reserved}}
-
 
 def _expressions(asked: Asked) -> tuple[str, ...]:
     return tuple(selector.expression for selector in asked.selectors)
-
-
-def _protected(claim: Object) -> Object:
-    finalizers = [*(claim["metadata"].get("finalizers") or ()), CLAIM_FINALIZER]
-    return with_changes(claim, {("metadata", "finalizers"): finalizers})
 
 
 def _is_available(claim: Object, node: NodeInfo) -> bool:
