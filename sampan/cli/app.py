@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from sampan import __version__
-from sampan.cli import completion, delete, down, env, image, kubectl, logs, status, up, version
+from sampan.cli import completion, delete, down, env, image, kubectl, logs, node, status, up, version
 from sampan.cli.common import complain
 from sampan.cluster.config import ConfigError
 
-COMMANDS = (up, down, delete, status, logs, env, image, kubectl, completion, version)
+COMMANDS = (up, down, delete, status, logs, node, env, image, kubectl, completion, version)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -46,6 +46,7 @@ class ClusterConfig:
     listen: str = ""  # "" is loopback and the node's address
     control_plane_only: bool = False
     nodes: Mapping[str, int] = field(default_factory=dict)  # beside the first: name -> number (further.py)
+    stopped_nodes: list[str] = field(default_factory=list)  # of these
     simulate_nodes: int | None = None  # 0: there were some; None: there never were
     simulate_config: str = ""  # a file
     kubeconfig: str = ""  # "" is $KUBECONFIG or ~/.kube/config

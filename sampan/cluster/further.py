@@ -29,10 +29,15 @@ def planned(cluster: str, existing: Mapping[str, int], wanted: int | None) -> di
         raise NodesError(f"--nodes: {wanted} is no number from 1 to {MOST_NODES}")
     have = 1 + len(existing)
     if wanted < have:
-        raise NodesError(f"--nodes {wanted}: cluster {cluster} has {have}, and none can be taken out of it yet")
-    free = (number for number in range(1, MOST_NODES) if number not in existing.values())
-    added = [next(free) for _ in range(wanted - have)]
-    return {**existing, **{f"{cluster}-{number + 1}": number for number in added}}
+        mend = "sampan node remove NODE"
+        raise NodesError(
+            f"--nodes {wanted}: cluster {cluster} has {have}. Take out those that are too many:\n    {mend}"
+        )
+    names = {f"{cluster}-{number + 1}": number for number in range(1, MOST_NODES) if number not in existing.values()}
+    free = [(name, number) for name, number in names.items() if name not in existing]  # nodes may be called anything
+    if len(free) < wanted - have:
+        raise NodesError(f"--nodes {wanted}: nodes of cluster {cluster} have the names that others would get")
+    return {**existing, **dict(free[: wanted - have])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class FurtherNode:
     def directory(self) -> Path:
         """Its part of the state directory."""
         return self.cluster.directory / "nodes" / self.name
+
+    @property
+    def ready_file(self) -> Path:
+        """There while its process runs and has its kubelet ready: the Node says so long after the node is lost."""
+        return self.directory / "ready"
 
     @property
     def unique(self) -> str:
@@ -92,6 +102,11 @@ class FurtherNode:
 def further_nodes(config: ClusterConfig) -> list[FurtherNode]:
     """A cluster's, in the order of their numbers."""
     return [FurtherNode(config, *pair) for pair in sorted(config.nodes.items(), key=lambda pair: pair[1])]
+
+
+def running_nodes(config: ClusterConfig) -> set[str]:
+    """The names of those that are not stopped."""
+    return config.nodes.keys() - set(config.stopped_nodes)
 
 
 def node_network(config: ClusterConfig) -> str:

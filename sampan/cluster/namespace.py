@@ -49,6 +49,7 @@ def path(node: FurtherNode) -> Path:
 async def connect(node: FurtherNode) -> None:
     """Make what is missing of the namespace and the link. Raises NetworkError, OSError."""
     if not path(node).exists():
+        await disconnect(node)  # a link that leads to a namespace whose name somebody took away
         await run("ip", "netns", "add", node.namespace)
     if not (_LINKS / node.interface).exists():
         peer = ("peer", "name", INTERFACE, "netns", node.namespace)

@@ -12,7 +12,7 @@ from sampan.cluster.containerd import Containerd, ContainerdOptions
 from sampan.cluster.further import FurtherNode, further_nodes
 from sampan.cluster.namespace import disconnect
 from sampan.cluster.network import Network, NetworkConfig
-from sampan.cluster.node_supervisor import end_all
+from sampan.cluster.node_supervisor import end
 from sampan.cluster.registry import registry_hosts
 from sampan.kubelet import cgroups
 from sampan.kubelet.mounting import unmount_below
@@ -100,16 +100,18 @@ def tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
 
 
 async def _tear_down(config: ClusterConfig, say: Callable[[str], None]) -> None:
-    await end_all(config)
     for node in further_nodes(config):
-        await _tear_down_further(node, say)
+        await tear_down_further(node, say)
     await containerd_of(config).stop_everything(say)
     unmount_below(kubelet_directory(config))
     cgroups.remove(cgroup_root(config))
     await network_of(config).down()
 
 
-async def _tear_down_further(node: FurtherNode, say: Callable[[str], None]) -> None:
+async def tear_down_further(node: FurtherNode, say: Callable[[str], None]) -> None:
+    """Remove all that a further node has on this machine but its directory. Raises NetworkError, OSError."""
+    await end(node)
+    node.ready_file.unlink(missing_ok=True)
     await further_containerd(node).stop_everything(say)
     unmount_below(further_kubelet_directory(node))
     cgroups.remove(node.cgroup_root)

@@ -11,7 +11,8 @@ from sampan.client.api import Client
 from sampan.client.informer import Informers
 from sampan.cluster.components import Cluster, Report, Task
 from sampan.cluster.config import ClusterConfig
-from sampan.cluster.further import further_nodes
+from sampan.cluster.fleet import Fleet
+from sampan.cluster.further import running_nodes
 from sampan.cluster.key_material import PROXY_USER
 from sampan.cluster.log_files import keep_bounded
 from sampan.cluster.manifests import meter_roles, proxy_role
@@ -25,7 +26,6 @@ from sampan.cluster.node import (
     write_hosts,
 )
 from sampan.cluster.node_role import mark_control_plane
-from sampan.cluster.node_supervisor import supervise, write_credentials
 from sampan.cluster.pki import PKI
 from sampan.cluster.registry import serve_registry
 from sampan.dns.config import DNSConfig
@@ -76,22 +76,8 @@ async def tasks(cluster: Cluster, report: Report) -> list[Task]:
         ("DNS", partial(dns.run, cluster.ready("DNS").set)),
         ("provisioner", partial(provision, provisioner, clock, cluster.node_name, config.directory / "volumes")),
         ("metrics", meter.run),
-        *_further(cluster),
+        ("further nodes", Fleet(cluster).run),
     ]
-
-
-def _further(cluster: Cluster) -> list[Task]:
-    """The processes of further nodes, and what provides their claims: their directories are on this machine as well."""
-    config, clock = cluster.config, cluster.clock
-    credentials = partial(write_credentials, config, cluster.pki)
-    credentials()
-    cluster.on_renewal.append(credentials)
-    tasks: list[Task] = []
-    for node in further_nodes(config):
-        client, volumes = cluster.account_client(PROVISIONER_ACCOUNT), node.directory / "volumes"
-        tasks.append((f"node {node.name}", partial(supervise, node, clock)))
-        tasks.append((f"provisioner of {node.name}", partial(provision, client, clock, node.name, volumes)))
-    return tasks
 
 
 def _node_client(cluster: Cluster) -> Client:
@@ -153,7 +139,7 @@ def objects(config: ClusterConfig) -> list[Object]:
 
 async def wait_ready(cluster: Cluster, report: Report) -> None:
     """Wait for the Ready condition of each node, and report it."""
-    waiting, ready = {cluster.node_name, *cluster.config.nodes}, asyncio.Event()
+    waiting, ready = {cluster.node_name, *running_nodes(cluster.config)}, asyncio.Event()
 
     def look(old: Object | None, new: Object | None) -> None:
         conditions = (new or {}).get("status", {}).get("conditions") or ()

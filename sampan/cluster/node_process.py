@@ -85,7 +85,7 @@ async def run(node: FurtherNode, clock: Clock) -> None:
         ("containerd", containerd.supervise),
         ("log of containerd", partial(keep_bounded, containerd.log_file, clock)),
         ("image registry", partial(serve_registry, node.cluster.directory / "images", FIRST_REGISTRY_PORT)),
-        ("kubelet", partial(kubelet.run, lambda: log.info("kubelet ready"))),
+        ("kubelet", partial(kubelet.run, node.ready_file.touch)),
         ("proxy", partial(proxy.run, lambda: log.info("proxy ready"))),
         ("credentials", partial(_until_renewed, node, kubelet_access, clock, stop)),
         ("memory", memory.give_back),

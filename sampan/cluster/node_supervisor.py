@@ -4,7 +4,6 @@ Such a process outlives the server, as containerd does. The next server ends it 
 program and credentials and adopts the containers. Run inside the server; the process itself is node_process.py.
 """
 
-import asyncio
 import logging
 import os
 import subprocess
@@ -51,6 +50,7 @@ async def supervise(node: FurtherNode, clock: Clock) -> None:
         began = clock.now()
         try:
             await end(node)
+            node.ready_file.unlink(missing_ok=True)
             await connect(node)
             with _start(node) as process:
                 await process.ended()
@@ -99,8 +99,3 @@ def _start(node: FurtherNode) -> Process:
         )
     child.returncode = 0  # watched through its pidfd; keep Popen from complaining that it still runs
     return Process(child.pid, lambda arguments: True)
-
-
-async def end_all(config: ClusterConfig) -> None:
-    """End the processes of all further nodes."""
-    await asyncio.gather(*map(end, further_nodes(config)))

@@ -166,8 +166,8 @@ def _nodes(wishes: Wishes, existing: ClusterConfig | None) -> dict[str, int]:
         raise LifecycleError(str(error)) from None
     if existing and nodes != before and process.server_pid(existing) is not None:
         raise LifecycleError(
-            f"cluster {existing.name} runs with {1 + len(before)} nodes. To have others it has to start anew:\n"
-            f"    sampan down --name {existing.name}"
+            f"cluster {existing.name} runs with {1 + len(before)} nodes. Add others one by one:\n"
+            f"    sampan node add NODE --name {existing.name}"
         )
     return nodes
 

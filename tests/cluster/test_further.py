@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.cluster import node_changes
 from sampan.cluster.config import ClusterConfig, load
-from sampan.cluster.further import MOST_NODES, NodesError, further_nodes, kept_ranges, node_network, planned
+from sampan.cluster.further import (
+    MOST_NODES,
+    NodesError,
+    further_nodes,
+    kept_ranges,
+    node_network,
+    planned,
+    running_nodes,
+)
 from sampan.cluster.key_material import pki_of
 from sampan.cluster.namespace import machine_commands, node_commands
 from sampan.cluster.node import further_containerd, further_network
@@ -40,6 +49,7 @@ def cluster(nodes: dict[str, int], state: str = "/nowhere/blue", pod_cidr: str =
         ({}, 3, {"blue-2": 1, "blue-3": 2}),
         ({"blue-2": 1}, None, {"blue-2": 1}),
         ({"blue-2": 1}, 2, {"blue-2": 1}),
+        ({"blue-3": 1}, 3, {"blue-3": 1, "blue-4": 3}),  # somebody has called it so
         ({"blue-3": 2}, 3, {"blue-3": 2, "blue-2": 1}),  # the number that is free
     ],
 )
@@ -51,7 +61,7 @@ def test_who_is_there_keeps_its_number(existing: dict[str, int], wanted: int | N
 def test_numbers_that_cannot_be(wanted: int) -> None:
     with pytest.raises(NodesError, match="is no number from 1 to 32"):
         planned("blue", {}, wanted)
-    with pytest.raises(NodesError, match="cluster blue has 3, and none can be taken out of it yet"):
+    with pytest.raises(NodesError, match="cluster blue has 3"):
         planned("blue", {"blue-2": 1, "blue-3": 2}, 2)
 
 
@@ -102,3 +112,31 @@ def test_nodes_are_kept_with_the_cluster(tmp_path: Path) -> None:
     found = load(tmp_path)
     assert found is not None
     assert [node.name for node in further_nodes(found)] == ["blue-2"]
+
+
+def test_changes_of_nodes() -> None:
+    config = node_changes.added(cluster({"blue-3": 2}), "other")
+    assert config.nodes == {"blue-3": 2, "other": 1}
+    config = node_changes.stopped(node_changes.stopped(config, "other"), "other")
+    assert (config.stopped_nodes, running_nodes(config)) == (["other"], {"blue-3"})
+    assert node_changes.started(config, "other").stopped_nodes == []
+    gone = node_changes.removed(config, "other")
+    assert (gone.nodes, gone.stopped_nodes) == ({"blue-3": 2}, [])
+
+
+@pytest.mark.parametrize("name", ["", "blue", "blue-2", "A", "a.b", "a/../b", "-a", "a" * 33, "a\n"])
+def test_names_that_no_new_node_can_have(name: str) -> None:
+    with pytest.raises(NodesError):
+        node_changes.added(cluster({"blue-2": 1}), name)
+
+
+def test_there_is_an_end_of_nodes() -> None:
+    with pytest.raises(NodesError, match="has 32 nodes, and no more can be had"):
+        node_changes.added(cluster(planned("blue", {}, MOST_NODES)), "other")
+
+
+@pytest.mark.parametrize("name", ["blue", "nobody"])
+def test_only_further_nodes_are_stopped(name: str) -> None:
+    for change in (node_changes.stopped, node_changes.started, node_changes.removed, node_changes.node_of):
+        with pytest.raises(NodesError, match=name):
+            change(cluster({"blue-2": 1}), name)

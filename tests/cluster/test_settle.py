@@ -144,7 +144,7 @@ def test_nodes_are_kept_and_added_while_the_cluster_is_down(homes: Path, monkeyp
         settle(Wishes("a", nodes=2))
     monkeypatch.setattr("sampan.cluster.process.server_pid", lambda config: 1)
     assert settle(Wishes("a", nodes=3)).nodes == {"a-2": 1, "a-3": 2}
-    with pytest.raises(LifecycleError, match=r"(?s)runs with 3 nodes.*sampan down --name a"):
+    with pytest.raises(LifecycleError, match=r"(?s)runs with 3 nodes.*sampan node add NODE --name a"):
         settle(Wishes("a", nodes=4))
 
 

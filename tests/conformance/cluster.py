@@ -31,7 +31,7 @@ class Cluster:
 
     async def __aenter__(self) -> "Cluster":
         try:
-            await self._sampan("up", "--install")
+            await self._sampan("up", "--install", "--nodes", "2")  # a few tests want two
             registry = Layout(self.state / "images")
             await asyncio.to_thread(images.fill, registry, self.stand_ins)
         except BaseException:

@@ -13,7 +13,8 @@ from tests.conformance.outcome import NOT_RUN, STATES, Outcome
 
 _HEAD = """# Upstream's conformance tests
 
-What Kubernetes {version}'s own e2e.test says of Sampan: each test by itself, on clusters of one node. Written by
+What Kubernetes {version}'s own e2e.test says of Sampan: each test by itself, on clusters of two nodes
+(until 2026-11-27, of one). Written by
 `make conformance` (tests/conformance/), never by hand; each row has the day of its last run, the newest is {newest}.
 
 """

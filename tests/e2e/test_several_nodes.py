@@ -37,6 +37,12 @@ def kill(matches: Callable[[str], bool]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def are_back(kubectl: Kubectl, **restarts: int) -> bool:
+    """Whether these pods are ready, and have been restarted so many times: what is told of them is new."""
+    pods = {pod: kubectl.json("get", "pod", pod)["status"]["containerStatuses"][0] for pod in restarts}
+    return all(pods[pod]["ready"] and pods[pod]["restartCount"] == count for pod, count in restarts.items())
+
+
 def reach_each_other(kubectl: Kubectl) -> None:
     """Pods by their addresses and by their Service's name, from both nodes; logs and exec of both."""
     pods = {pod["metadata"]["name"]: pod["status"] for pod in kubectl.json("get", "pods", "-l", "part=web")["items"]}
@@ -75,13 +81,29 @@ def test_two_nodes(life: Life) -> None:
     kubectl("wait", "--for=condition=Ready", "pod/third", "--timeout=90s")
     reach_each_other(kubectl)
 
+    # Nodes come and go while the cluster runs.
+    assert life.sampan("node", "add", "late") == "node late Ready\n"
+    kubectl.apply(shell_pod("fourth", nodeName="late"))
+    kubectl("wait", "--for=condition=Ready", "pod/fourth", "--timeout=90s")
+    assert life.sampan("node", "stop", second) == f"node {second} stopped\n"
+    assert not [found for found in life.leftovers() if node.namespace in found or str(node.directory) in found]
+    life.kill()
+    life.sampan("up")  # a node that is stopped stays so
+    assert not node.ready_file.exists()
+    assert life.sampan("node", "start", second) == f"node {second} Ready\n"
+    assert life.sampan("node", "remove", "late").endswith("node late removed\n")
+    assert sorted(kubectl.names("nodes")) == [name, second]
+    assert not [found for found in life.leftovers() if f"{name}.late" in found or "nodes/late" in found]
+    eventually(lambda: are_back(kubectl, first=0, second=1), "the pod back")
+    reach_each_other(kubectl)
+
     config = life.config
     assert any(node.namespace in found for found in life.leftovers())
     life.kill()
     life.sampan("down")
     assert life.leftovers() == []
     life.sampan("up")
-    eventually(lambda: not containers_of(kubectl) and len(kubectl.ready_pods("part=web")) == 2, "the pods back")
+    eventually(lambda: are_back(kubectl, first=1, second=2), "the pods back")
     reach_each_other(kubectl)
     life.sampan("delete")
     assert life.leftovers(config) == []
