@@ -6,7 +6,7 @@ nothing of the cluster is changed. Rules: docs page Pod Priority and Preemption;
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from sampan.scheduler.budgets import Budgets, violating
 from sampan.scheduler.fitting import Fitting, Trial
+from sampan.scheduler.framework import Unfinished
 from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.pod_info import PodInfo
 
@@ -73,7 +74,7 @@ class DryRun:
         """Try one node after another, from the one at `offset` on."""
         harmless = False
         for index in range(len(nodes)):
-            found = victims_on(nodes[(offset + index) % len(nodes)], self._fitting, self._budgets)
+            found = yield from self._try(nodes[(offset + index) % len(nodes)])
             self.tried += 1
             if isinstance(found, Preemption):
                 self._add(found)
@@ -83,6 +84,14 @@ class DryRun:
             if harmless and len(self._ranking) >= self._enough:
                 return
             yield
+
+    def _try(self, node: NodeInfo) -> Generator[None, None, Preemption | tuple[str, ...]]:
+        """Who would have to go from a node; more steps than one where a plugin wants to go on later."""
+        while True:
+            try:
+                return victims_on(node, self._fitting, self._budgets)
+            except Unfinished:
+                yield
 
     @property
     def candidates(self) -> Sequence[Preemption]:

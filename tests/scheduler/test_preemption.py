@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from sampan.machinery.meta import Object
 from sampan.scheduler.budgets import Budgets, violating
 from sampan.scheduler.decision import Decider, Unschedulable
-from sampan.scheduler.dry_run import Limits, Preemption, harm, victims_on
+from sampan.scheduler.dry_run import DryRun, Limits, Preemption, harm, victims_on
+from sampan.scheduler.fitting import Fitting
+from sampan.scheduler.framework import Rejection, Unfinished
+from sampan.scheduler.node_info import NodeInfo
 from sampan.scheduler.nominations import Nominations
 from sampan.scheduler.pod_info import PodInfo
 from sampan.scheduler.preemption import NoPreemption, Preemptor
@@ -211,6 +214,23 @@ def test_a_nominated_node_that_nothing_helps_is_given_up() -> None:
 
 
 # Which node
+
+
+def test_a_plugin_may_go_on_at_the_next_step() -> None:
+    asked = []
+
+    def check(node: NodeInfo) -> Rejection | None:
+        asked.append(node.name)
+        if len(asked) == 1:
+            raise Unfinished
+        return None if len(node.pods) == 0 else Rejection("Slow", ("still there",))
+
+    state = cluster(node("n"), pod("low", node="n", priority=1))
+    there = state.node("n")
+    assert there is not None
+    run = DryRun(Fitting(info(priority=2), (), [check]), budgets(), 1)
+    assert len(list(run.steps([there], 0))) == 1 and run.tried == 1
+    assert [one.node for one in run.candidates] == ["n"]
 
 
 def test_the_node_that_is_harmed_least_is_chosen() -> None:
