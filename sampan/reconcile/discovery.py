@@ -117,14 +117,16 @@ class Discovery:
             group = kind.storage.group
             if group and (group, kind.plural) not in told and kind.path() not in self._served:
                 resources = await self._resources(kind.storage.api_version)
-                self._served |= {one.path(): one.plural in resources for one in self.builtin.kinds if _same(one, kind)}
+                alike = (one for one in self.builtin.kinds if _same(one, kind))
+                self._served |= {one.path(): resources is None or one.plural in resources for one in alike}
 
-    async def _resources(self, version: str) -> set[str]:
+    async def _resources(self, version: str) -> set[str] | None:
+        """What there is in a version; None where the answer does not say."""
         try:
             told = await self._client.transport.request("GET", f"/apis/{version}")
         except NotFound:
             return set()
-        return {resource["name"] for resource in told.get("resources") or ()}
+        return {resource["name"] for resource in told["resources"] or ()} if "resources" in told else None
 
     def _take(self, document: Object) -> None:
         self.failed = tuple(_stale(document))

@@ -104,8 +104,8 @@ def mutate(tree: Any, chance: random.Random) -> Any:
         if how == 0 and isinstance(holder, dict):
             holder.pop(last, None)
         elif how == 1 and isinstance(holder, dict):
-            holder[chance.choice(["name", "metadata", "spec", "status", "labels", "x", "finalizers"])] = chance.choice(
-                ODD
+            holder[chance.choice(["name", "metadata", "spec", "status", "labels", "x", "finalizers"])] = copy.deepcopy(
+                chance.choice(ODD)
             )
         elif how == 2 and isinstance(holder, list):
             holder.append(copy.deepcopy(holder[last]))

@@ -17,6 +17,7 @@ ENVIRONMENT = {"PATH": os.defpath, "TERM": "dumb"}  # for diff and the editor
 
 # What finalizers hold whose controllers do not run here.
 HELD = {"namespace/sample", "persistentvolume/sample", "persistentvolumeclaim/sample"}
+HELD |= {"volumeattributesclass.storage.k8s.io/sample"}
 
 
 def test_there_is_an_object_of_every_kind() -> None:
