@@ -134,7 +134,10 @@ def _compare(now: datetime, left: _Ranked, right: _Ranked) -> int:
     restarts = _restarts(other) - _restarts(one)
     if restarts:
         return restarts
-    return _younger_first(_created(one), _created(other), one, other, now)
+    if order := _younger_first(_created(one), _created(other), one, other, now):
+        return order
+    # Who takes over in the middle of a deletion has to ask for the same pods again, or more go than should.
+    return -1 if one["metadata"]["uid"] < other["metadata"]["uid"] else 1
 
 
 def _younger_first(at: datetime | None, other: datetime | None, a: Object, b: Object, now: datetime) -> int:

@@ -32,6 +32,11 @@ def order(*pods: Object, related: tuple[Object, ...] = ()) -> list[str]:
     return [one["metadata"]["name"] for one in chosen]
 
 
+def test_alike_pods_go_in_the_same_order_whoever_asks() -> None:
+    """A controller that is killed in the middle of it has a successor that lists them in another order."""
+    assert order(pod("a"), pod("b"), pod("c")) == order(pod("c"), pod("b"), pod("a")) == ["a", "b"]
+
+
 def test_each_rule_in_turn() -> None:
     cost = {"meta": {"annotations": {"controller.kubernetes.io/pod-deletion-cost": "-1"}}}
     assert order(pod("keep"), pod("unbound", node="", ready_for=None)) == ["unbound"]
