@@ -334,9 +334,8 @@ async def stateful(world: World, app: str) -> None:
             version += 1
             await world.patch(STATEFUL_SET, app, {"spec": {"template": template(app, version)}})
     await world.reached(STATEFUL_SET, app, settled(replicas))
-    while images(world, app) != [f"app:{version}"] * replicas:
-        await world.clock.sleep(1)
-    await world.reached(STATEFUL_SET, app, settled(replicas))
+    await world.clock.sleep(3)
+    check_images(world, app, replicas, version)
     assert sorted(pod["metadata"]["name"] for pod in world.pods_of(app)) == [f"{app}-{n}" for n in range(replicas)]
     await end(world, STATEFUL_SET, app)
 

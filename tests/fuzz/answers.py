@@ -14,15 +14,14 @@ EXPECTED = {
         r"no preferred addresses found|neither an IP address nor a name",  # nodes that it made up
         r"error dialing backend|proxy error",
     ),
-    501: (r"",),
     503: (r"no endpoints available|error trying to reach service|unable to dial|connection refused",),
-    504: (r"Too large resource version|Timeout",),
+    504: (r"Too large resource version",),  # waited for in vain
 }
 
 
-def is_fault(status: int, body: bytes) -> bool:
-    """Whether an answer says that the server has failed where upstream's would not."""
-    if status < 500 or not body:  # of HEAD, which tells no more than GET would
+def is_fault(method: str, status: int, body: bytes) -> bool:
+    """Whether an answer says that the server has failed where upstream's would not; to HEAD it can't say why."""
+    if status < 500 or (method == "HEAD" and status in EXPECTED):
         return False
     text = body.decode(errors="replace")
     return not any(re.search(pattern, text) for pattern in EXPECTED.get(status, ()))

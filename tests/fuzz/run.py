@@ -80,7 +80,7 @@ async def _one(client: HTTPClient, sent: Sent, outcome: Outcome) -> None:
         outcome.statuses[0] += 1
         return
     outcome.statuses[answer.status] += 1
-    if is_fault(answer.status, answer.body):
+    if is_fault(sent.method, answer.status, answer.body):
         outcome.faults.append(f"{answer.status} {answer.body[:500]!r} to {sent}")
 
 

@@ -26,10 +26,12 @@ async def test_every_request_has_an_answer(api: API) -> None:
         sent = request(random)
         answer = await api.call(sent.method, sent.path, sent.body, query=sent.query, content_type=sent.content)
         statuses.add(answer.status)
-        assert not is_fault(answer.status, repr(answer.body).encode()), f"seed {seed}: {answer} to {sent}"
+        assert not is_fault(sent.method, answer.status, repr(answer.body).encode()), f"seed {seed}: {answer} to {sent}"
     assert {200, 201, 400, 404, 422} <= statuses
 
 
 def test_what_is_a_fault() -> None:
-    assert is_fault(500, b"oops") and is_fault(502, b"x") and not is_fault(404, b"")
-    assert not is_fault(504, b'{"message":"Timeout: Too large resource version: 9, current: 1"}')
+    for status, body in ((500, b"oops"), (500, b""), (501, b"x"), (502, b""), (504, b"Timeout: it took too long")):
+        assert is_fault("GET", status, body)
+    assert is_fault("HEAD", 502, b"") and not is_fault("HEAD", 504, b"") and not is_fault("GET", 404, b"")
+    assert not is_fault("GET", 504, b'{"message":"Timeout: Too large resource version: 9, current: 1"}')
